@@ -1,0 +1,52 @@
+"""Facial expression recognition: train, compare, explain and ship one small network.
+
+Importing this package loads neither Keras nor TensorFlow: each public name is
+loaded from its module when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fer_tf.data import load_faces
+    from fer_tf.data.faces import Faces
+    from fer_tf.errors import FerError
+    from fer_tf.models.registry import create_model, list_models
+    from fer_tf.models.saving import load_model
+    from fer_tf.recipes import RECIPES, Recipe
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FerError": "fer_tf.errors",
+    "Faces": "fer_tf.data.faces",
+    "RECIPES": "fer_tf.recipes",
+    "Recipe": "fer_tf.recipes",
+    "create_model": "fer_tf.models.registry",
+    "list_models": "fer_tf.models.registry",
+    "load_faces": "fer_tf.data",
+    "load_model": "fer_tf.models.saving",
+}
+
+__all__ = [
+    "RECIPES",
+    "Faces",
+    "FerError",
+    "Recipe",
+    "create_model",
+    "list_models",
+    "load_faces",
+    "load_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fer_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

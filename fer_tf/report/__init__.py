@@ -1,0 +1,1 @@
+"""Figures, tables and pages from predictions and from data sets."""

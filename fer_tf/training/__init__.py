@@ -1,0 +1,1 @@
+"""The loop: optimisers, schedules, losses, callbacks, checkpoint and resume."""
