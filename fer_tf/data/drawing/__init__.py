@@ -1,0 +1,1 @@
+"""Faces drawn from action units, the parts of `fer_tf.data.synthetic`."""
