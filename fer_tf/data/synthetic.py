@@ -1,0 +1,235 @@
+"""Drawn faces whose expression can be learnt: data for a first run, for tests and for demos.
+
+    python -m fer_tf.data.synthetic out.csv --count 2000                      as a fer2013.csv
+    python -m fer_tf.data.synthetic --grid docs/drawn_faces.png --seed 1      as a picture
+
+Only the muscles know the label. Each emotion is a set of facial action units, those of the
+prototypes of EMFACS (Ekman, Friesen, "EMFACS-7: Emotional Facial Action Coding System", 1983,
+unpublished; Ekman, Friesen, Hager, "FACS Investigator's Guide", 2002). Person, pose,
+occlusion, light and noise are drawn before the label is looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from fer_tf import cli
+from fer_tf.data.drawing.face import draw_face
+from fer_tf.data.drawing.sketch import SIZE, UNITS, Person
+from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+
+PROTOTYPES: dict[str, tuple[dict[int, float], ...]] = {
+    "Angry": (
+        {4: 1.0, 5: 0.6, 7: 0.6, 23: 1.0},
+        {4: 1.0, 5: 0.5, 7: 0.7, 17: 0.4, 24: 1.0},
+        {4: 1.0, 5: 0.6, 7: 0.5, 10: 0.4, 16: 0.5, 22: 0.5, 23: 0.5, 25: 0.9},
+    ),
+    "Disgust": (
+        {4: 0.3, 6: 0.4, 7: 0.6, 9: 1.0, 10: 0.8, 15: 0.4, 17: 0.6},
+        {4: 0.3, 7: 0.6, 9: 1.0, 10: 1.0, 16: 0.4, 25: 0.6},
+        {7: 0.6, 9: 0.9, 10: 0.9, 17: 1.0},
+    ),
+    "Fear": (
+        {1: 1.0, 2: 0.7, 4: 0.9, 5: 1.0, 20: 1.0, 25: 0.8},
+        {1: 1.0, 2: 0.6, 4: 1.0, 5: 1.0, 7: 0.3, 20: 1.0, 25: 0.7, 26: 0.6},
+        {1: 1.0, 2: 0.7, 4: 1.0, 5: 1.0, 15: 0.2, 20: 1.0, 25: 0.5},
+    ),
+    "Happy": (
+        {6: 0.7, 12: 0.9},
+        {6: 0.9, 12: 1.0, 25: 0.8},
+        {6: 1.0, 12: 1.0, 25: 1.0, 26: 0.7},
+    ),
+    "Sad": (
+        {1: 1.0, 4: 0.8, 15: 1.0},
+        {1: 1.0, 4: 0.8, 15: 0.9, 17: 0.8},
+        {1: 1.0, 4: 0.9, 7: 0.3, 15: 1.0, 25: 0.2},
+    ),
+    "Surprise": (
+        {1: 1.0, 2: 1.0, 5: 0.8, 25: 0.5, 26: 1.0},
+        {1: 1.0, 2: 1.0, 5: 1.0, 25: 0.5, 27: 1.0},
+    ),
+    "Neutral": (
+        {},
+        {25: 0.25},
+    ),
+}
+"""Ways to show each emotion: intensity, 0 to 1, of each action unit at full strength."""
+
+GRID_COLUMNS = 12
+GRID_ZOOM = 2
+
+
+def draw(labels: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Draw one face for each label.
+
+    Face i depends on (seed, i, labels[i]) alone, and all of it but the expression on (seed, i):
+    the same i with another label is the same person in the same light with another expression.
+
+    Args:
+        labels: integers [n], index into `fer_tf.emotions.FER2013`.
+        seed: 0 or more.
+
+    Returns:
+        uint8 [n, 48, 48], grey, 0 is black.
+
+    Raises:
+        FerError: a label is not an integer in 0..6, or the seed is negative.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
+        raise FerError(f"labels are {labels.dtype} {list(labels.shape)}: expected integers [n]")
+    wrong = labels[(labels < 0) | (labels >= len(FER2013))]
+    if wrong.size:
+        raise FerError(f"label {wrong[0]} is no emotion: expected 0 to {len(FER2013) - 1}")
+    if seed < 0:
+        raise FerError(f"seed is {seed}: expected 0 or more")
+    images = np.empty((len(labels), SIZE, SIZE), np.uint8)
+    for i, label in enumerate(labels.tolist()):
+        rng = np.random.Generator(np.random.PCG64([seed, i]))
+        person = Person.sample(rng)
+        noise = rng.standard_normal((SIZE, SIZE), np.float32)
+        left, right = _express(FER2013[label], rng)
+        images[i] = _photograph(draw_face(person, left, right), person, noise)
+    return images
+
+
+def _express(emotion: str, rng: np.random.Generator) -> tuple[list[float], list[float]]:
+    """Action unit intensities of the two halves of the face, for one way to show `emotion`."""
+    ways = PROTOTYPES[emotion]
+    way = ways[int(rng.random() * len(ways))]
+    strength = 0.65 + 0.35 * rng.random()
+    # Faces at rest are never quite at rest, and no two halves pull alike.
+    twitch = 0.10 * rng.random(UNITS)
+    uneven = 1 + 0.12 * (2 * rng.random((2, UNITS)) - 1)
+    pull = np.zeros(UNITS)
+    pull[list(way)] = list(way.values())
+    both = np.clip((twitch * (pull == 0) + strength * pull) * uneven, 0, 1)
+    return both[0].tolist(), both[1].tolist()
+
+
+def _photograph(picture: np.ndarray, person: Person, noise: np.ndarray) -> np.ndarray:
+    """What a camera makes of `picture`: exposure, contrast, blur and noise; uint8 [48, 48]."""
+    import cv2
+
+    exposed: np.ndarray = (picture * person.gain - 128) * person.contrast + 128
+    if person.blur > 0.25:
+        exposed = cv2.GaussianBlur(exposed, (5, 5), person.blur)
+    return np.clip(np.rint(exposed + person.noise * noise), 0, 255).astype(np.uint8)
+
+
+def draw_dataset(count: int = 4800, seed: int = 0) -> Faces:
+    """Draw a data set with as many faces of each emotion as of any other, in random order.
+
+    Five sixths of the rows are Training, one eighth PublicTest and the rest PrivateTest, in
+    this order and each balanced, as in fer2013.csv.
+
+    Raises:
+        FerError: `count` is below 24, which is too few for three splits, or the seed negative.
+    """
+    if count < 24:
+        raise FerError(f"count is {count}: expected at least 24 faces, enough for three splits")
+    if seed < 0:
+        raise FerError(f"seed is {seed}: expected 0 or more")
+    classes = len(FER2013)
+    rounds = np.tile(np.arange(classes, dtype=np.uint8), (-(-count // classes), 1))
+    order = np.random.Generator(np.random.PCG64([seed]))
+    labels = order.permuted(rounds, axis=1).ravel()[:count]
+    training, private = count * 5 // 6, count // 24
+    sizes = (training, count - training - private, private)
+    split = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), sizes)
+    return Faces(images=draw(labels, seed), labels=labels, split=split)
+
+
+def write_csv(path: str | os.PathLike[str], faces: Faces) -> None:
+    """Write `faces` as Kaggle's fer2013.csv: `emotion,pixels,Usage`. Votes are not written.
+
+    The file appears complete or not at all.
+
+    Raises:
+        FerError: a face is not 48x48, or the file cannot be written.
+    """
+    if faces.images.shape[1:] != (SIZE, SIZE):
+        found = "x".join(map(str, faces.images.shape[1:]))
+        raise FerError(f"{path}: faces are {found} pixels, but fer2013.csv holds {SIZE}x{SIZE}")
+    target = Path(path)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    text = [str(grey) for grey in range(256)]
+    rows = zip(faces.images, faces.labels.tolist(), faces.split.tolist(), strict=True)
+    try:
+        with open(partial, "w", encoding="ascii", newline="\n") as file:
+            file.write("emotion,pixels,Usage\n")
+            for image, label, split in rows:
+                pixels = " ".join([text[grey] for grey in image.ravel().tolist()])
+                file.write(f"{label},{pixels},{SPLITS[split]}\n")
+        os.replace(partial, target)
+    except OSError as error:
+        raise FerError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def draw_grid(columns: int = GRID_COLUMNS, seed: int = 0) -> np.ndarray:
+    """A labelled picture: a row for each emotion, a column for each person; uint8 [h, w]."""
+    import cv2
+
+    margin, side = 130, SIZE * GRID_ZOOM
+    picture = np.full((len(FER2013) * side, margin + columns * side), 255, np.uint8)
+    for row, name in enumerate(FER2013):
+        strip = np.hstack(list(draw(np.full(columns, row), seed)))
+        strip = cv2.resize(strip, None, fx=GRID_ZOOM, fy=GRID_ZOOM, interpolation=cv2.INTER_CUBIC)
+        picture[row * side : (row + 1) * side, margin:] = strip
+        at = (10, row * side + side // 2 + 8)
+        cv2.putText(picture, name, at, cv2.FONT_HERSHEY_DUPLEX, 0.75, 0, 1, cv2.LINE_AA)
+    return picture
+
+
+@dataclass(frozen=True)
+class Args:
+    """Draw faces, and write them as a fer2013.csv or as a picture."""
+
+    out: Annotated[Path | None, tyro.conf.Positional] = None
+    """CSV file to write, in the layout of Kaggle's fer2013.csv."""
+    count: int = 4800
+    """Number of faces in the CSV file."""
+    seed: int = 0
+    """The same seed draws the same faces."""
+    grid: Path | None = None
+    """PNG file to write: each emotion on the faces of twelve people."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """`python -m fer_tf.data.synthetic`."""
+    args = cli.parse(Args, argv, prog="python -m fer_tf.data.synthetic")
+    if args.out is None and args.grid is None:
+        raise FerError("nothing to write: expected a CSV file to write, or --grid with a PNG file")
+    if args.out is not None:
+        write_csv(args.out, draw_dataset(args.count, args.seed))
+        print(f"{args.out}: {args.count} drawn faces")
+    if args.grid is not None:
+        _write_png(args.grid, draw_grid(seed=args.seed))
+        print(f"{args.grid}: {len(FER2013)} emotions of {GRID_COLUMNS} people")
+
+
+def _write_png(path: Path, picture: np.ndarray) -> None:
+    import cv2
+
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        os.replace(partial, path)
+    except OSError as error:
+        raise FerError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)
