@@ -14,6 +14,7 @@ VERBS = {
     "evaluate": "measure a trained network and write its report",
     "describe": "show a data set before anyone trains on it",
 }
+"""Each command and what it does: `fer-tf VERB` calls `main(argv)` of the module `fer_tf.VERB`."""
 
 T = TypeVar("T")
 
@@ -21,7 +22,8 @@ T = TypeVar("T")
 def parse(args: type[T], argv: Sequence[str] | None, prog: str, default: T | None = None) -> T:
     """Parse `argv` (sys.argv[1:] if None) into the dataclass `args` with tyro.
 
-    Exits with code 2 and names the nearest flag when one is unknown or ill-typed.
+    Exits with code 2 when a flag is unknown or ill-typed, and names the flag and its nearest
+    neighbours on stderr.
     """
     import tyro
 
@@ -30,25 +32,44 @@ def parse(args: type[T], argv: Sequence[str] | None, prog: str, default: T | Non
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a command's `main`; a FerError becomes one line on stderr and exit code 2."""
+    """Call a command's `main`; a FerError becomes one line on stderr and exit code 2.
+
+    Ctrl-C exits with code 130 and a closed pipe (`... | head`) with 141, both without a traceback.
+    """
     try:
         main()
+        sys.stdout.flush()
     except FerError as error:
         print(f"fer_tf: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more as it exits, and would complain again.
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(141)
 
 
 def main() -> None:
     """`fer-tf VERB ...`: the same as `python -m fer_tf.VERB ...`."""
-    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    verb, *rest = sys.argv[1:] or ["--help"]
     if verb in ("-h", "--help"):
-        print("usage: fer-tf VERB [flags]     (fer-tf VERB --help says which)\n")
-        print("\n".join(f"  {name:10} {text}" for name, text in VERBS.items()))
+        run(_print_help)
     elif verb in VERBS:
-        command = importlib.import_module(f"fer_tf.{verb}")
-        run(lambda: command.main(sys.argv[2:]))
+        run(lambda: importlib.import_module(f"fer_tf.{verb}").main(rest))
     else:
-        print(f"fer_tf: unknown verb {verb!r}: expected {', '.join(VERBS)}", file=sys.stderr)
-        sys.exit(2)
+        run(lambda: _refuse(verb))
+
+
+def _print_help() -> None:
+    print("usage: fer-tf VERB [flags]     (fer-tf VERB --help lists the flags)\n")
+    for name, text in VERBS.items():
+        print(f"  {name:10} {text}")
+
+
+def _refuse(verb: str) -> None:
+    import difflib
+
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    guess = f" (did you mean {near[0]!r}?)" if near else ""
+    raise FerError(f"unknown verb {verb!r}{guess}: expected one of {', '.join(VERBS)}")

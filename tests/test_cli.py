@@ -1,0 +1,146 @@
+"""Every command: a quick --help, and one clear refusal of what it does not know."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fer_tf import FerError, cli
+
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib")
+
+# Runs `python -m MODULE FLAGS...` in this process, then says on stderr what it has loaded.
+RUN_AND_REPORT = f"""
+import runpy, sys
+try:
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+finally:
+    print("LOADED", *sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
+"""
+
+COMMANDS = [["fer_tf"], *(["fer_tf", verb] for verb in cli.VERBS)]
+COMMANDS += [[f"fer_tf.{verb}"] for verb in cli.VERBS]
+
+
+REQUIRED = {"evaluate": ["some-run"]}
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_is_light(command: list[str]) -> None:
+    done = python("-c", RUN_AND_REPORT, *command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout
+    assert done.stderr.splitlines()[-1] == "LOADED"
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:], ids=" ".join)
+def test_unknown_flag_is_refused(command: list[str]) -> None:
+    required = REQUIRED.get(command[-1].removeprefix("fer_tf."), [])
+    done = python("-c", RUN_AND_REPORT, *command, *required, "--no-such-flag", "3")
+    assert done.returncode == 2
+    assert "--no-such-flag" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == "LOADED"
+
+
+def test_help_lists_every_verb() -> None:
+    done = python("-m", "fer_tf")
+    assert done.returncode == 0
+    for verb, text in cli.VERBS.items():
+        assert f"{verb} " in done.stdout and text in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("verb", "named"), [("trian", "did you mean 'train'?"), ("zzz", "'zzz': expected one of")]
+)
+def test_unknown_verb_is_refused_in_one_line(verb: str, named: str) -> None:
+    done = python("-m", "fer_tf", verb)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert named in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Flags for these tests."""
+
+    learning_rate: float = 0.1
+    """Step size."""
+    epochs: int = 3
+    """Passes over the data."""
+
+
+def test_parse_reads_flags_and_keeps_the_default() -> None:
+    default = Flags(epochs=7)
+    assert cli.parse(Flags, ["--learning-rate", "1e-3"], "x", default) == Flags(1e-3, 7)
+    assert cli.parse(Flags, [], "x") == Flags()
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["--lerning-rate", "1"], "--learning-rate"),
+        (["--epochs", "1.5"], "--epochs"),
+        (["--epochs"], "--epochs"),
+    ],
+)
+def test_parse_refuses_and_names_the_flag(
+    argv: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.parse(Flags, argv, "x")
+    assert stop.value.code == 2
+    assert named in capsys.readouterr().err
+
+
+def test_run_prints_a_fer_error_as_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise FerError("row 3: 47 pixels, expected 2304")
+
+    with pytest.raises(SystemExit) as stop:
+        cli.run(fail)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "fer_tf: row 3: 47 pixels, expected 2304\n"
+
+
+def test_run_exits_130_on_ctrl_c() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stop:
+        cli.run(interrupt)
+    assert stop.value.code == 130
+
+
+def test_run_lets_other_errors_through() -> None:
+    def divide() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        cli.run(divide)
+
+
+def test_a_closed_pipe_leaves_no_traceback() -> None:
+    code = "from fer_tf.cli import run; run(lambda: print('x' * 1000000))"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None and child.stderr is not None
+    child.stdout.close()
+    assert child.stderr.read() == ""
+    assert child.wait() == 141
+
+
+def test_benchmarks_say_machine_date_and_commit() -> None:
+    machine = Path(__file__).parents[1] / "scripts" / "_machine.py"
+    lines = runpy.run_path(str(machine))["header"]().splitlines()
+    assert [line.split(":")[0] for line in lines] == ["machine", "date", "commit"]
