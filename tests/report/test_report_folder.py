@@ -1,0 +1,160 @@
+import csv
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+from fer_tf.report import folder
+from fer_tf.report.folder import FILES, replace_folder, write_report
+
+HISTORY = """epoch,size,learning_rate,loss,accuracy,val_loss,val_accuracy
+1,48,1e-3,1.8,0.30,1.7,0.35
+2,64,8e-4,1.6,0.40,1.5,0.45
+"""
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Pages without pictures."""
+    monkeypatch.setattr(folder, "_pictures", lambda *_: {})
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_writes_all_files(tmp_path, predictions):
+    history = tmp_path / "history.csv"
+    history.write_text(HISTORY)
+    out = tmp_path / "a" / "report"
+    metrics = write_report(
+        out, *predictions, FER2013, history=history, title="<b> & co", facts={"Data": "noise"}
+    )
+    assert sorted(contents(out)) == sorted(FILES)
+    assert list(out.parent.iterdir()) == [out]
+    assert json.loads((out / "metrics.json").read_text())["accuracy"] == vars(metrics.accuracy)
+    for name in FILES:
+        if name.endswith(".png"):
+            assert min(cv2.imread(str(out / name)).shape[:2]) > 500
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt; &amp; co" in page and "<b> & co" not in page
+    assert f"{metrics.accuracy.value:.1%}" in page and "noise" in page
+    assert page.count("data:image/png;base64,") == 8
+    assert not re.search(r'(src|href|srcset)="(?!data:)|url\(', page), "not self-contained"
+
+
+def test_classification_report(tmp_path, predictions, quick):
+    metrics = write_report(tmp_path / "report", *predictions, FER2013)
+    with open(tmp_path / "report" / "classification_report.csv", newline="") as file:
+        rows = {row["class"]: row for row in csv.DictReader(file)}
+    assert list(rows) == [*FER2013, "macro avg", "weighted avg"]
+    assert float(rows["Happy"]["recall"]) == pytest.approx(metrics.classes[3].recall, abs=1e-4)
+    assert float(rows["macro avg"]["f1"]) == pytest.approx(metrics.macro_f1.value, abs=1e-4)
+    assert float(rows["weighted avg"]["f1"]) == pytest.approx(metrics.weighted_f1, abs=1e-4)
+    # recall weighted by support is accuracy
+    assert float(rows["weighted avg"]["recall"]) == pytest.approx(metrics.accuracy.value, abs=1e-4)
+    assert int(rows["macro avg"]["support"]) == 300
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_row_without_history(tmp_path):
+    write_report(
+        tmp_path / "report",
+        np.array([2], np.uint8),
+        np.eye(7)[[2]],
+        np.zeros((1, 48, 48), np.uint8),
+        FER2013,
+    )
+    assert not (tmp_path / "report" / "curves.png").exists()
+
+
+def test_replaces_the_report_before_it(tmp_path, predictions, quick):
+    out = tmp_path / "report"
+    out.mkdir()
+    (out / "curves.png").write_bytes(b"of the run before")
+    write_report(out, *predictions, FER2013)
+    assert sorted(contents(out)) == ["classification_report.csv", "metrics.json", "report.html"]
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("failing", ["report.html", "metrics.json"])
+def test_a_failure_leaves_the_report_before_it(tmp_path, predictions, quick, monkeypatch, failing):
+    out = tmp_path / "report"
+    write_report(out, *predictions, FER2013)
+    before = contents(out)
+    write_bytes = folder.Path.write_bytes
+
+    def full_disk(path, data):
+        if path.name == failing:
+            raise OSError(28, "No space left on device")
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(folder.Path, "write_bytes", full_disk)
+    with pytest.raises(FerError, match="No space left on device"):
+        write_report(out, *predictions, FER2013, title="another")
+    assert contents(out) == before
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_failing_figure_leaves_the_report_before_it(tmp_path, predictions, monkeypatch):
+    out = tmp_path / "report"
+    out.mkdir()
+    (out / "report.html").write_text("before")
+
+    def fail(*_, **__):
+        raise RuntimeError("figure")
+
+    monkeypatch.setattr(folder.figures, "confusion_figure", fail)
+    with pytest.raises(RuntimeError, match="figure"):
+        write_report(out, *predictions, FER2013)
+    assert contents(out) == {"report.html": b"before"}
+
+
+def test_a_failing_last_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
+    out = tmp_path / "report"
+    replace_folder(out, {"report.html": b"before"})
+    rename = folder.Path.rename
+
+    def refuse(path, target):
+        if path.name == ".report.new":
+            raise OSError("refused")
+        return rename(path, target)
+
+    monkeypatch.setattr(folder.Path, "rename", refuse)
+    with pytest.raises(OSError, match="refused"):
+        replace_folder(out, {"report.html": b"after"})
+    assert contents(out) == {"report.html": b"before"}
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_recovers_from_a_kill_between_the_renames(tmp_path):
+    out, old, new = (tmp_path / name for name in ("report", ".report.old", ".report.new"))
+    for place in (old, new):
+        place.mkdir()
+        (place / "report.html").write_bytes(b"before")
+    (new / "stale.png").touch()
+    replace_folder(out, {"report.html": b"after"})
+    assert contents(out) == {"report.html": b"after"}
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_refuses_a_folder_of_something_else(tmp_path, predictions):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(FerError, match=r"thesis\.tex"):
+        write_report(tmp_path, *predictions, FER2013)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_refuses_a_file_and_images_that_do_not_match(tmp_path, predictions):
+    labels, probabilities, images = predictions
+    (tmp_path / "file").touch()
+    with pytest.raises(FerError, match="is a file"):
+        write_report(tmp_path / "file", labels, probabilities, images, FER2013)
+    with pytest.raises(FerError, match="299 images for 300 labels"):
+        write_report(tmp_path / "report", labels, probabilities, images[1:], FER2013)
+    with pytest.raises(FerError, match="cannot be written"):
+        write_report(tmp_path / "file" / "report", labels, probabilities, images, FER2013)
