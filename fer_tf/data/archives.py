@@ -1,0 +1,173 @@
+"""The CSV inside a file, whether plain, .gz, .zip or .tar.gz; nothing is extracted to disk."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import PurePosixPath
+from typing import IO, Any, BinaryIO, cast
+
+from fer_tf.errors import FerError
+
+UNPACKED_LIMIT = 2 << 30
+"""Bytes that an archive may unpack to: seven times FER2013, and far below a zip bomb."""
+
+_BUFFER = 1 << 18
+
+# What the standard library's readers raise on damaged, truncated or encrypted archives.
+_BROKEN = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+)
+
+
+@contextmanager
+def open_csv(path: str, prefer: tuple[str, ...]) -> Iterator[BinaryIO]:
+    """Open the CSV that `path` is or holds, as a buffered stream of its bytes.
+
+    The kind is told by the content and by the name's ending. On a normal exit the rest of a
+    gzip stream is read as well, so that its checksum covers what was read.
+
+    Args:
+        path: a CSV, or a .gz, .zip, .tar or .tar.gz that holds one.
+        prefer: lower-case file names to take from an archive that holds several CSVs, the most
+            wanted first.
+
+    Raises:
+        FerError: no such file, a broken archive, no CSV in it, or several and none preferred.
+    """
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_file(path))
+            stream, to_check = _unwrap(file, path, prefer, stack)
+        except FerError:
+            raise
+        except _BROKEN as error:
+            raise _broken(path, error) from error
+        yield stream
+        while to_check is not None and to_check.read(_BUFFER):
+            pass
+
+
+def open_file(path: str) -> BinaryIO:
+    """Open a regular file for reading bytes.
+
+    Raises:
+        FerError: there is none, it is not a regular file, or it can't be read.
+    """
+    try:
+        file = open(path, "rb", _BUFFER)  # noqa: SIM115 - the caller closes it
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise FerError(f"{path}: not a regular file, expected a CSV or an archive of one")
+    except OSError as error:
+        raise FerError(f"{path}: can't be read ({error.strerror}), expected a file") from error
+    except ValueError as error:
+        if isinstance(error, FerError):
+            raise
+        raise FerError(f"{path!r}: not the name of a file ({error})") from error
+    return file
+
+
+def _unwrap(
+    file: BinaryIO, path: str, prefer: tuple[str, ...], stack: ExitStack
+) -> tuple[BinaryIO, BinaryIO | None]:
+    """The CSV's stream, and the stream to read to its end before the CSV is believed."""
+    name = os.path.basename(path).lower()
+    magic = file.read(4)
+    file.seek(0)
+    if magic == b"PK\x03\x04" or magic == b"PK\x05\x06" or name.endswith(".zip"):
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        member = _choose(path, (i.filename for i in archive.infolist() if not i.is_dir()), prefer)
+        return _buffered(stack.enter_context(archive.open(member)), path), None
+    packed = magic[:2] == b"\x1f\x8b" or name.endswith((".gz", ".tgz"))
+    stream = _gunzip(file, path, stack) if packed else file
+    start = cast(io.BufferedReader, stream).peek(512)
+    if start[257:262] != b"ustar" and not name.endswith((".tar", ".tar.gz", ".tgz")):
+        return stream, stream if packed else None
+    with tarfile.open(fileobj=stream, mode="r|") as names:
+        member = _choose(path, (m.name for m in names if m.isreg()), prefer)
+    file.seek(0)
+    stream = _gunzip(file, path, stack) if packed else file
+    tar = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 - the stack closes it
+    stack.enter_context(tar)
+    info = next(m for m in tar if m.isreg() and m.name == member)
+    return _buffered(cast(BinaryIO, tar.extractfile(info)), path), stream
+
+
+def _gunzip(file: BinaryIO, path: str, stack: ExitStack) -> BinaryIO:
+    return _buffered(cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=file))), path)
+
+
+def _choose(path: str, names: Iterable[str], prefer: tuple[str, ...]) -> str:
+    """The member to read; stops looking as soon as the most wanted name turns up."""
+    found: dict[str, str] = {}
+    for name in names:
+        base = PurePosixPath(name).name.lower()
+        if base.endswith(".csv") and not base.startswith("._"):
+            found.setdefault(base, name)
+        if base == prefer[0]:
+            break
+    for base in prefer:
+        if base in found:
+            return found[base]
+    if not found:
+        raise FerError(f"{path}: an archive with no CSV in it, expected {prefer[0]}")
+    if len(found) > 1:
+        several = ", ".join(sorted(found.values())[:5])
+        raise FerError(f"{path}: an archive with several CSVs ({several}), expected {prefer[0]}")
+    return next(iter(found.values()))
+
+
+def _buffered(stream: IO[bytes], path: str) -> BinaryIO:
+    return io.BufferedReader(_Unpacked(stream, path), _BUFFER)
+
+
+def _broken(path: str, error: BaseException) -> FerError:
+    kind = type(error).__name__
+    return FerError(
+        f"{path}: a broken or truncated archive ({kind}: {error}), expected a whole one"
+    )
+
+
+class _Unpacked(io.RawIOBase):
+    """A decompressing stream that counts what it gives and tells its errors as FerErrors."""
+
+    def __init__(self, stream: IO[bytes], path: str) -> None:
+        self._stream = stream
+        self._path = path
+        self._given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read(len(buffer))
+        except FerError:
+            raise
+        except _BROKEN as error:
+            raise _broken(self._path, error) from error
+        self._given += len(data)
+        if self._given > UNPACKED_LIMIT:
+            limit = UNPACKED_LIMIT >> 30
+            raise FerError(f"{self._path}: unpacks to over {limit} GiB, expected FER2013's 0.3")
+        buffer[: len(data)] = data
+        return len(data)

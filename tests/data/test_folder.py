@@ -1,0 +1,98 @@
+"""`fer_tf.data.folder.read_folder`, by way of `read`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_tf.data.fer2013 import read
+from fer_tf.errors import FerError
+
+
+def picture(path: Path, grey: int, size: tuple[int, int] = (48, 48), mode: str = "L") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, grey).convert(mode).save(path)
+
+
+def test_alphabetical_folders_are_mapped_to_the_order_of_the_csv(tmp_path):
+    # Alphabetical: angry disgust fear happy neutral sad surprise; the CSV has neutral last.
+    names = ["ANGRY", "disgusted", "Fear", "happiness", "Sad", "surprise", "neutral"]
+    for label, name in enumerate(names):
+        picture(tmp_path / "train" / name / f"{name}.png", grey=label)
+        picture(tmp_path / "Test" / name / f"{name}.JPG", grey=100 + label, mode="RGB")
+    (tmp_path / "train" / ".DS_Store").write_bytes(b"?")
+    (tmp_path / "train" / "Fear" / ".hidden").write_bytes(b"?")
+    faces = read(str(tmp_path))
+    assert faces.images.shape == (14, 48, 48) and faces.images.dtype == np.uint8
+    assert faces.labels.tolist() == [*range(7), *range(7)]
+    assert faces.split.tolist() == [0] * 7 + [1] * 7
+    assert (faces.images[:7, 0, 0] == faces.labels[:7]).all()
+    assert (abs(faces.images[7:, 5, 5] - 100 - faces.labels[7:].astype(int)) <= 1).all()
+
+
+@pytest.mark.parametrize(
+    "files, split",
+    [
+        (["test/sad/a.png"], [1]),
+        (["test/sad/PrivateTest_1.png", "test/sad/PublicTest_2.png"], [1, 2]),
+        (["validation/sad/a.png", "test/sad/b.png"], [1, 2]),
+        (["PublicTest/sad/a.png", "private_test/sad/b.png"], [1, 2]),
+        (["val/sad/PrivateTest_1.png"], [1]),
+    ],
+)
+def test_names_of_splits(tmp_path, files, split):
+    picture(tmp_path / "train" / "happy" / "a.png", 9)
+    for file in files:
+        picture(tmp_path / file, 9)
+    faces = read(str(tmp_path))
+    assert faces.split.tolist() == [0, *split]
+
+
+def test_refuses_what_is_not_the_copy(tmp_path):
+    def refused(reason: str) -> None:
+        with pytest.raises(FerError, match=reason):
+            read(str(tmp_path))
+
+    refused("no split folders")
+    (tmp_path / "train").mkdir()
+    refused("no class folders")
+    (tmp_path / "train" / "happy").mkdir()
+    refused("no pictures")
+    good = tmp_path / "train" / "happy" / "a.png"
+    picture(good, 9)
+    assert len(read(str(tmp_path))) == 1
+
+    wrong = tmp_path / "train" / "happy" / "b.png"
+    picture(wrong, 9, size=(64, 48))
+    refused("64x48 pixels, expected 48x48")
+    wrong.write_bytes(good.read_bytes()[:-30])
+    refused("b.png: not a whole picture")
+    wrong.write_bytes(b"text")
+    refused("b.png: not a whole picture")
+    wrong.rename(wrong.with_suffix(".txt"))
+    refused("b.txt: not a picture")
+    wrong.with_suffix(".txt").unlink()
+
+    (tmp_path / "train" / "joy").mkdir()
+    refused("'joy' is not a class")
+    (tmp_path / "train" / "joy").rename(tmp_path / "train" / "Happiness")
+    refused("both mean Happy")
+    (tmp_path / "train" / "Happiness").rmdir()
+    (tmp_path / "angry").mkdir()
+    refused("'angry' is not a split")
+    (tmp_path / "angry").rename(tmp_path / "Training")
+    refused("both mean Training")
+
+
+def test_a_truncated_jpeg_is_refused(tmp_path):
+    path = tmp_path / "train" / "sad" / "a.jpg"
+    path.parent.mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48)).astype(np.uint8)
+    Image.fromarray(noise).save(path)
+    assert len(read(str(tmp_path))) == 1
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(FerError, match="not a whole picture"):
+        read(str(tmp_path))
