@@ -61,7 +61,7 @@ def write_report(
             be written or holds files that are no report's.
     """
     directory = Path(directory).resolve()
-    _refuse_foreign(directory)
+    check_directory(directory)
     if len(images) != len(labels):
         raise FerError(f"there are {len(images)} images for {len(labels)} labels: expected as many")
     metrics = evaluate(labels, probabilities, names)
@@ -78,6 +78,24 @@ def write_report(
     except OSError as error:
         raise FerError(f"{directory}: the report cannot be written: {error}") from error
     return metrics
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse a place that a report must not replace; a command calls it before long work.
+
+    Raises:
+        FerError: `directory` is a file, or holds files that are no report's.
+    """
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise FerError(f"{directory}: is a file: expected a folder to write the report into")
+    foreign = sorted(path.name for path in directory.iterdir() if path.name not in FILES)
+    if foreign:
+        raise FerError(
+            f"{directory}: holds {foreign[0]!r}, which is no part of a report: expected a new or "
+            "empty folder, or one with an earlier report to replace"
+        )
 
 
 def classification_csv(metrics: Metrics) -> str:
@@ -127,19 +145,6 @@ def replace_folder(directory: Path, files: Mapping[str, bytes]) -> None:
     finally:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _refuse_foreign(directory: Path) -> None:
-    if not directory.exists():
-        return
-    if not directory.is_dir():
-        raise FerError(f"{directory}: is a file: expected a folder to write the report into")
-    foreign = sorted(path.name for path in directory.iterdir() if path.name not in FILES)
-    if foreign:
-        raise FerError(
-            f"{directory}: holds {foreign[0]!r}, which is no part of a report: expected a new or "
-            "empty folder, or one with an earlier report to replace"
-        )
 
 
 def _pictures(

@@ -1,0 +1,226 @@
+"""Measure a trained network and write its report: `python -m fer_tf.evaluate runs/scratch`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from fer_tf import cli
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+from fer_tf.recipes import Recipe, from_json
+from fer_tf.report.folder import check_directory
+from fer_tf.training.run import Run
+
+if TYPE_CHECKING:
+    from fer_tf.report import Metrics
+
+DEFAULT_SIZE = (224, 224)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a trained network and write its report."""
+
+    model: Annotated[Positional[str], arg(metavar="MODEL_OR_RUN")]
+    """A run folder, or a .keras file."""
+    data: str | None = None
+    """fer2013.csv (plain or packed), a folder of images, or "synthetic"; of a run: its own."""
+    votes: str | None = None
+    """fer2013new.csv: the FERPlus votes of the same rows."""
+    split: Literal["Training", "PublicTest", "PrivateTest"] = "PublicTest"
+    """Which rows to judge."""
+    size: str | None = None
+    """N or HxW pixels; of a run: its last stage's, else what the network was built for, or 224."""
+    tta: Literal["none", "flip", "ten-crop"] = "none"
+    """Test-time augmentation: mean probability of the face and its mirror image, or ten crops."""
+    out: str | None = None
+    """Folder to write; else RUN/report or MODEL-report, with split and tta unless the defaults."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a MODEL_OR_RUN names.
+
+    Attributes:
+        model: the .keras file.
+        report: where its report goes by default, without the suffix for split and augmentation.
+        recipe: how it was trained, where that is known.
+        history: its epochs, where they are known.
+    """
+
+    model: Path
+    report: Path
+    recipe: Recipe | None = None
+    history: Path | None = None
+
+
+def find(path: str) -> Target:
+    """Resolve a run folder or a model file.
+
+    Raises:
+        FerError: there is neither, or the run has no best.keras or no readable recipe.json.
+    """
+    place = Path(path)
+    if place.is_file():
+        return Target(place, place.with_name(f"{place.stem}-report"))
+    if not place.is_dir():
+        raise FerError(f"{path}: no such file or folder: expected a run folder or a .keras file")
+    run = Run(place)
+    if not run.best_file.is_file():
+        raise FerError(
+            f"{path}: has no best.keras: expected a run with an epoch trained to its end"
+        )
+    if not run.recipe_file.is_file():
+        raise FerError(f"{path}: has no recipe.json: expected a run folder, or the .keras file")
+    text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
+    return Target(
+        run.best_file,
+        run.report,
+        from_json(text, source=str(run.recipe_file)),
+        run.history_file if run.history_file.is_file() else None,
+    )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(height, width) in pixels from "N" or "HxW".
+
+    Raises:
+        FerError: anything else, or less than 1 pixel.
+    """
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
+        raise FerError(f"--size is {text!r}: expected pixels as N or HxW, like 224 or 96x128")
+    return int(sides[0]), int(sides[-1])
+
+
+def check_model(path: Path, model: Any) -> None:
+    """Refuse a network that is not one from RGB images to FER2013's classes.
+
+    Raises:
+        FerError: other inputs or outputs.
+    """
+    shape, classes = model.input_shape, model.output_shape[-1]
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3:
+        raise FerError(f"{path}: takes {shape}: expected images [n, height, width, 3]")
+    if classes != len(FER2013):
+        raise FerError(
+            f"{path}: has {classes} classes: expected {len(FER2013)} ({', '.join(FER2013)})"
+        )
+
+
+def input_size(target: Target, model: Any, asked: tuple[int, int] | None) -> tuple[int, int]:
+    """(height, width) of the faces: as asked, last trained at, built for, or 224x224.
+
+    Raises:
+        FerError: the network takes another size only.
+    """
+    height, width = model.input_shape[1:3]
+    size = asked
+    if size is None and target.recipe is not None:
+        size = (target.recipe.stages[-1][0],) * 2
+    if size is None:
+        size = (height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1])
+    if height not in (None, size[0]) or width not in (None, size[1]):
+        raise FerError(
+            f"{target.model}: takes faces of {height}x{width} pixels only: expected that as "
+            f"--size, found {size[0]}x{size[1]}"
+        )
+    return size
+
+
+def report_directory(target: Target, split: str, tta: str) -> Path:
+    """Where the report goes unless --out says otherwise."""
+    if (split, tta) == (Evaluate.split, Evaluate.tta):
+        return target.report
+    return target.report.with_name(f"{target.report.name}-{split}-{tta}")
+
+
+def evaluate(args: Evaluate) -> tuple[Metrics, Path]:
+    """Predict, measure and write the report.
+
+    Returns:
+        The scores, and the report folder.
+
+    Raises:
+        FerError: a file is missing or malformed, or network and data do not fit together.
+    """
+    target = find(args.model)
+    asked = None if args.size is None else parse_size(args.size)
+    data, votes = args.data, args.votes
+    if data is None:
+        if target.recipe is None:
+            raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
+        data, votes = target.recipe.data, votes or target.recipe.votes
+    directory = Path(args.out) if args.out else report_directory(target, args.split, args.tta)
+    check_directory(directory)
+
+    # After the cheap checks: these import Keras and its backend.
+    from fer_tf.data import load_faces
+    from fer_tf.models.saving import load_model
+    from fer_tf.report import write_report
+    from fer_tf.training.inference import predict_logits, softmax
+
+    model = load_model(target.model)
+    check_model(target.model, model)
+    size = input_size(target, model, asked)
+    faces = load_faces(data, votes=votes).of(args.split)
+    probabilities = softmax(predict_logits(model, faces.images, size=size, tta=args.tta))
+    name = target.model.stem if target.recipe is None else target.model.resolve().parent.name
+    metrics = write_report(
+        directory,
+        faces.labels,
+        probabilities,
+        faces.images,
+        FER2013,
+        history=target.history,
+        title=f"{name} on {args.split}",
+        facts={
+            "Network": f"{args.model}, {model.count_params():,} parameters",
+            "Data": f"{data}, {args.split}",
+            "Input size": f"{size[0]}x{size[1]} pixels",
+            "Test-time augmentation": args.tta,
+        },
+    )
+    return metrics, directory
+
+
+def print_metrics(metrics: Metrics) -> None:
+    """Two tables on stdout: the headlines with their intervals, and the classes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from fer_tf.report.page import headlines
+
+    scores = Table("score", box=None, title=f"{metrics.rows:,} faces", title_justify="left")
+    scores.add_column("", justify="right", style="bold")
+    scores.add_column("95% interval", justify="right")
+    for row in headlines(metrics):
+        scores.add_row(*row)
+    classes = Table("class", box=None)
+    for column in ("precision", "recall", "F1", "faces"):
+        classes.add_column(column, justify="right")
+    for c in metrics.classes:
+        shares = [f"{s:.1%}" if c.support else "-" for s in (c.precision, c.recall, c.f1)]
+        classes.add_row(c.name, *shares, f"{c.support:,}")
+    console = Console()
+    console.print(scores, "", classes, "", sep="\n")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command.
+
+    Raises:
+        FerError: as of `evaluate`.
+    """
+    metrics, directory = evaluate(cli.parse(Evaluate, argv, "fer_tf.evaluate"))
+    print_metrics(metrics)
+    print(f"report: {directory / 'report.html'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,172 @@
+"""`python -m fer_tf.evaluate`, with a network that answers from a face's brightness."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_tf import FerError, recipes
+from fer_tf.data.faces import SPLITS
+from fer_tf.emotions import FER2013
+from fer_tf.evaluate import Target, find, input_size, main, parse_size, report_directory
+
+LEVELS = 30 * np.arange(7) + 20
+"""Grey level of the made-up faces of each emotion."""
+
+
+def brightness_model(path: Path, size=(None, None), classes: int = 7) -> Path:
+    """Write a network whose logits are -(mean - level)^2 / 100, up to a constant of the face."""
+    import keras
+
+    inputs = keras.Input((*size, 3))
+    dense = keras.layers.Dense(classes)
+    outputs = dense(keras.layers.GlobalAveragePooling2D()(inputs))
+    levels = np.resize(LEVELS, classes).astype(np.float32)
+    dense.set_weights([np.tile(2 * levels / 300, (3, 1)), -(levels**2) / 100])
+    keras.Model(inputs, outputs).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory) -> Path:
+    """A fer2013.csv of uniform faces: 28 to train, 21 (3 of them mislabelled) and 14 to test."""
+    path = tmp_path_factory.mktemp("data") / "fer2013.csv"
+    lines = ["emotion,pixels,Usage"]
+    for split, count in zip(SPLITS, (28, 21, 14), strict=True):
+        for row in range(count):
+            label = row % 7
+            level = LEVELS[(label + 1) % 7 if split == "PublicTest" and row < 3 else label]
+            lines.append(f"{label},{' '.join([str(level)] * 48**2)},{split}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, csv) -> Path:
+    folder = tmp_path / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    recipe = recipes.Recipe(name="tiny", data=str(csv), stages=((32, 1), (40, 1)))
+    (folder / "recipe.json").write_text(recipes.to_json(recipe))
+    (folder / "history.csv").write_text(
+        "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
+        "seconds\n1,32,5,1e-3,1.9,0.2,1.8,0.3,100,1\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,2\n"
+    )
+    brightness_model(folder / "best.keras")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+
+
+def measured(directory: Path) -> dict:
+    return json.loads((directory / "metrics.json").read_text())
+
+
+def test_run(run, capsys):
+    main([str(run)])
+    out = capsys.readouterr().out
+    metrics = measured(run / "report")
+    assert metrics["rows"] == 21
+    assert metrics["accuracy"]["value"] == pytest.approx(18 / 21)
+    assert [c["name"] for c in metrics["classes"]] == list(FER2013)
+    assert "85.7%" in out
+    assert f"report: {run / 'report' / 'report.html'}" in out
+    assert (run / "report" / "curves.png").exists()
+    page = (run / "report" / "report.html").read_text(encoding="utf-8")
+    assert "tiny on PublicTest" in page and "40x40 pixels" in page
+
+
+def test_split_and_augmentation_get_their_own_report(run):
+    main([str(run), "--split", "PrivateTest", "--tta", "flip"])
+    assert measured(run / "report-PrivateTest-flip")["accuracy"]["value"] == 1
+    assert not (run / "report").exists()
+
+
+def test_model_file(tmp_path, csv):
+    model = brightness_model(tmp_path / "net.keras", size=(24, 30))
+    main([str(model), "--data", str(csv)])
+    assert not (tmp_path / "net-report" / "curves.png").exists()
+    assert "24x30 pixels" in (tmp_path / "net-report" / "report.html").read_text(encoding="utf-8")
+    main([str(model), "--data", str(csv), "--tta", "ten-crop", "--out", str(tmp_path / "x" / "y")])
+    assert measured(tmp_path / "x" / "y")["accuracy"]["value"] == pytest.approx(18 / 21)
+
+
+def test_works_on_jax_without_tensorflow(run):
+    code = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        f"from fer_tf.evaluate import main; main([{str(run)!r}])"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert measured(run / "report")["accuracy"]["value"] == pytest.approx(18 / 21)
+
+
+def test_refuses_what_does_not_fit(run, tmp_path, csv):
+    data = ["--data", str(csv)]
+    with pytest.raises(FerError, match=r"has 8 classes: expected 7"):
+        main([str(brightness_model(tmp_path / "eight.keras", classes=8)), *data])
+    fixed = str(brightness_model(tmp_path / "fixed.keras", size=(24, 24)))
+    with pytest.raises(FerError, match=r"24x24 pixels only.* found 48x48"):
+        main([fixed, *data, "--size", "48"])
+    with pytest.raises(FerError, match="--data is missing"):
+        main([fixed])
+    with pytest.raises(FerError, match=r"none\.csv"):
+        main([fixed, "--data", str(tmp_path / "none.csv")])
+    (tmp_path / "text.keras").write_text("not a model")
+    with pytest.raises(FerError, match=r"text\.keras"):
+        main([str(tmp_path / "text.keras"), *data])
+    with pytest.raises(FerError, match="no part of a report"):
+        main([str(run), "--out", str(run)])
+    assert (run / "best.keras").exists()
+
+
+def test_refuses_what_is_not_there(run, tmp_path):
+    with pytest.raises(FerError, match="no such file or folder"):
+        find(str(tmp_path / "none"))
+    with pytest.raises(FerError, match=r"has no best\.keras"):
+        find(str(tmp_path))
+    (run / "recipe.json").unlink()
+    with pytest.raises(FerError, match=r"has no recipe\.json"):
+        find(str(run))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("64", (64, 64)), ("96x128", (96, 128)), ("7X5", (7, 5))]
+)
+def test_size(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "64x", "x64", "1x2x3", "-4", "64px", "٤", "6.5", "0x9"])
+def test_refuses_a_size(text):
+    with pytest.raises(FerError, match="--size is"):
+        parse_size(text)
+
+
+class Shape:
+    def __init__(self, height, width):
+        self.input_shape = (None, height, width, 3)
+
+
+def test_input_size():
+    file = Target(Path("m.keras"), Path("m-report"))
+    assert input_size(file, Shape(None, None), None) == (224, 224)
+    assert input_size(file, Shape(96, 128), None) == (96, 128)
+    assert input_size(file, Shape(None, None), (5, 6)) == (5, 6)
+    run = Target(Path("m.keras"), Path("m-report"), recipes.Recipe(stages=((32, 1), (48, 2))))
+    assert input_size(run, Shape(None, None), None) == (48, 48)
+    assert input_size(run, Shape(None, None), (64, 64)) == (64, 64)
+
+
+def test_report_directory():
+    target = Target(Path("a/m.keras"), Path("a/m-report"))
+    assert report_directory(target, "PublicTest", "none") == Path("a/m-report")
+    assert report_directory(target, "PublicTest", "flip") == Path("a/m-report-PublicTest-flip")
