@@ -1,0 +1,115 @@
+"""Every network by name: a variant is a row, not code."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import keras
+
+from fer_tf.errors import FerError
+from fer_tf.models.heads import fusion_head
+from fer_tf.models.mix_transformer import mix_transformer
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as a value.
+
+    Attributes:
+        family: (images, **arguments) -> feature maps.
+        head: (maps, classes=...) -> logits.
+        parameters: expected number of trainable weights with 7 classes.
+        source: where it was published.
+        arguments: of the family.
+        input_shape: the published input, (height, width, channels).
+        pixel_scale: (scale, offset): what the first layer makes of pixels in [0, 255].
+    """
+
+    family: Callable[..., list]
+    head: Callable[..., Any]
+    parameters: int
+    source: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    input_shape: tuple[int, int, int] = (224, 224, 3)
+    pixel_scale: tuple[float, float] = (1 / 127.5, -1.0)
+
+
+NETWORKS: Mapping[str, Network] = MappingProxyType(
+    {
+        "mit_b0_fusion": Network(
+            family=mix_transformer,
+            head=fusion_head,
+            parameters=3_452_519,
+            source="Safavi, Patel, Vinjamuri, IEEE BSN 2023; MiT-B0: Xie et al., NeurIPS 2021",
+            arguments={"dims": (32, 64, 160, 256), "depths": (2, 2, 2, 2)},
+        ),
+    }
+)
+
+
+def list_models() -> list[str]:
+    """The names that `create_model` takes."""
+    return sorted(NETWORKS)
+
+
+def create_model(
+    name: str,
+    *,
+    classes: int = 7,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    weights: str | None = None,
+    dtype: str | None = None,
+    **overrides: Any,
+) -> keras.Model:
+    """Build a network from the registry.
+
+    Args:
+        name: one of `list_models()`.
+        classes: number of classes.
+        input_shape: (height, width, channels); None for the published one. Height and width may
+            be None, for any size; the exporters need them known.
+        weights: None for random ones, "imagenet" for KerasCV's `mit_b0_imagenet` encoder (needs
+            the extra "imagenet" and, once, the network), or the path of a .keras or .weights.h5
+            file of ours.
+        dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
+        overrides: arguments of the family, such as drop_path=0.2 or seed=1.
+
+    Returns:
+        A functional model from float32 pixels in [0, 255], [n, height, width, channels], to
+        float32 logits [n, classes]. Scaling the pixels is its first layer.
+
+    Raises:
+        FerError: an unknown name or argument, an unusable shape, or weights that do not fit.
+    """
+    if name not in NETWORKS:
+        raise FerError(f"unknown model {name!r}{_nearest(name, NETWORKS)}")
+    row = NETWORKS[name]
+    shape = input_shape or row.input_shape
+    if len(shape) != 3 or any(side is not None and side < 1 for side in shape):
+        raise FerError(f"input_shape must be (height, width, channels), got {tuple(shape)}")
+    if classes < 2:
+        raise FerError(f"classes must be at least 2, got {classes}")
+    known = inspect.signature(row.family).parameters
+    for key in overrides:
+        if key not in known:
+            raise FerError(f"{name} has no argument {key!r}{_nearest(key, known)}")
+    scale, offset = (1 / 255, 0.0) if weights == "imagenet" else row.pixel_scale
+    images = keras.Input(shape, name="images")
+    x = keras.layers.Rescaling(scale, offset, dtype=dtype, name="scale")(images)
+    maps = row.family(x, **{**row.arguments, **overrides}, dtype=dtype)
+    model = keras.Model(images, row.head(maps, classes=classes, dtype=dtype), name=name)
+    if weights is not None:
+        from fer_tf.models.saving import load_into
+
+        load_into(model, weights)
+    return model
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f", did you mean {close[0]!r}?" if close else f": expected one of {', '.join(known)}"
