@@ -1,0 +1,121 @@
+"""Every random choice of the input pipeline, as a function of (seed, epoch, example).
+
+NumPy's Philox is a counter-based generator with a fixed definition: row i of
+an epoch's table does not depend on how many threads ran, on the other rows, or
+on when a process was killed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_tf.errors import FerError
+from fer_tf.recipes import Augmentation
+
+COLUMNS = (
+    "flip",
+    "rotation",
+    "zoom",
+    "shift_x",
+    "shift_y",
+    "brightness",
+    "contrast",
+    "erase",
+    "erase_area",
+    "erase_aspect",
+    "erase_x",
+    "erase_y",
+    "erase_level",
+    "mix",
+    "mix_kind",
+    "mix_ratio",
+    "cut_x",
+    "cut_y",
+)
+"""What each number of an example's row decides."""
+
+COLUMN = {name: i for i, name in enumerate(COLUMNS)}
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """The batches of one epoch, as small arrays: `steps` batches of n examples.
+
+    Attributes:
+        rows: int32 [steps, n], indices of the faces.
+        draws: float32 [steps, n, len(COLUMNS)], in [0, 1).
+        targets: float32 [steps, n, classes], mixed where the faces will be.
+    """
+
+    rows: np.ndarray
+    draws: np.ndarray
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def since(self, step: int) -> Epoch:
+        """The batches from `step` on."""
+        return Epoch(self.rows[step:], self.draws[step:], self.targets[step:])
+
+
+def draw_epoch(
+    targets: np.ndarray, *, seed: int, epoch: int, batch_size: int, augmentation: Augmentation
+) -> Epoch:
+    """Draw the order and the random numbers of an epoch, and mix its targets.
+
+    The last, incomplete batch is left out; who is in it changes with the epoch.
+
+    Args:
+        targets: float32 [count, classes].
+        seed: of the run.
+        epoch: counted from 0.
+        batch_size: examples in a batch.
+        augmentation: decides the distribution of the mixing ratios.
+
+    Raises:
+        FerError: fewer examples than one batch.
+    """
+    count = len(targets)
+    if count < batch_size:
+        raise FerError(f"batch_size: {batch_size} is more than the {count} training faces")
+    steps = count // batch_size
+    order = _generator(seed, epoch, stream=0).permutation(count)[: steps * batch_size]
+    table = _generator(seed, epoch, stream=1).random((count, len(COLUMNS)), dtype=np.float32)
+    rows = order.astype(np.int32).reshape(steps, batch_size)
+    draws = table[rows]
+    draws[..., COLUMN["mix_ratio"]] = mix_ratios(draws, augmentation)
+    own = draws[..., COLUMN["mix_ratio"], None]
+    clean = targets[rows]
+    return Epoch(rows, draws, own * clean + (1 - own) * np.roll(clean, 1, axis=1))
+
+
+def mix_ratios(draws: np.ndarray, augmentation: Augmentation) -> np.ndarray:
+    """Share that each example keeps of itself, float32 in [0, 1]: Beta(a, a), or 1 if unmixed.
+
+    Args:
+        draws: float32 [..., len(COLUMNS)], uniform in [0, 1).
+        augmentation: mix_probability, mixup, cutmix.
+    """
+    from scipy.special import betaincinv
+
+    uniform = draws[..., COLUMN["mix_ratio"]].astype(np.float64)
+    ratios = np.ones_like(uniform)
+    chosen = draws[..., COLUMN["mix"]] < augmentation.mix_probability
+    cut = is_cut(draws, augmentation)
+    for alpha, which in ((augmentation.mixup, ~cut), (augmentation.cutmix, cut)):
+        if alpha:
+            ratios = np.where(chosen & which, betaincinv(alpha, alpha, uniform), ratios)
+    return ratios.astype(np.float32)
+
+
+def is_cut(draws, augmentation: Augmentation):
+    """Whether an example that is mixed is cut (cutmix) and not blended (mixup), bool [...]."""
+    share = 0.0 if not augmentation.cutmix else 0.5 if augmentation.mixup else 1.0
+    return draws[..., COLUMN["mix_kind"]] < share
+
+
+def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[(seed << 32) | epoch, stream]))

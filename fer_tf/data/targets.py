@@ -1,0 +1,58 @@
+"""What the network is asked to answer for each face."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_tf.data.faces import Faces
+from fer_tf.emotions import FER2013, FERPLUS_TO_FER2013
+from fer_tf.errors import FerError
+from fer_tf.recipes import Recipe
+
+
+def training_targets(faces: Faces, recipe: Recipe) -> np.ndarray:
+    """Targets of the training faces: float32 [n, 7].
+
+    Each row is FER2013's label, smoothed, mixed with the face's FERPlus votes
+    by `vote_weight`, and multiplied by its class's weight (`class_balance`);
+    it sums to that weight, which is 1 on average over the faces.
+
+    Raises:
+        FerError: the recipe wants votes that the faces don't have.
+    """
+    classes = len(FER2013)
+    targets = one_hot(faces.labels) * (1 - recipe.label_smoothing)
+    targets += recipe.label_smoothing / classes
+    if recipe.vote_weight:
+        if faces.votes is None:
+            raise FerError("vote_weight needs the FERPlus votes, which these faces don't have")
+        targets += recipe.vote_weight * (vote_shares(faces.votes, targets) - targets)
+    weights = class_weights(faces.labels, recipe.class_balance)
+    return (targets * weights[faces.labels][:, None]).astype(np.float32)
+
+
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    """Labels uint8 [n] as float32 [n, 7]."""
+    return np.eye(len(FER2013), dtype=np.float32)[labels]
+
+
+def vote_shares(votes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """FERPlus votes as shares of FER2013's classes: float32 [n, 7].
+
+    Votes for contempt, unknown and "not a face" have no class here and are left out.
+
+    Args:
+        votes: uint8 [n, 10] in the order of `fer_tf.emotions.FERPLUS`.
+        otherwise: float32 [n, 7], the rows of faces without any vote for the seven classes.
+    """
+    counts = np.zeros((len(votes), len(FER2013)), np.float32)
+    counts[:, list(FERPLUS_TO_FER2013)] = votes[:, : len(FERPLUS_TO_FER2013)]
+    total = counts.sum(axis=1, keepdims=True)
+    return np.where(total > 0, counts / np.maximum(total, 1), otherwise)
+
+
+def class_weights(labels: np.ndarray, balance: float) -> np.ndarray:
+    """Weight of each class in the loss, float64 [7]: count ** -balance, mean 1 over the faces."""
+    counts = np.bincount(labels, minlength=len(FER2013))
+    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -balance, 0.0)
+    return weights / weights[labels].mean()
