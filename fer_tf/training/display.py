@@ -1,0 +1,125 @@
+"""What a person sees of a training: a bar, a line an epoch, TensorBoard, Weights & Biases."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from fer_tf.errors import FerError
+from fer_tf.recipes import Recipe, to_json
+
+
+class Display:
+    """Shows and logs one training.
+
+    Args:
+        recipe: what is trained.
+        logs: TensorBoard's folder.
+        name: of the run, for Weights & Biases.
+        wandb: whether to log there too.
+
+    Raises:
+        FerError: Weights & Biases is asked for and not installed.
+    """
+
+    def __init__(self, recipe: Recipe, *, logs: Path, name: str, wandb: bool):
+        from tensorboard.summary import Writer
+
+        self.recipe = recipe
+        self.console = Console()
+        self._writer = Writer(str(logs))
+        self._wandb = _start_wandb(recipe, name) if wandb else None
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[text]}"),
+            console=self.console,
+            transient=True,
+        )
+        self._task: Any = None
+
+    def __enter__(self) -> Display:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+        self._writer.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def epoch(self, epoch: int, *, size: int, steps: int, done: int) -> None:
+        """Begin the bar of `epoch` (from 0), `done` of whose `steps` are behind."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(
+            "",
+            total=steps,
+            completed=done,
+            epoch=epoch + 1,
+            epochs=self.recipe.epochs,
+            text="starting",
+        )
+        self._began = (time.monotonic(), done)
+        self._shape = (epoch, size, steps)
+
+    def step(self, done: int, loss: float, accuracy: float, rate: float) -> None:
+        """Move the bar to `done` steps of the epoch."""
+        began, before = self._began
+        epoch, size, steps = self._shape
+        seconds = max(time.monotonic() - began, 1e-9)
+        speed = (done - before) * self.recipe.batch_size / seconds
+        left = self._pixels_left(epoch, size, steps - done, steps) * self.recipe.batch_size
+        self._bar.update(
+            self._task,
+            completed=done,
+            text=f"loss {loss:.3f}  accuracy {accuracy:.1%}  lr {rate:.2g}  "
+            f"{speed:.0f} images/s  {clock(left / (speed * size * size))} left",
+        )
+
+    def row(self, row: dict[str, Any]) -> None:
+        """Print and log an epoch's row of history.csv."""
+        self.say(
+            f"epoch {row['epoch']:3}/{self.recipe.epochs}  {row['size']} px  "
+            f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
+            f"validation loss {row['val_loss']:.4f}  accuracy {row['val_accuracy']:.2%}  "
+            f"lr {row['learning_rate']:.2g}  {row['images_per_second']:.0f} images/s  "
+            f"{clock(row['seconds'])}"
+        )
+        scalars = {key: value for key, value in row.items() if key != "epoch"}
+        for key, value in scalars.items():
+            self._writer.add_scalar(key, value, row["epoch"])
+        self._writer.flush()
+        if self._wandb is not None:
+            self._wandb.log(scalars, step=row["epoch"])
+
+    def _pixels_left(self, epoch: int, size: int, steps_left: int, steps: int) -> float:
+        """Steps times pixels that remain: a step costs about as its pixels do."""
+        later = (self.recipe.size_at(e) ** 2 * steps for e in range(epoch + 1, self.recipe.epochs))
+        return steps_left * size * size + sum(later)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as "1:02:03" or "2:03"."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _start_wandb(recipe: Recipe, name: str) -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise FerError("--wandb needs Weights & Biases: pip install 'fer_tf[wandb]'") from None
+    import json
+
+    return wandb.init(project="fer_tf", name=name, config=json.loads(to_json(recipe)))

@@ -1,0 +1,96 @@
+"""Optimisers and schedules from a recipe."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from fer_tf.recipes import Recipe
+
+
+class RawWeights:
+    """Mixed into an optimiser: `fit` does not put the averaged weights over the trained ones.
+
+    Keras does so at the end of every `fit`, and each of our epochs is one.
+    """
+
+    def finalize_variable_values(self, var_list):
+        """Keep the weights as they are."""
+
+    def overwrite_with_average(self, var_list):
+        """Set the variables to their exponential moving averages."""
+        super().finalize_variable_values(var_list)
+
+
+class L2:
+    """Mixed into an optimiser: weight decay added to the gradient, as PyTorch's SGD and Adam do.
+
+    Keras' own `weight_decay` is decoupled from the gradient, so momentum does
+    not accumulate it: not what the published recipes did.
+    """
+
+    l2 = 0.0
+
+    def apply(self, grads, trainable_variables=None):
+        variables = trainable_variables or self._trainable_variables
+        grads = [
+            ops.add(grad, ops.multiply(ops.cast(variable, grad.dtype), self.l2))
+            for grad, variable in zip(grads, variables, strict=True)
+        ]
+        return super().apply(grads, trainable_variables)
+
+
+class SGD(RawWeights, L2, keras.optimizers.SGD):
+    """`keras.optimizers.SGD` with L2 in the gradient."""
+
+
+class Adam(RawWeights, L2, keras.optimizers.Adam):
+    """`keras.optimizers.Adam` with L2 in the gradient."""
+
+
+class AdamW(RawWeights, keras.optimizers.AdamW):
+    """`keras.optimizers.AdamW`: decoupled weight decay (Loshchilov and Hutter, 2019)."""
+
+
+def build_optimizer(recipe: Recipe, network: keras.Model, rate):
+    """The recipe's optimiser, built for the network's weights.
+
+    Args:
+        recipe: optimizer, momentum, weight_decay, clip_norm, ema.
+        network: what it will train.
+        rate: what `learning_rate` returns.
+    """
+    shared = {
+        "learning_rate": rate,
+        "global_clipnorm": recipe.clip_norm,
+        "use_ema": recipe.ema > 0,
+        "ema_momentum": recipe.ema or 0.99,
+    }
+    variables = network.trainable_variables
+    if recipe.optimizer == "adamw":
+        optimizer = AdamW(weight_decay=recipe.weight_decay, **shared)
+        optimizer.exclude_from_weight_decay([v for v in variables if len(v.shape) == 1])
+    elif recipe.optimizer == "sgd":
+        optimizer = SGD(momentum=recipe.momentum, **shared)
+        optimizer.l2 = recipe.weight_decay
+    else:
+        optimizer = Adam(**shared)
+        optimizer.l2 = recipe.weight_decay
+    optimizer.build(variables)
+    return optimizer
+
+
+def learning_rate(recipe: Recipe, steps_per_epoch: int):
+    """A number, or a Keras schedule over the steps of the whole run."""
+    if recipe.schedule == "plateau":
+        return recipe.learning_rate
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    total = recipe.epochs * steps_per_epoch
+    floor = recipe.min_learning_rate if recipe.schedule == "cosine" else recipe.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else recipe.learning_rate,
+        decay_steps=max(total - warmup, 1),
+        alpha=floor / recipe.learning_rate if recipe.learning_rate else 0.0,
+        warmup_target=recipe.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
