@@ -82,6 +82,5 @@ def load_into(model: keras.Model, weights: str) -> None:
 
 
 def _register_layers() -> None:
-    """Import every module whose classes a file may name."""
-    import fer_tf.layers.fusion
-    import fer_tf.layers.transformer_block  # noqa: F401
+    """Import every module whose classes a file may name: the registry uses them all."""
+    import fer_tf.models.registry  # noqa: F401
