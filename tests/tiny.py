@@ -1,0 +1,35 @@
+"""A network and a data set small enough to be trained in a test, also by a child process.
+
+In a child process: PYTHONPATH must hold tests/, and
+
+    import tiny; tiny.register_tiny(); from fer_tf.train import main; main([..., "--model", "tiny"])
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+
+def register_tiny() -> None:
+    """Add the network "tiny" to the registry: `mit_b0_fusion`'s family and head, one block a stage.
+
+    In a test's own process use the fixture `tiny_network`, which takes it out again.
+    """
+    from fer_tf.models import registry
+
+    row = replace(
+        registry.NETWORKS["mit_b0_fusion"],
+        arguments={"dims": (8, 16, 24, 32), "heads": (1, 2, 3, 4), "depths": (1, 1, 1, 1)},
+    )
+    registry.NETWORKS = MappingProxyType({**registry.NETWORKS, "tiny": row})
+
+
+def tiny_csv(path: str | os.PathLike[str], count: int = 96, seed: int = 0) -> Path:
+    """Write `count` drawn faces as a fer2013.csv: 5/6 are Training, 1/8 PublicTest."""
+    from fer_tf.data.synthetic import draw_dataset, write_csv
+
+    write_csv(path, draw_dataset(count, seed))
+    return Path(path)
