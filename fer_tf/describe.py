@@ -1,0 +1,100 @@
+"""Show a data set before anyone trains on it: `python -m fer_tf.describe --data fer2013.csv`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_tf import cli
+from fer_tf.errors import FerError
+
+if TYPE_CHECKING:
+    from fer_tf.report.dataset import DatasetSummary
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Show a data set before anyone trains on it: its classes, samples and defects."""
+
+    data: str = "synthetic"
+    """fer2013.csv (plain or packed), a folder of images, or "synthetic" for drawn faces."""
+    votes: str | None = None
+    """fer2013new.csv: the FERPlus votes of the same rows."""
+    out: str = "runs/describe"
+    """Folder to write dataset.html into."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command; `argv` is sys.argv[1:] if None.
+
+    Raises:
+        FerError: the data is malformed, or the page can't be written.
+    """
+    args = cli.parse(Describe, argv, prog="python -m fer_tf.describe")
+    from fer_tf.data import load_faces
+    from fer_tf.report.dataset import summarise
+    from fer_tf.report.dataset_page import dataset_page
+
+    faces = load_faces(args.data, votes=args.votes)
+    summary = summarise(faces)
+    name = "Drawn faces" if args.data == "synthetic" else os.path.basename(args.data.rstrip("/"))
+    page = Path(args.out) / "dataset.html"
+    _write(page, dataset_page(faces, summary, title=name))
+    _print(summary, name)
+    print(f"{page}: the same with pictures")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside, then rename."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(beside)
+            raise
+    except OSError as error:
+        raise FerError(
+            f"--out {path.parent}: can't be written ({error.strerror}), expected a folder"
+        ) from error
+
+
+def _print(summary: DatasetSummary, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fer_tf.report.dataset_page import count_tables
+
+    console = Console()
+    for counts in count_tables(summary):
+        table = Table(title=f"{title}: {counts.title}", title_justify="left", box=None)
+        table.add_column(counts.header[0])
+        for column in counts.header[1:]:
+            table.add_column(column, justify="right")
+        for row in counts.rows[:-1]:
+            table.add_row(*row)
+        table.add_row(*counts.rows[-1], style="bold")
+        console.print(table, "", sep="\n")
+    table = Table(
+        title="What to know before training", title_justify="left", show_header=False, box=None
+    )
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for finding in summary.findings():
+        table.add_row(*finding)
+    console.print(table, "", sep="\n")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,106 @@
+"""The pictures of a data set's page: each a function from faces or counts to a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.emotions import FER2013
+from fer_tf.report.theme import LIGHT, Theme, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 6.4  # inches, of every figure: at one width their texts have one size on the page
+COLUMNS = 8
+
+
+def counts_figure(counts: np.ndarray, theme: Theme = LIGHT) -> Figure:
+    """Bars of the faces by class and split, from int [3, 7]; empty splits are left out."""
+    present = [i for i in range(len(SPLITS)) if counts[i].any()]
+    colours = (theme.accent, theme.second, theme.faint)
+    figure = new_figure(theme, WIDTH, 0.9 + 0.22 * len(FER2013) * (len(present) + 0.6))
+    axes = figure.add_subplot()
+    style(axes, theme)
+    axes.grid(False, axis="y")
+    height = 0.8 / len(present)
+    for place, split in enumerate(present):
+        at = np.arange(len(FER2013)) + (place - (len(present) - 1) / 2) * height
+        bars = axes.barh(at, counts[split], 0.88 * height, color=colours[split])
+        bars.set_label(f"{SPLITS[split]} ({counts[split].sum():,})")
+        labels = [f"{count:,}" for count in counts[split]]
+        axes.bar_label(bars, labels, padding=3, fontsize=7.5, color=theme.faint)
+    axes.set_yticks(range(len(FER2013)), FER2013)
+    axes.tick_params(axis="y", colors=theme.ink)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.1 * counts.max())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("faces")
+    figure.legend(
+        loc="outside upper center",
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+        labelcolor=theme.ink,
+        handlelength=1,
+        handleheight=0.8,
+    )
+    return figure
+
+
+def samples_figure(faces: Faces, seed: int = 0, theme: Theme = LIGHT) -> Figure:
+    """A row of up to `COLUMNS` faces for each class that has any, chosen by `seed`."""
+    random = np.random.default_rng(seed)
+    present = [label for label in range(len(FER2013)) if (faces.labels == label).any()]
+    figure = new_figure(theme, WIDTH, 0.68 * len(present) + 0.05)
+    grid = figure.subplots(len(present), COLUMNS, squeeze=False)
+    for line, label in zip(grid, present, strict=True):
+        rows = np.flatnonzero(faces.labels == label)
+        rows = random.choice(rows, min(COLUMNS, len(rows)), replace=False)
+        for axes in line:
+            axes.set_axis_off()
+        for axes, row in zip(line, np.sort(rows), strict=False):
+            _show(axes, faces.images[row])
+        line[0].text(
+            -0.15,
+            0.5,
+            FER2013[label],
+            color=theme.ink,
+            fontsize=10,
+            ha="right",
+            va="center",
+            transform=line[0].transAxes,
+        )
+    return figure
+
+
+def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme = LIGHT) -> Figure:
+    """One face of each group of equal pictures, over the labels that its rows have.
+
+    Args:
+        faces: what the groups are of.
+        groups: at least one; rows from 1, as in `DatasetSummary`.
+        theme: colours.
+    """
+    lines = -(-len(groups) // COLUMNS)
+    figure = new_figure(theme, WIDTH, 1.32 * lines)
+    grid = figure.subplots(lines, COLUMNS, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, group in zip(grid.flat, groups, strict=False):
+        rows = np.array(group) - 1
+        _show(axes, faces.images[rows[0]])
+        labels = "\n".join(FER2013[label] for label in np.unique(faces.labels[rows])[:3])
+        axes.text(
+            0.5, -0.08, labels, color=theme.ink, fontsize=7.5, ha="center", va="top",
+            transform=axes.transAxes,
+        )  # fmt: skip
+    return figure
+
+
+def _show(axes: Axes, image: np.ndarray) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")

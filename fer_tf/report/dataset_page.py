@@ -1,0 +1,215 @@
+"""The self-contained HTML page that shows a data set."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.emotions import FER2013, FERPLUS
+from fer_tf.report.dataset import DatasetSummary
+from fer_tf.report.dataset_figures import COLUMNS, counts_figure, groups_figure, samples_figure
+from fer_tf.report.page import Picture
+from fer_tf.report.theme import DARK, LIGHT, Theme, png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_EXAMPLES = 2 * COLUMNS
+_LISTED = 50
+
+
+def dataset_page(faces: Faces, summary: DatasetSummary, title: str) -> str:
+    """The HTML of a data set's page, which needs no other file and no network.
+
+    Args:
+        faces: the data set.
+        summary: of those faces.
+        title: heading of the page.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    return environment.from_string(TEMPLATE).render(
+        title=title,
+        faces=faces,
+        tables=count_tables(summary),
+        findings=summary.findings(),
+        pictures=_pictures(faces, summary),
+        groups=[_group(faces, group) for group in summary.disagreeing[:_LISTED]],
+        unlisted=max(0, len(summary.disagreeing) - _LISTED),
+        light=asdict(LIGHT),
+        dark=asdict(DARK),
+    )
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """Counts by class and split as text; each row starts with its name, the last is the sum."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def count_tables(summary: DatasetSummary) -> list[CountTable]:
+    """The table of the labels, and that of the votes where there are any."""
+    tables = [_count_table("Faces by class and split", summary.counts, FER2013)]
+    if summary.vote_counts is not None:
+        title = "Rows by the class with the most FERPlus votes"
+        tables.append(_count_table(title, summary.vote_counts, FERPLUS))
+    return tables
+
+
+def _count_table(title: str, counts: np.ndarray, names: tuple[str, ...]) -> CountTable:
+    """The table of int [splits, classes]; empty splits are left out."""
+    present = np.flatnonzero(counts.any(axis=1)).tolist()
+    by_class = counts[present].T
+    lines = [*zip(names, by_class, strict=True), ("all", by_class.sum(axis=0))]
+    return CountTable(
+        title,
+        ["class", *(SPLITS[split] for split in present), "all", "share"],
+        [
+            [name, *(f"{n:,}" for n in (*line, line.sum())), f"{line.sum() / counts.sum():.1%}"]
+            for name, line in lines
+        ],
+    )
+
+
+def _pictures(faces: Faces, summary: DatasetSummary) -> list[Picture]:
+    pictures = [
+        _drawn(
+            lambda theme: counts_figure(summary.counts, theme=theme),
+            "Class balance",
+            "Faces of each class, by split.",
+        ),
+        _drawn(
+            lambda theme: samples_figure(faces, theme=theme),
+            "Samples",
+            "Faces of each class, chosen at random from all splits.",
+        ),
+    ]
+    if summary.disagreeing:
+        shown = summary.disagreeing[:_EXAMPLES]
+        pictures.append(
+            _drawn(
+                lambda theme: groups_figure(faces, shown, theme=theme),
+                "Duplicates whose labels disagree",
+                f"{len(shown)} of {len(summary.disagreeing):,} pictures that different rows "
+                "call differently.",
+            )
+        )
+    return pictures
+
+
+def _drawn(draw: Callable[[Theme], Figure], title: str, caption: str) -> Picture:
+    return Picture(title, caption, png(draw(LIGHT)), png(draw(DARK)))
+
+
+def _group(faces: Faces, group: tuple[int, ...]) -> str:
+    rows = (
+        f"{row} ({FER2013[faces.labels[row - 1]]}, {SPLITS[faces.split[row - 1]]})" for row in group
+    )
+    return ", ".join(rows)
+
+
+TEMPLATE = """\
+{% macro colours(theme) %}
+{% for name, value in theme.items() %}--{{ name }}: {{ value }}; {% endfor %}
+{% endmacro %}
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{ title }}</title>
+<style>
+:root { {{ colours(light) }} }
+@media (prefers-color-scheme: dark) { :root { {{ colours(dark) }} } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+main { max-width: 1180px; margin: 0 auto; padding: clamp(16px, 4vw, 48px); }
+h1 { font-size: clamp(1.5rem, 4vw, 2.1rem); line-height: 1.2; margin: 0 0 4px;
+  overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 0 0 4px; }
+p { margin: 0; color: var(--faint); }
+.cards { columns: 2 460px; column-gap: 16px; margin-top: 20px; }
+.card { break-inside: avoid; margin: 0 0 16px; padding: 18px; background: var(--paper);
+  border: 1px solid var(--line); border-radius: 12px; }
+.note { font-size: .85rem; }
+img { display: block; width: 100%; max-width: 720px; height: auto; margin: 12px auto 0; }
+.scroll { overflow-x: auto; margin-top: 10px; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: 6px 0 6px 10px; text-align: right; border-top: 1px solid var(--line);
+  font-size: .94rem; }
+thead th { border: 0; color: var(--faint); font-weight: 500; font-size: .85rem; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; font-weight: 500; }
+tr.sum td { font-weight: 650; }
+td.why { text-align: left; color: var(--faint); font-size: .85rem; }
+summary { margin-top: 12px; cursor: pointer; }
+li { font-size: .85rem; overflow-wrap: anywhere; }
+@media (max-width: 600px) { .card { padding: 14px; }
+  th, td { padding-left: 6px; font-size: .82rem; } }
+</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+<p>{{ faces|length|thousands }} grey faces of
+{{ faces.images.shape[2] }}x{{ faces.images.shape[1] }} pixels. Rows are numbered from 1.</p>
+<section class="cards">
+{% for table in tables %}
+<div class="card">
+<h2>{{ table.title }}</h2>
+<div class="scroll"><table>
+<thead><tr>{% for name in table.header %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in table.rows %}
+<tr{% if loop.last %} class="sum"{% endif %}>
+{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
+</div>
+{% endfor %}
+<div class="card">
+<h2>What to know before training</h2>
+<div class="scroll"><table><tbody>
+{% for name, number, text in findings %}
+<tr><td>{{ name }}</td><td>{{ number }}</td><td class="why">{{ text }}</td></tr>
+{% endfor %}
+</tbody></table></div>
+</div>
+{% for picture in pictures %}
+<figure class="card">
+<h2>{{ picture.title }}</h2>
+<p class="note">{{ picture.caption }}</p>
+<picture>
+<source media="(prefers-color-scheme: dark)"
+  srcset="data:image/png;base64,{{ picture.dark|base64 }}">
+<img src="data:image/png;base64,{{ picture.light|base64 }}" alt="{{ picture.title }}">
+</picture>
+{% if loop.last and groups %}
+<details><summary class="note">Rows, with label and split</summary>
+<ul>
+{% for group in groups %}
+<li>{{ group }}</li>
+{% endfor %}
+</ul>
+{% if unlisted %}<p class="note">and {{ unlisted|thousands }} more</p>{% endif %}
+</details>
+{% endif %}
+</figure>
+{% endfor %}
+</section>
+</main>
+</body>
+</html>
+"""

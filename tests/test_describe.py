@@ -1,0 +1,138 @@
+"""The describe command and the summary it shows, on data whose defects are known."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_tf import describe
+from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.emotions import FER2013, FERPLUS, FERPLUS_TO_FER2013
+from fer_tf.errors import FerError
+from fer_tf.report.dataset import summarise
+from fer_tf.report.dataset_page import count_tables, dataset_page
+
+
+def faces_with_defects() -> Faces:
+    """30 rows: rows 3 and 8 blank; 1 = 2 = 21 (leaks); 5 = 6 (labels disagree); 22 = 29 = 30."""
+    images = np.random.default_rng(0).integers(0, 256, (30, 48, 48)).astype(np.uint8)
+    labels = np.arange(30) % 7
+    split = np.repeat([0, 1, 2], [20, 8, 2])
+    images[2], images[7] = 0, 200
+    for original, copies in {0: [1, 20], 4: [5], 21: [28, 29]}.items():
+        images[copies] = images[original]
+        labels[copies] = labels[original]
+    labels[5] = 6
+    return Faces(images, labels.astype(np.uint8), split.astype(np.uint8))
+
+
+def test_counts_blanks_and_duplicates():
+    faces = faces_with_defects()
+    summary = summarise(faces)
+    assert summary.counts.shape == (3, 7) and summary.counts.sum() == 30
+    for split in range(3):
+        for label in range(7):
+            expected = ((faces.split == split) & (faces.labels == label)).sum()
+            assert summary.counts[split, label] == expected
+    assert summary.blank == (3, 8)
+    assert summary.groups == ((1, 2, 21), (5, 6), (22, 29, 30))
+    assert summary.copies == 5
+    assert summary.across == ((1, 2, 21), (22, 29, 30))
+    assert summary.disagreeing == ((5, 6),)
+    assert summary.leaked.tolist() == [0, 1, 0]
+    assert summary.vote_counts is None and summary.vote_agreement is None
+
+
+def test_one_pixel_makes_another_picture():
+    faces = faces_with_defects()
+    faces.images[1, 47, 47] ^= 1
+    assert summarise(faces).groups[0] == (1, 21)
+
+
+def test_votes_are_compared_with_labels_in_the_labels_order():
+    faces = faces_with_defects()
+    votes = np.zeros((30, 10), np.uint8)
+    for row, label in enumerate(faces.labels):
+        votes[row, FERPLUS_TO_FER2013.index(label)] = 6
+    votes[:10, FERPLUS.index("NF")] = 6  # a tie
+    votes[:3, FERPLUS.index("NF")] = 7
+    voted = Faces(faces.images, faces.labels, faces.split, votes)
+    summary = summarise(voted)
+    assert summary.vote_agreement == pytest.approx(27 / 30)
+    assert summary.vote_counts is not None
+    assert summary.vote_counts[0, FERPLUS.index("NF")] == 3
+    assert summary.vote_counts.sum() == 30
+
+
+def test_count_tables_leave_out_empty_splits_and_add_up():
+    faces = faces_with_defects()
+    [table] = count_tables(summarise(faces.take(faces.split != 1)))
+    assert table.header == ["class", "Training", "PrivateTest", "all", "share"]
+    assert [row[0] for row in table.rows] == [*FER2013, "all"]
+    assert table.rows[-1] == ["all", "20", "2", "22", "100.0%"]
+
+
+def test_page_holds_its_pictures_and_escapes_its_title():
+    faces = faces_with_defects()
+    page = dataset_page(faces, summarise(faces), title="<b>.csv")
+    assert page.count("data:image/png;base64,iVBOR") == 6  # three figures, for light and for dark
+    assert "&lt;b&gt;.csv" in page and "<b>.csv" not in page
+    assert "5 (Sad, Training), 6 (Neutral, Training)" in page
+    assert not re.search(r'(?:src|href)="(?!data:)', page)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_page_of_few_or_only_blank_faces(rows):
+    faces = faces_with_defects().take(np.array([2, 7, 2][:rows]))
+    page = dataset_page(faces, summarise(faces), title="blank")
+    assert page.count("data:image/png;base64,iVBOR") == 4
+
+
+def csv_file(folder: Path, faces: Faces) -> str:
+    lines = ["emotion,pixels,Usage"]
+    for image, label, split in zip(faces.images, faces.labels, faces.split, strict=True):
+        lines.append(f"{label},{' '.join(map(str, image.ravel().tolist()))},{SPLITS[split]}")
+    path = folder / "small.csv"
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def test_command_writes_the_page_and_prints_the_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "120")
+    out = tmp_path / "deep" / "out"
+    describe.main(["--data", csv_file(tmp_path, faces_with_defects()), "--out", str(out)])
+    assert [path.name for path in out.iterdir()] == ["dataset.html"]
+    assert "small.csv" in (out / "dataset.html").read_text(encoding="utf-8")
+    printed = capsys.readouterr().out
+    assert re.search(r"all +20 +8 +2 +30 +100.0%", printed)
+    assert re.search(r"Blank pictures +2 +row 3, 8", printed)
+    assert re.search(r"PublicTest pictures also in Training +1 +12.5%", printed)
+
+
+def test_command_refuses_bad_data_and_bad_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(FerError, match=r"absent\.csv"):
+        describe.main(["--data", str(tmp_path / "absent.csv"), "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+    data = csv_file(tmp_path, faces_with_defects())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FerError, match="--out"):
+        describe.main(["--data", data, "--out", str(tmp_path / "file")])
+
+
+def test_an_interrupted_page_leaves_the_one_before(tmp_path, monkeypatch):
+    page = tmp_path / "dataset.html"
+    page.write_text("before")
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(describe.os, "replace", full)
+    with pytest.raises(FerError, match="No space left"):
+        describe._write(page, "after")
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset.html"]
+    assert page.read_text() == "before"
