@@ -157,6 +157,7 @@ RECIPES: dict[str, Recipe] = {
     # A first run without any data: minutes on two CPU cores.
     "drawn": Recipe(
         name="drawn",
+        precision="float32",
         drop_path=0.0,
         stages=((48, 12),),
         batch_size=64,
