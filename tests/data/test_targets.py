@@ -1,0 +1,106 @@
+"""What the network is asked to answer, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_tf.data.faces import Faces
+from fer_tf.data.targets import class_weights, one_hot, training_targets, vote_shares
+from fer_tf.emotions import FER2013, FERPLUS
+from fer_tf.errors import FerError
+from fer_tf.recipes import Recipe
+
+ANGRY, HAPPY, NEUTRAL = (FER2013.index(name) for name in ("Angry", "Happy", "Neutral"))
+
+
+def faces_of(labels, votes=None) -> Faces:
+    return Faces(
+        images=np.zeros((len(labels), 48, 48), np.uint8),
+        labels=np.array(labels, np.uint8),
+        split=np.zeros(len(labels), np.uint8),
+        votes=votes,
+    )
+
+
+def votes_of(**counts: int) -> np.ndarray:
+    return np.array([[counts.get(name, 0) for name in FERPLUS]], np.uint8)
+
+
+def test_plain_targets_are_one_hot():
+    targets = training_targets(faces_of([HAPPY, ANGRY]), Recipe())
+    assert targets.dtype == np.float32
+    np.testing.assert_array_equal(targets, one_hot(np.array([HAPPY, ANGRY])))
+    np.testing.assert_array_equal(targets[0], [0, 0, 0, 1, 0, 0, 0])
+
+
+def test_smoothing_spreads_its_share_evenly():
+    targets = training_targets(faces_of([HAPPY]), Recipe(label_smoothing=0.14))
+    expected = np.full(7, 0.02)
+    expected[HAPPY] = 0.88
+    np.testing.assert_allclose(targets[0], expected, rtol=1e-5)
+
+
+def test_votes_go_to_the_class_of_their_name():
+    names = {
+        "neutral": "Neutral",
+        "happiness": "Happy",
+        "surprise": "Surprise",
+        "sadness": "Sad",
+        "anger": "Angry",
+        "disgust": "Disgust",
+        "fear": "Fear",
+    }
+    for vote, name in names.items():
+        shares = vote_shares(votes_of(**{vote: 10}), np.zeros((1, 7), np.float32))
+        np.testing.assert_array_equal(shares[0], np.eye(7)[FER2013.index(name)])
+
+
+def test_votes_are_shares_without_those_that_have_no_class():
+    votes = votes_of(anger=3, neutral=1, contempt=4, unknown=1, NF=1)
+    shares = vote_shares(votes, np.zeros((1, 7), np.float32))[0]
+    assert shares[ANGRY] == 0.75 and shares[NEUTRAL] == 0.25 and shares.sum() == 1
+
+
+def test_a_face_without_usable_votes_keeps_its_label():
+    faces = faces_of([HAPPY], votes_of(NF=8, contempt=2))
+    targets = training_targets(faces, Recipe(votes="fer2013new.csv", vote_weight=1.0))
+    np.testing.assert_array_equal(targets[0], one_hot(np.array([HAPPY]))[0])
+
+
+def test_votes_are_mixed_with_the_smoothed_label():
+    faces = faces_of([HAPPY], votes_of(happiness=5, neutral=5))
+    recipe = Recipe(votes="fer2013new.csv", vote_weight=0.4, label_smoothing=0.07)
+    expected = np.full(7, 0.6 * 0.01)
+    expected[HAPPY] = 0.6 * 0.94 + 0.4 * 0.5
+    expected[NEUTRAL] += 0.4 * 0.5
+    np.testing.assert_allclose(training_targets(faces, recipe)[0], expected, rtol=1e-5)
+
+
+def test_wanting_votes_that_are_not_there_is_refused():
+    with pytest.raises(FerError, match="FERPlus votes"):
+        training_targets(faces_of([HAPPY]), Recipe(votes="v.csv", vote_weight=0.5))
+
+
+def test_class_balance_by_hand():
+    # Four Happy, one Angry. Inverse counts are 1/4 and 1; their mean over the faces is 2/5.
+    labels = np.array([HAPPY] * 4 + [ANGRY])
+    weights = class_weights(labels, 1.0)
+    assert weights[HAPPY] == pytest.approx(0.625) and weights[ANGRY] == pytest.approx(2.5)
+    # Inverse roots are 1/2 and 1; their mean is 3/5.
+    weights = class_weights(labels, 0.5)
+    assert weights[HAPPY] == pytest.approx(5 / 6) and weights[ANGRY] == pytest.approx(5 / 3)
+    targets = training_targets(faces_of(labels), Recipe(class_balance=1.0, label_smoothing=0.1))
+    np.testing.assert_allclose(targets.sum(axis=1), [0.625] * 4 + [2.5], rtol=1e-5)
+
+
+@given(labels=st.lists(st.integers(0, 6), min_size=1, max_size=50), balance=st.floats(0, 1))
+def test_class_weights_are_1_on_average_and_absent_classes_have_none(labels, balance):
+    labels = np.array(labels)
+    weights = class_weights(labels, balance)
+    assert weights[labels].mean() == pytest.approx(1)
+    assert (weights[np.bincount(labels, minlength=7) == 0] == 0).all()
+    if balance == 0:
+        np.testing.assert_allclose(weights[labels], 1)
