@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -29,6 +30,29 @@ def parse(args: type[T], argv: Sequence[str] | None, prog: str, default: T | Non
 
     keywords: dict[str, Any] = {} if default is None else {"default": default}
     return tyro.cli(args, args=argv, prog=prog, config=(tyro.conf.OmitArgPrefixes,), **keywords)
+
+
+def start_keras() -> None:
+    """Import Keras and its backend, without the notices that TensorFlow writes as it starts.
+
+    Nobody can act on them (that there is no GPU, which instructions it uses), and they come from
+    C++ before TensorFlow obeys TF_CPP_MIN_LOG_LEVEL: so file descriptor 2 leads nowhere during
+    the import. Set that variable, to any level, to see them.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or sys.stderr is None:
+        importlib.import_module("keras")
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        importlib.import_module("keras")
+    finally:
+        sys.stderr.flush()
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -7,14 +7,21 @@ of the recipe is a flag. The same command again goes on where the run stopped.
 
 from __future__ import annotations
 
-import os
+import math
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fer_tf.cli import parse
+from fer_tf.cli import parse, start_keras
+from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES, Recipe, check, get_recipe
+
+if TYPE_CHECKING:
+    from fer_tf.data.faces import Faces
+    from fer_tf.training.run import Run
 
 GET_FER2013 = """\
 To train on real faces, get fer2013.csv (Kaggle: "Challenges in Representation Learning: Facial
@@ -40,6 +47,7 @@ class Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; `argv` is sys.argv[1:] if None."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    command = shlex.join(["python", "-m", "fer_tf.train", *arguments])
     with_data = any(a == "--data" or a.startswith("--data=") for a in arguments)
     name = "scratch" if with_data else "drawn"
     if arguments and not arguments[0].startswith("-"):
@@ -47,39 +55,69 @@ def main(argv: Sequence[str] | None = None) -> None:
     default = Arguments(recipe=get_recipe(name))
     args = parse(Arguments, arguments, "python -m fer_tf.train [RECIPE]", default)
     check(args.recipe)
-    train(args)
+    check_arguments(args)
+    train(args, command)
 
 
-def train(args: Arguments) -> None:
-    """Train to the end of the recipe and write the report.
+def check_arguments(args: Arguments) -> None:
+    """Refuse a --run or --checkpoint-minutes that can't be used.
+
+    Raises:
+        FerError: names the flag and what was found.
+    """
+    name = run_name(args)
+    if not name.strip() or name in (".", "..") or any(c in name for c in "/\\\0"):
+        raise FerError(f"--run {name!r}: expected a plain folder name, without separators")
+    minutes = args.checkpoint_minutes
+    if not (minutes >= 0 and math.isfinite(minutes)):
+        raise FerError(f"--checkpoint-minutes: expected 0 or more, found {minutes}")
+
+
+def run_name(args: Arguments) -> str:
+    """Name of the run's folder."""
+    return args.recipe.name if args.run is None else args.run
+
+
+def train(args: Arguments, command: str = "the same call") -> None:
+    """Train to the end of the recipe and write the report; of a finished run, say so.
+
+    Args:
+        args: what to do.
+        command: what to type to go on, said when the training is stopped.
 
     Raises:
         FerError: bad data or settings; see `fer_tf.training.loop.Training`.
+        SystemExit: code 130, the training was stopped and saved.
     """
     from fer_tf.data import load_faces
     from fer_tf.training.run import Run
 
     recipe = args.recipe
-    run = Run(args.runs / (args.run or recipe.name))
-    run.open(recipe)
-    faces = load_faces(recipe.data, votes=recipe.votes)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    run = Run(args.runs / run_name(args))
+    with run.open(recipe):
+        faces = load_faces(recipe.data, votes=recipe.votes)
+        start_keras()
 
-    from fer_tf.training.display import Display
-    from fer_tf.training.loop import Interrupted, Training
+        from fer_tf.training.display import Display
+        from fer_tf.training.loop import Interrupted, Training
 
-    with Display(recipe, logs=run.logs, name=run.folder.name, wandb=args.wandb) as display:
-        training = Training(recipe, run, faces, display, checkpoint_minutes=args.checkpoint_minutes)
-        display.say(training.summary())
-        try:
-            training.train()
-        except Interrupted:
-            display.say(f"stopped and saved in {run.folder}: the same command again goes on")
-            sys.exit(130)
-    _report(recipe, run, faces)
+        with Display(recipe, run, wandb=args.wandb) as display:
+            training = Training(
+                recipe, run, faces, display, checkpoint_minutes=args.checkpoint_minutes
+            )
+            display.say(training.summary())
+            try:
+                training.train()
+            except Interrupted:
+                display.say(f"stopped and saved in {run.folder}; to go on: {command}")
+                sys.exit(130)
+        if run.report_is_current():
+            _say_where(run)
+        else:
+            _report(recipe, run, faces)
 
 
-def _report(recipe: Recipe, run, faces) -> None:
+def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     """Measure the best model on the validation split, and say where everything is."""
     import numpy as np
 
@@ -89,7 +127,7 @@ def _report(recipe: Recipe, run, faces) -> None:
     from fer_tf.training.inference import predict_logits, softmax
 
     validation = faces.of("PublicTest")
-    size = recipe.stages[-1][0]
+    size = run.best_size(recipe)
     model = load_model(run.best_file)
     probabilities = softmax(predict_logits(model, validation.images, size=(size, size)))
     metrics = write_report(
@@ -109,10 +147,14 @@ def _report(recipe: Recipe, run, faces) -> None:
         },
     )
     print(f"validation accuracy {metrics.accuracy.value:.2%} at {size}x{size}")
-    print(f"model   {run.best_file}")
-    print(f"report  {run.report / 'report.html'}")
+    _say_where(run)
     if recipe.data == "synthetic":
         print(f"\n{GET_FER2013}")
+
+
+def _say_where(run: Run) -> None:
+    print(f"model   {run.best_file}")
+    print(f"report  {run.report / 'report.html'}")
 
 
 if __name__ == "__main__":

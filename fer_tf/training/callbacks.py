@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -38,12 +40,16 @@ class StopRequest:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        # Not print: the signal may have come in the middle of one.
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nstopping soon, and saving first; once more stops at once\n")
 
 
 class StepWatch(keras.callbacks.Callback):
     """Runs after every step of an epoch.
 
     Args:
+        epoch: counted from 0.
         start: steps of this epoch that were done before.
         steps: of the whole epoch; after the last one the epoch's own checkpoint follows.
         metrics: values of the metric variables at that point; None at an epoch's begin.
@@ -57,6 +63,7 @@ class StepWatch(keras.callbacks.Callback):
     def __init__(
         self,
         *,
+        epoch: int,
         start: int,
         steps: int,
         metrics: list[np.ndarray] | None,
@@ -68,6 +75,7 @@ class StepWatch(keras.callbacks.Callback):
     ):
         super().__init__()
         self.done = start
+        self._epoch = epoch
         self._steps = steps
         self._metrics = metrics
         self._rate = rate
@@ -109,8 +117,19 @@ class StepWatch(keras.callbacks.Callback):
 
     def _check(self, logs, step: int) -> None:
         if not math.isfinite(float(logs["loss"])):
-            raise FerError(
-                f"the loss is not a number at step {step} of the epoch, learning rate "
-                f"{self._rate(step):.3g}: try a lower --learning-rate, --clip-norm 1, longer "
-                "--warmup-epochs or --precision float32; the last checkpoint is from before"
-            )
+            raise diverged(self._epoch, step, self._rate(step - 1))
+
+
+def diverged(epoch: int, step: int, rate: float) -> FerError:
+    """What to raise when the loss or a weight is not a number.
+
+    Args:
+        epoch: counted from 0.
+        step: of the epoch, counted from 1.
+        rate: its learning rate.
+    """
+    return FerError(
+        f"the loss is not a number at step {step} of epoch {epoch + 1}, learning rate {rate:.3g}: "
+        "try a lower --learning-rate, --clip-norm 1, longer --warmup-epochs or --precision "
+        "float32, in another --run NAME; the last checkpoint and best.keras are from before"
+    )

@@ -7,11 +7,10 @@ changed on disk is noticed.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.training.run import disk_trouble
 
 KEPT = 2
 """Checkpoints kept: the newest, and the one before it in case the newest is damaged."""
@@ -42,7 +42,7 @@ class Checkpoint:
 
 
 def save(folder: Path, number: int, checkpoint: Checkpoint) -> Path:
-    """Write checkpoint `number` (rising) and remove all but the last `KEPT`.
+    """Write checkpoint `number`, higher than the one gone on from, and keep the last `KEPT`.
 
     Raises:
         FerError: the disk is full or not writable; earlier checkpoints are untouched.
@@ -53,24 +53,58 @@ def save(folder: Path, number: int, checkpoint: Checkpoint) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with open(beside, "wb") as file:
-            np.savez(file, state=text, **dict(checkpoint.arrays))
+            np.savez(file, allow_pickle=False, state=text, **checkpoint.arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+        _remove_all_but(newest(folder), path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         last = newest(folder)
         good = f"the last good one is {last[0]}" if last else "there is none before it"
-        raise FerError(f"{path}: the checkpoint could not be written, {reason}; {good}") from None
-    for old in newest(folder)[KEPT:]:
-        old.unlink(missing_ok=True)
+        raise FerError(
+            f"{path}: the checkpoint could not be written, {disk_trouble(error)}; {good}"
+        ) from None
+    finally:
+        beside.unlink(missing_ok=True)
     return path
+
+
+def _remove_all_but(found: list[Path], newest_good: Path) -> None:
+    """Remove the older ones; and those of higher numbers, which the run passed over as damaged."""
+    kept = [path for path in found if path.name <= newest_good.name][:KEPT]
+    for path in found:
+        if path not in kept:
+            path.unlink(missing_ok=True)
 
 
 def newest(folder: Path) -> list[Path]:
     """The checkpoints in a folder, newest first."""
     return sorted(folder.glob("checkpoint-*.npz"), reverse=True)
+
+
+def newest_whole(folder: Path, tell: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint that is whole, or None where there is none at all.
+
+    Args:
+        folder: of the checkpoints.
+        tell: called with a sentence about each damaged one that is passed over.
+
+    Raises:
+        FerError: there are checkpoints, and every one is damaged.
+    """
+    found = newest(folder)
+    for path in found:
+        try:
+            return load(path)
+        except DamagedCheckpoint as damage:
+            before = ": using the one before it" if path != found[-1] else ""
+            tell(f"{path} is damaged ({damage}){before}")
+    if found:
+        raise FerError(
+            f"{folder}: all {len(found)} checkpoints are damaged, expected one whole: "
+            "remove this folder to train from the start"
+        )
+    return None
 
 
 def load(path: Path) -> Checkpoint:

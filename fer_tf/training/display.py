@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import json
+import secrets
 import time
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from fer_tf.errors import FerError
 from fer_tf.recipes import Recipe, to_json
+from fer_tf.training.run import Run, write_text
 
 
 class Display:
@@ -18,21 +22,19 @@ class Display:
 
     Args:
         recipe: what is trained.
-        logs: TensorBoard's folder.
-        name: of the run, for Weights & Biases.
-        wandb: whether to log there too.
+        run: where; TensorBoard's and Weights & Biases' files go there.
+        wandb: whether to log to Weights & Biases too.
 
     Raises:
         FerError: Weights & Biases is asked for and not installed.
     """
 
-    def __init__(self, recipe: Recipe, *, logs: Path, name: str, wandb: bool):
-        from tensorboard.summary import Writer
-
+    def __init__(self, recipe: Recipe, run: Run, *, wandb: bool = False):
         self.recipe = recipe
+        self.run = run
         self.console = Console()
-        self._writer = Writer(str(logs))
-        self._wandb = _start_wandb(recipe, name) if wandb else None
+        self._writer: Any = None
+        self._wandb = _start_wandb(recipe, run) if wandb else None
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(bar_width=24),
@@ -49,7 +51,10 @@ class Display:
 
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
-        self._writer.close()
+        if self._writer is not None:
+            # Its rows are flushed one by one: an error has been raised there.
+            with contextlib.suppress(OSError):
+                self._writer.close()
         if self._wandb is not None:
             self._wandb.finish()
 
@@ -96,6 +101,10 @@ class Display:
             f"{clock(row['seconds'])}"
         )
         scalars = {key: value for key, value in row.items() if key != "epoch"}
+        if self._writer is None:
+            from tensorboard.summary import Writer
+
+            self._writer = Writer(str(self.run.logs))
         for key, value in scalars.items():
             self._writer.add_scalar(key, value, row["epoch"])
         self._writer.flush()
@@ -115,11 +124,19 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def _start_wandb(recipe: Recipe, name: str) -> Any:
+def _start_wandb(recipe: Recipe, run: Run) -> Any:
+    """Start logging to Weights & Biases, or go on with what the same run logged before."""
     try:
-        import wandb
+        wandb = importlib.import_module("wandb")
     except ImportError:
         raise FerError("--wandb needs Weights & Biases: pip install 'fer_tf[wandb]'") from None
-    import json
-
-    return wandb.init(project="fer_tf", name=name, config=json.loads(to_json(recipe)))
+    if not run.wandb_file.exists():
+        write_text(run.wandb_file, secrets.token_hex(4))
+    return wandb.init(
+        project="fer_tf",
+        name=run.folder.name,
+        id=run.wandb_file.read_text(encoding="utf-8"),
+        resume="allow",
+        dir=str(run.folder),
+        config=json.loads(to_json(recipe)),
+    )

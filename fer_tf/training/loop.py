@@ -7,10 +7,10 @@ checkpoint, so that a run that was killed ends with the weights of one that neve
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import math
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -25,47 +25,17 @@ from fer_tf.models.saving import save_model
 from fer_tf.recipes import Recipe
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.batches import trainable
-from fer_tf.training.callbacks import StepWatch, StopRequest
+from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
 from fer_tf.training.inference import predict_logits
 from fer_tf.training.losses import soft_cross_entropy
 from fer_tf.training.optimizers import build_optimizer, learning_rate
+from fer_tf.training.progress import Progress, digest_of
 from fer_tf.training.run import Run
 
 
 class Interrupted(Exception):
     """The training was asked to stop, and everything is saved."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands; JSON in every checkpoint.
-
-    Attributes:
-        data: digest of the training faces and their labels.
-        precision: "float32", "bfloat16" or "float16", as chosen at the start.
-        epoch: epochs done, so the one in progress counted from 0.
-        step: steps done of that epoch.
-        best: highest validation accuracy.
-        best_epoch: the epoch that reached it, from 1.
-        rate: learning rate of the plateau schedule.
-        stale: epochs since the plateau schedule last saw a better accuracy or acted.
-        seconds: spent training, in all processes.
-        epoch_seconds: spent on the epoch in progress.
-        history: rows of history.csv.
-    """
-
-    data: str
-    precision: str
-    epoch: int = 0
-    step: int = 0
-    best: float = -1.0
-    best_epoch: int = 0
-    rate: float = 0.0
-    stale: int = 0
-    seconds: float = 0.0
-    epoch_seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Training:
@@ -95,24 +65,28 @@ class Training:
         self.run = run
         self.display = display
         self.checkpoint_minutes = checkpoint_minutes
-        self.faces = faces.of("Training")
-        self.validation = faces.of("PublicTest")
+        try:
+            self.faces, self.validation = faces.of("Training"), faces.of("PublicTest")
+        except FerError as error:
+            raise FerError(f"{recipe.data}: {error}, expected Training and PublicTest") from None
         self.targets = training_targets(self.faces, recipe)
         self.steps = len(self.faces) // recipe.batch_size
-        saved = self._newest_checkpoint()
-        digest = digest_of(self.faces)
+        if self.steps == 0:
+            raise FerError(
+                f"batch_size: {recipe.batch_size} is more than the {len(self.faces)} training faces"
+            )
+        keras.utils.set_random_seed(recipe.seed)
+        saved = checkpoint.newest_whole(run.checkpoints, display.say)
         if saved is None:
-            chosen = self._choose_precision()
-            self.progress = Progress(data=digest, precision=chosen, rate=recipe.learning_rate)
+            self.progress = self._start()
+            weights = recipe.weights
         else:
             self.progress = Progress(**saved.state)
-            if self.progress.data != digest:
-                raise FerError(
-                    f"{run.folder} was trained on other faces than {recipe.data} holds now: "
-                    "pass the same data to go on with it, or another --run NAME"
-                )
-        keras.utils.set_random_seed(recipe.seed)
-        self.network = self._build(precision.POLICIES[self.progress.precision])
+            self.progress.check_faces(self.faces, self.validation, str(run.folder))
+            # The checkpoint has them all: the file that they came from may be gone by now.
+            weights = None
+        policy = precision.POLICIES[self.progress.precision]
+        self.network = self._build(policy, weights=weights)
         # Validated and saved: the weights, or their average, in float32.
         self.keeper = self._build("float32")
         self.schedule = learning_rate(recipe, self.steps)
@@ -125,9 +99,20 @@ class Training:
         if saved is not None:
             self._restore(saved)
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.progress.finished(self.recipe)
+
     def summary(self) -> str:
         """One line: what is about to happen."""
         progress, recipe = self.progress, self.recipe
+        if self.finished:
+            return (
+                f"{self.run.folder} is finished: {progress.epoch} epochs, best validation accuracy "
+                f"{progress.best:.2%} in epoch {progress.best_epoch}; to train more, pass another "
+                "--run NAME"
+            )
         where = f"epoch {progress.epoch + 1} of {recipe.epochs}"
         if progress.step:
             where += f", step {progress.step + 1} of {self.steps}"
@@ -145,9 +130,12 @@ class Training:
             FerError: the loss is not a number, or nothing can be written.
         """
         model = make_batches = None
-        size = None
+        size = 0
+        if self.progress.history:
+            # A kill between a checkpoint and the history would else leave out a row.
+            self.run.write_history(self.progress.history)
         with StopRequest() as stop:
-            while self.progress.epoch < self.recipe.epochs and not self._out_of_patience():
+            while not self.finished:
                 if size != self.recipe.size_at(self.progress.epoch):
                     size = self.recipe.size_at(self.progress.epoch)
                     model, make_batches = self._stage(size)
@@ -173,6 +161,7 @@ class Training:
             self._save(metrics)
 
         watch = StepWatch(
+            epoch=progress.epoch,
             start=progress.step,
             steps=self.steps,
             metrics=self._metrics,
@@ -188,6 +177,8 @@ class Training:
             raise Interrupted
         seconds = before + time.monotonic() - began
         self._metrics = None
+        # Raises if a weight is not a number: a network of such would be validated as well.
+        self._arrays()
         val_loss, val_accuracy = self._validate(size)
         self._finish_epoch(
             {
@@ -207,34 +198,15 @@ class Training:
     def _finish_epoch(self, row: dict[str, Any]) -> None:
         """Keep the best model, move the schedule on, and save."""
         progress = self.progress
-        progress.history.append(row)
-        progress.seconds = row["seconds"]
-        progress.epoch_seconds = 0.0
-        progress.epoch += 1
-        progress.step = 0
-        better = row["val_accuracy"] > progress.best
+        better = progress.finish_epoch(row, self.recipe)
         if better:
-            progress.best, progress.best_epoch = row["val_accuracy"], progress.epoch
             save_model(self.keeper, self.run.best_file)
         if self.recipe.schedule == "plateau":
-            self._plateau(better)
+            self.inner_optimizer.learning_rate = progress.rate
+        # Before the checkpoint: a kill in between shows the row twice, and not never.
+        self.display.row(row)
         self._save([])
         self.run.write_history(progress.history)
-        self.display.row(row)
-
-    def _plateau(self, better: bool) -> None:
-        """Lower the learning rate after `plateau_patience` epochs without a better accuracy."""
-        progress = self.progress
-        progress.stale = 0 if better else progress.stale + 1
-        if progress.stale >= self.recipe.plateau_patience:
-            lowered = progress.rate * self.recipe.plateau_factor
-            progress.rate = max(lowered, self.recipe.min_learning_rate)
-            self.inner_optimizer.learning_rate = progress.rate
-            progress.stale = 0
-
-    def _out_of_patience(self) -> bool:
-        patience = self.recipe.early_stop
-        return patience is not None and self.progress.epoch - self.progress.best_epoch >= patience
 
     def _validate(self, size: int) -> tuple[float, float]:
         """Cross-entropy in nats and accuracy of the kept weights on the validation faces."""
@@ -248,11 +220,15 @@ class Training:
                 variable.assign(value)
         logits = predict_logits(self.keeper, self.validation.images, size=(size, size))
         labels = self.validation.labels
-        loss = keras.ops.mean(soft_cross_entropy(one_hot(labels), logits))
-        return float(loss), float((logits.argmax(axis=1) == labels).mean())
+        loss = float(keras.ops.mean(soft_cross_entropy(one_hot(labels), logits)))
+        if not math.isfinite(loss):
+            raise self._diverged(self.steps)
+        return loss, float((logits.argmax(axis=1) == labels).mean())
 
     def _stage(self, size: int) -> tuple[keras.Model, Any]:
         """A freshly compiled model for one image size, so that its shapes are known."""
+        # Traced anew too, or TensorFlow takes a second size for a sign that any may come.
+        self.keeper.make_predict_function(force=True)
         model, make_batches = trainable(
             self.network, self.faces.images, size=(size, size), how=self.recipe.augmentation
         )
@@ -263,14 +239,18 @@ class Training:
             auto_scale_loss=False,
             jit_compile=keras.backend.backend() != "tensorflow",
         )
+        # Makes the variables of the metrics, which else come with the first step: too late for
+        # an epoch that goes on. `fit` resets them.
+        one = self.targets[:1]
+        model.compute_metrics(None, keras.ops.convert_to_tensor(one), keras.ops.log(one + 1))
         return model, make_batches
 
-    def _build(self, policy: str) -> keras.Model:
+    def _build(self, policy: str, *, weights: str | None = None) -> keras.Model:
         recipe = self.recipe
         return create_model(
             recipe.model,
             input_shape=(None, None, 3),
-            weights=recipe.weights,
+            weights=weights,
             dtype=policy,
             drop_path=recipe.drop_path,
             seed=recipe.seed,
@@ -282,43 +262,44 @@ class Training:
             return self.progress.rate
         return float(self.schedule(self.progress.epoch * self.steps + done))
 
+    def _diverged(self, step: int) -> FerError:
+        return diverged(self.progress.epoch, step, self._rate(step - 1))
+
     def _variables(self) -> dict[str, Any]:
         """Every variable that a checkpoint holds, by name."""
         groups = {"network": self.network.variables, "optimizer": self.optimizer.variables}
         return {
-            f"{group}.{i:04d}.{variable.path.replace('/', '.')}": variable
+            f"{group}.{i:04d}.{plain_name(variable.path)}": variable
             for group, variables in groups.items()
             for i, variable in enumerate(variables)
         }
 
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """The values of `_variables`.
+
+        Raises:
+            FerError: one is not a number, as after a step too far whose own loss was still one.
+        """
+        arrays = {name: np.asarray(v) for name, v in self._variables().items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise self._diverged(self.progress.step or self.steps)
+        return arrays
+
     def _save(self, metrics: list[np.ndarray]) -> None:
         progress = self.progress
-        arrays = {name: np.asarray(v) for name, v in self._variables().items()}
-        arrays |= {f"metrics.{i:04d}": value for i, value in enumerate(metrics)}
+        arrays = self._arrays() | {f"metrics.{i:04d}": value for i, value in enumerate(metrics)}
         number = progress.epoch * self.steps + progress.step
         saved = checkpoint.Checkpoint(arrays, dataclasses.asdict(progress))
         checkpoint.save(self.run.checkpoints, number, saved)
-
-    def _newest_checkpoint(self) -> checkpoint.Checkpoint | None:
-        """The newest checkpoint that is whole; damaged ones are named and passed over."""
-        found = checkpoint.newest(self.run.checkpoints)
-        for path in found:
-            try:
-                return checkpoint.load(path)
-            except checkpoint.DamagedCheckpoint as damage:
-                self.display.say(f"{path} is damaged ({damage}): using the one before it")
-        if found:
-            raise FerError(
-                f"{self.run.checkpoints}: every checkpoint is damaged, expected one whole"
-            )
-        return None
 
     def _restore(self, saved: checkpoint.Checkpoint) -> None:
         arrays = dict(saved.arrays)
         metrics = sorted(name for name in arrays if name.startswith("metrics."))
         self._metrics = [arrays.pop(name) for name in metrics] or None
+        arrays = {plain_name(name): array for name, array in arrays.items()}
         variables = self._variables()
-        if variables.keys() != arrays.keys():
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        if shapes != {name: array.shape for name, array in arrays.items()}:
             raise FerError(
                 f"{self.run.checkpoints}: the checkpoint is of another network or optimiser than "
                 f"this version builds for {self.recipe.model}: start another --run NAME"
@@ -326,8 +307,14 @@ class Training:
         for name, variable in variables.items():
             variable.assign(arrays[name])
 
-    def _choose_precision(self) -> str:
-        return precision.choose(self.recipe.precision, self._trial_step)
+    def _start(self) -> Progress:
+        """A run's first progress; measures the precisions where "auto" has to."""
+        return Progress(
+            data=digest_of(self.faces),
+            validation=digest_of(self.validation),
+            precision=precision.choose(self.recipe.precision, self._trial_step),
+            rate=self.recipe.learning_rate,
+        )
 
     def _trial_step(self, name: str) -> Callable[[], object]:
         """A function that trains a network one step at a precision, at the costliest size."""
@@ -339,8 +326,10 @@ class Training:
         return lambda: network.train_on_batch(images, targets)
 
 
-def digest_of(faces: Faces) -> str:
-    """SHA-256 of the images and labels, hexadecimal."""
-    digest = hashlib.sha256(np.ascontiguousarray(faces.images))
-    digest.update(np.ascontiguousarray(faces.labels))
-    return digest.hexdigest()
+def plain_name(path: str) -> str:
+    """A variable's path without slashes, and without the numbers that Keras gives out.
+
+    "seed_generator_16": the number counts what this process made before, which
+    is not the same in a process that goes on.
+    """
+    return re.sub(r"_\d+(?=[./]|$)", "", path).replace("/", ".")

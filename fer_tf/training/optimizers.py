@@ -8,7 +8,7 @@ from keras import ops
 from fer_tf.recipes import Recipe
 
 
-class RawWeights:
+class RawWeights(keras.optimizers.Optimizer):
     """Mixed into an optimiser: `fit` does not put the averaged weights over the trained ones.
 
     Keras does so at the end of every `fit`, and each of our epochs is one.
@@ -22,22 +22,23 @@ class RawWeights:
         super().finalize_variable_values(var_list)
 
 
-class L2:
+class L2(keras.optimizers.Optimizer):
     """Mixed into an optimiser: weight decay added to the gradient, as PyTorch's SGD and Adam do.
 
     Keras' own `weight_decay` is decoupled from the gradient, so momentum does
-    not accumulate it: not what the published recipes did.
+    not accumulate it: not what the published recipes did. Clipping, where
+    there is any, sees the sum of the two.
     """
 
     l2 = 0.0
 
     def apply(self, grads, trainable_variables=None):
         variables = trainable_variables or self._trainable_variables
-        grads = [
-            ops.add(grad, ops.multiply(ops.cast(variable, grad.dtype), self.l2))
+        decayed = [
+            None if grad is None else grad + self.l2 * ops.cast(variable, grad.dtype)
             for grad, variable in zip(grads, variables, strict=True)
         ]
-        return super().apply(grads, trainable_variables)
+        return super().apply(decayed, trainable_variables)
 
 
 class SGD(RawWeights, L2, keras.optimizers.SGD):

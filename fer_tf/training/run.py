@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
+import errno
 import io
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +59,45 @@ class Run:
         return self.folder / "tensorboard"
 
     @property
+    def wandb_file(self) -> Path:
+        return self.folder / "wandb-id.txt"
+
+    @property
     def report(self) -> Path:
         return self.folder / "report"
 
-    def open(self, recipe: Recipe) -> None:
-        """Make the folder, or accept it when it belongs to the same recipe.
+    @contextlib.contextmanager
+    def open(self, recipe: Recipe) -> Iterator[None]:
+        """Hold the folder for one process, making it where it is missing.
+
+        What killed processes left half-written is removed. A folder that was made here and has
+        no checkpoint when an error ends the block is removed again.
 
         Raises:
-            FerError: the folder holds a run with other settings, or something else.
+            FerError: the folder holds a run with other settings, or something else, or another
+                process trains in it; or the disk is full or not writable.
         """
+        made = not self.recipe_file.exists()
+        try:
+            self._check(recipe)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _locked(self.folder):
+                self._remove_leftovers()
+                if made:
+                    write_text(self.recipe_file, recipes.to_json(recipe))
+                try:
+                    yield
+                except BaseException:
+                    if made and not any(self.checkpoints.glob("*.npz")):
+                        shutil.rmtree(self.folder, ignore_errors=True)
+                    raise
+        except OSError as error:
+            if error.errno not in DISK:
+                raise
+            place = error.filename or self.folder
+            raise FerError(f"{place}: could not be written, {disk_trouble(error)}") from None
+
+    def _check(self, recipe: Recipe) -> None:
         if self.recipe_file.exists():
             text = self.recipe_file.read_text(encoding="utf-8", errors="replace")
             differences = compare(recipes.from_json(text, source=str(self.recipe_file)), recipe)
@@ -73,11 +106,33 @@ class Run:
                     f"{self.folder} is a run with other settings ({'; '.join(differences)}): "
                     "pass the same ones to go on with it, or another --run NAME"
                 )
-            return
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-            raise FerError(f"{self.folder} is not a run: it holds no recipe.json, expected none")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.recipe_file, recipes.to_json(recipe))
+        elif self.folder.exists() and not self.folder.is_dir():
+            raise FerError(f"{self.folder} is a file, expected a run's folder or a new name")
+        elif self.folder.exists() and any(self.folder.iterdir()):
+            raise FerError(
+                f"{self.folder} is not a run: it holds files but no recipe.json, expected "
+                "a run's folder, an empty one or a new name"
+            )
+
+    def _remove_leftovers(self) -> None:
+        for pattern in ("*.tmp", ".*.tmp.keras", "checkpoints/*.tmp"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def best_size(self, recipe: Recipe) -> int:
+        """Side in pixels at which the best model had its accuracy; the last stage's if unknown."""
+        if not self.history_file.is_file():
+            return recipe.stages[-1][0]
+        with open(self.history_file, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        best = max(rows, key=lambda row: float(row["val_accuracy"]), default=None)
+        return recipe.stages[-1][0] if best is None else int(best["size"])
+
+    def report_is_current(self) -> bool:
+        """Whether the report was written after the last checkpoint."""
+        page = self.report / "report.html"
+        written = [path.stat().st_mtime for path in self.checkpoints.glob("*.npz")]
+        return page.is_file() and page.stat().st_mtime >= max(written, default=0.0)
 
     def write_history(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write history.csv anew: one row an epoch, columns `HISTORY`."""
@@ -89,19 +144,69 @@ class Run:
 
 
 def compare(old: Recipe, new: Recipe) -> list[str]:
-    """The settings that differ, each as "name: was OLD, now NEW"."""
+    """The settings that differ, each as "name: was OLD, now NEW".
+
+    Not `expected_accuracy`, which changes nothing in a training.
+    """
     before, after = (dataclasses.asdict(recipe) for recipe in (old, new))
     before.update(before.pop("augmentation"))
     after.update(after.pop("augmentation"))
     return [
         f"{name}: was {before[name]}, now {after[name]}"
         for name in before
-        if before[name] != after[name]
+        if before[name] != after[name] and name != "expected_accuracy"
     ]
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file beside its place, then rename it."""
     beside = path.with_name(path.name + ".tmp")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than is allowed here",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EIO: "the disk fails",
+    errno.EEXIST: "a file is in the way",
+    errno.ENOTDIR: "a file is in the way",
+}
+"""What an OSError's number says about the place that was written to."""
+
+
+def disk_trouble(error: OSError) -> str:
+    """An error in words."""
+    return DISK.get(error.errno or 0) or error.strerror or str(error)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder that dies with the process; no lock where there is no flock."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FerError(
+                f"{folder}: another process is training in it, expected one at a time"
+            ) from None
+        except OSError as error:
+            # Some network disks have no locks: better train there than refuse.
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,103 @@
+"""Where a run stands, as a value that a checkpoint holds."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fer_tf.data.faces import Faces
+from fer_tf.errors import FerError
+from fer_tf.recipes import Recipe
+
+
+@dataclass
+class Progress:
+    """Where a run stands; JSON in every checkpoint.
+
+    Attributes:
+        data: digest of the training faces, their labels and votes.
+        precision: "float32", "bfloat16" or "float16", as chosen at the start.
+        validation: digest of the validation faces.
+        epoch: epochs done, so the one in progress counted from 0.
+        step: steps done of that epoch.
+        best: highest validation accuracy.
+        best_epoch: the epoch that reached it, from 1.
+        rate: learning rate of the plateau schedule.
+        stale: epochs since the plateau schedule last saw a better accuracy or acted.
+        seconds: spent training, in all processes.
+        epoch_seconds: spent on the epoch in progress.
+        history: rows of history.csv.
+    """
+
+    data: str
+    precision: str
+    validation: str = ""
+    epoch: int = 0
+    step: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    rate: float = 0.0
+    stale: int = 0
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def out_of_patience(self, recipe: Recipe) -> bool:
+        """Whether `early_stop` epochs brought no better validation accuracy."""
+        patience = recipe.early_stop
+        return patience is not None and self.epoch - self.best_epoch >= patience
+
+    def finished(self, recipe: Recipe) -> bool:
+        """Whether nothing of the recipe is left to train."""
+        return self.epoch >= recipe.epochs or self.out_of_patience(recipe)
+
+    def finish_epoch(self, row: dict[str, Any], recipe: Recipe) -> bool:
+        """Move on to the next epoch.
+
+        Args:
+            row: of history.csv, for the epoch that is done.
+            recipe: schedule, plateau_factor, plateau_patience, min_learning_rate.
+
+        Returns:
+            Whether its validation accuracy is the best so far.
+        """
+        self.history.append(row)
+        self.seconds, self.epoch_seconds = row["seconds"], 0.0
+        self.epoch, self.step = self.epoch + 1, 0
+        better = row["val_accuracy"] > self.best
+        if better:
+            self.best, self.best_epoch = row["val_accuracy"], self.epoch
+        self.stale = 0 if better else self.stale + 1
+        if recipe.schedule == "plateau" and self.stale >= recipe.plateau_patience:
+            self.rate = max(self.rate * recipe.plateau_factor, recipe.min_learning_rate)
+            self.stale = 0
+        return better
+
+    def check_faces(self, training: Faces, validation: Faces, place: str) -> None:
+        """Refuse other faces than the run has seen.
+
+        Raises:
+            FerError: names `place`, the run's folder.
+        """
+        for name, known, faces in (
+            ("trained", self.data, training),
+            ("validated", self.validation, validation),
+        ):
+            # A run from before `validation` was kept has an empty digest.
+            if known and known != digest_of(faces):
+                raise FerError(
+                    f"{place} was {name} on other faces than the data holds now: "
+                    "pass the same data to go on with it, or another --run NAME"
+                )
+
+
+def digest_of(faces: Faces) -> str:
+    """SHA-256 of the images, labels and votes, hexadecimal."""
+    digest = hashlib.sha256()
+    for array in (faces.images, faces.labels, faces.votes):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,144 @@
+"""A network that is compiled in a second, and the command that trains it in a child process.
+
+    python small.py [STEP ACTION ...] -- FLAGS
+
+runs `python -m fer_tf.train FLAGS`, in which the network names "small" and "tiny" are known, and
+does ACTION when the run has done STEP steps of all its epochs:
+
+    kill       SIGKILL after the step
+    write      SIGKILL in the middle of writing the checkpoint that follows
+    validate   SIGKILL before the validation that follows
+    int, term  SIGINT, SIGTERM after the step
+    no-report  write no report at the end, which takes longer than this training (any STEP)
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+
+def register_small() -> None:
+    """Add "small" to the registry: two convolutions, drop path and a norm."""
+    from fer_tf.models import registry
+
+    row = replace(registry.NETWORKS["mit_b0_fusion"], family=_family, head=_head, arguments={})
+    registry.NETWORKS = MappingProxyType({**registry.NETWORKS, "small": row})
+
+
+def _family(images, *, drop_path=0.0, seed=None, dtype=None):
+    import keras
+
+    from fer_tf.layers.drop_path import DropPath
+
+    start = keras.initializers.GlorotUniform
+    x = keras.layers.Conv2D(8, 7, 4, kernel_initializer=start(seed), dtype=dtype)(images)
+    x = keras.layers.LayerNormalization(dtype=dtype)(x)
+    y = keras.layers.Conv2D(
+        8, 3, padding="same", activation="relu", kernel_initializer=start(seed), dtype=dtype
+    )(x)
+    return [keras.layers.Add(dtype=dtype)([x, DropPath(drop_path, seed=seed, dtype=dtype)(y)])]
+
+
+def _head(maps, *, classes, dtype=None):
+    import keras
+
+    x = keras.layers.GlobalAveragePooling2D(dtype=dtype)(maps[-1])
+    return keras.layers.Dense(
+        classes, kernel_initializer=keras.initializers.GlorotUniform(0), dtype="float32"
+    )(x)
+
+
+def start(*flags: str, at: dict[int, str] | None = None) -> subprocess.Popen[str]:
+    """Start the command in a child process; `at` maps a step to what happens there."""
+    folder = Path(__file__).parent
+    actions = [word for step, action in (at or {}).items() for word in (str(step), action)]
+    search = os.pathsep.join(filter(None, [str(folder.parent), os.environ.get("PYTHONPATH")]))
+    # Wide, so that rich does not break the lines that the tests look for.
+    environment = {**os.environ, "PYTHONPATH": search, "COLUMNS": "400"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    return subprocess.Popen(
+        [sys.executable, str(folder / "small.py"), *actions, "--", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def train(*flags: str, at: dict[int, str] | None = None) -> tuple[int, str, str]:
+    """The command's exit code, stdout and stderr."""
+    with start(*flags, at=at) as child:
+        out, err = child.communicate()
+    return child.returncode, out, err
+
+
+def _main() -> None:
+    from fer_tf.cli import run, start_keras
+    from fer_tf.train import main
+
+    start_keras()
+    from tiny import register_tiny
+
+    register_tiny()
+    register_small()
+    split = sys.argv.index("--")
+    words = sys.argv[1:split]
+    _act({int(step): action for step, action in zip(words[::2], words[1::2], strict=True)})
+    run(lambda: main(sys.argv[split + 1 :]))
+
+
+def _act(at: dict[int, str]) -> None:
+    """Patch the training so that the actions happen."""
+    import numpy as np
+
+    from fer_tf import train as command
+    from fer_tf.training.callbacks import StepWatch
+    from fer_tf.training.loop import Training
+
+    savez, step_end, validate = np.savez, StepWatch.on_train_batch_end, Training._validate
+    done = 0
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        nonlocal done
+        done = self._epoch * self._steps + self.done + 1
+        signals = {"int": signal.SIGINT, "term": signal.SIGTERM}
+        if at.get(done) in signals:
+            os.kill(os.getpid(), signals[at[done]])
+        step_end(self, batch, logs)
+        if at.get(done) == "kill":
+            kill()
+
+    def half_savez(file, **arrays) -> None:
+        if at.get(done) == "write":
+            whole = io.BytesIO()
+            savez(whole, **arrays)
+            file.write(whole.getvalue()[: whole.tell() // 2])
+            file.flush()
+            os.fsync(file.fileno())
+            kill()
+        savez(file, **arrays)
+
+    def kill_or_validate(self, size):
+        if at.get(done) == "validate":
+            kill()
+        return validate(self, size)
+
+    if "no-report" in at.values():
+        command._report = lambda *arguments: None
+    StepWatch.on_train_batch_end = on_train_batch_end  # type: ignore[method-assign]
+    np.savez = half_savez  # type: ignore[assignment]
+    Training._validate = kill_or_validate  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    _main()
