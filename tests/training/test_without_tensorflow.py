@@ -1,0 +1,206 @@
+"""The same recipe on JAX, in child processes in which importing TensorFlow fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tiny import tiny_csv
+
+from fer_tf.data import load_faces
+from fer_tf.data.draws import Epoch, draw_epoch
+from fer_tf.data.targets import training_targets
+from fer_tf.models.saving import load_model
+from fer_tf.recipes import Augmentation, Recipe
+from fer_tf.training import batches, checkpoint
+from fer_tf.training.inference import predict_logits
+
+pytest.importorskip("jax", reason="JAX is not installed")
+
+TESTS = Path(__file__).resolve().parents[1]
+
+NO_TENSORFLOW = """
+import sys
+
+class NoTensorFlow:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+
+sys.meta_path.insert(0, NoTensorFlow())
+"""
+
+COMMAND = f"""{NO_TENSORFLOW}
+import tiny
+tiny.register_tiny()
+from fer_tf import cli, evaluate, train
+cli.run(lambda: train.main(sys.argv[1:]))
+assert "jax" in sys.modules and "tensorflow" not in sys.modules
+"""
+
+MORE = """
+from test_without_tensorflow import write_batches
+cli.run(lambda: evaluate.main(["runs/whole", "--split", "PrivateTest", "--tta", "flip"]))
+write_batches()
+assert "tensorflow" not in sys.modules
+"""
+
+EVERYTHING = Augmentation(
+    flip=True,
+    rotation=20.0,
+    zoom=0.2,
+    shift=0.1,
+    brightness=0.2,
+    contrast=0.3,
+    erasing=0.5,
+    mix_probability=0.5,
+    mixup=0.4,
+    cutmix=1.0,
+)
+SIZE = (72, 64)
+COUNT, BATCH, EPOCHS = 96, 16, 2
+STEPS = COUNT * 5 // 6 // BATCH
+FLAGS = [
+    *("--model", "tiny", "--precision", "float32", "--stages", "48", str(EPOCHS)),
+    *("--batch-size", str(BATCH), "--rotation", "20", "--cutmix", "1", "--mix-probability", "0.5"),
+    *("--checkpoint-minutes", "0"),
+]
+
+
+def faces_of(path):
+    return load_faces(str(path)).of("Training")
+
+
+def drawn(faces) -> Epoch:
+    targets = training_targets(faces, Recipe(label_smoothing=0.1))
+    return draw_epoch(targets, seed=3, epoch=1, batch_size=BATCH, augmentation=EVERYTHING)
+
+
+def write_batches() -> None:
+    """Write what `fit` and `predict` would see to batches.npz; called in a child process."""
+    faces = faces_of("faces.csv")
+    network = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Identity()])
+    model, make_batches = batches.trainable(network, faces.images, size=SIZE, how=EVERYTHING)
+    training = make_batches(drawn(faces))
+    assert isinstance(training, keras.utils.PyDataset)
+    arrays = {
+        "training": model.predict(training, verbose=0),
+        "targets": np.concatenate([targets for _, targets in training]),
+    }
+    for name, flip in (("validation", False), ("mirrored", True)):
+        unchanged = batches.evaluation(faces.images, size=SIZE, batch_size=32, flip=flip)
+        arrays[name] = network.predict(unchanged, verbose=0)
+    np.savez("batches.npz", **arrays)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where the child processes work: a fer2013.csv of drawn faces, and later runs."""
+    path = tmp_path_factory.mktemp("jax")
+    tiny_csv(path / "faces.csv", COUNT)
+    return path
+
+
+def start(folder: Path, script: str, run: str) -> subprocess.Popen:
+    paths = [str(TESTS), str(TESTS.parent), str(Path(__file__).parent)]
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "PYTHONPATH": os.pathsep.join(paths),
+        "FER_TF_CACHE": str(folder / "cache"),
+        "JAX_PLATFORMS": "cpu",
+        # Compiling takes most of the time: little of it, and each program once.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", script, "scratch", "--data", "faces.csv", "--run", run, *FLAGS],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def whole(folder) -> Path:
+    """The folder of a run that was never interrupted, evaluated; batches.npz lies beside it."""
+    finish(start(folder, COMMAND + MORE, "whole"))
+    return folder / "runs" / "whole"
+
+
+def test_it_trains_and_writes_its_report(whole):
+    assert len((whole / "history.csv").read_text().splitlines()) == 1 + EPOCHS
+    assert "html" in (whole / "report" / "report.html").read_text()
+    assert (whole / "report" / "confusion_matrix.png").stat().st_size > 1000
+
+
+def test_evaluate_measures_the_run(whole):
+    metrics = json.loads((whole / "report-PrivateTest-flip" / "metrics.json").read_text())
+    assert 0 <= metrics["accuracy"]["value"] <= 1
+
+
+def test_its_model_answers_the_same_on_tensorflow(whole, folder):
+    validation = load_faces(str(folder / "faces.csv")).of("PublicTest")
+    logits = predict_logits(load_model(whole / "best.keras"), validation.images, size=(48, 48))
+    accuracy = (logits.argmax(axis=1) == validation.labels).mean()
+    rows = (whole / "history.csv").read_text().splitlines()
+    found = [float(row.split(",")[rows[0].split(",").index("val_accuracy")]) for row in rows[1:]]
+    assert accuracy == pytest.approx(max(found), abs=1e-6)
+
+
+def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(whole, folder):
+    checkpoints = folder / "runs" / "killed" / "checkpoints"
+    process = start(folder, COMMAND, "killed")
+    while process.poll() is None and not checkpoint.newest(checkpoints):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    output, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL, output
+    state = checkpoint.load(checkpoint.newest(checkpoints)[0]).state
+    assert state["epoch"] == 0 and 0 < state["step"] < STEPS
+
+    output = finish(start(folder, COMMAND, "killed"))
+    assert f"goes on at epoch 1 of {EPOCHS}, step {state['step'] + 1} of {STEPS}" in output
+    expected = checkpoint.load(checkpoint.newest(whole / "checkpoints")[0])
+    found = checkpoint.load(checkpoint.newest(checkpoints)[0])
+    assert found.state["epoch"] == expected.state["epoch"] == EPOCHS
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, array in expected.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array, err_msg=name)
+
+
+def test_its_batches_are_those_of_tf_data(whole, folder):
+    # Not imported above: a child process imports this module.
+    from fer_tf.data.pipeline import TrainingBatches, evaluation_batches
+
+    faces = faces_of(folder / "faces.csv")
+    training = TrainingBatches(faces.images, size=SIZE, how=EVERYTHING).epoch(drawn(faces))
+    images, targets = zip(*training.as_numpy_iterator(), strict=True)
+    expected = {"training": images}
+    for name, flip in (("validation", False), ("mirrored", True)):
+        unchanged = evaluation_batches(faces.images, size=SIZE, batch_size=32, flip=flip)
+        expected[name] = list(unchanged.as_numpy_iterator())
+    with np.load(folder / "batches.npz") as found:
+        for name, pictures in expected.items():
+            # 1e-4 of white, which is 255.
+            same = np.concatenate(pictures) / 255
+            np.testing.assert_allclose(found[name] / 255, same, atol=1e-4, err_msg=name)
+        np.testing.assert_array_equal(found["targets"], np.concatenate(targets))
