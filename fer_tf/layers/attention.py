@@ -5,7 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from fer_tf.layers.pointwise import Projection
+from fer_tf.layers.normalization import LayerNormalization
+from fer_tf.layers.pointwise import Projection, affine
 
 
 @keras.saving.register_keras_serializable("fer_tf")
@@ -70,7 +71,7 @@ class EfficientAttention(keras.layers.Layer):
                 name="shrink",
             )
             self.shrink.build(input_shape)
-            self.shrink_norm = keras.layers.LayerNormalization(
+            self.shrink_norm = LayerNormalization(
                 epsilon=self.epsilon, dtype=self.dtype_policy, name="shrink_norm"
             )
             self.shrink_norm.build((None, None, None, channels))
@@ -79,19 +80,22 @@ class EfficientAttention(keras.layers.Layer):
     def call(self, inputs):
         _, height, width, channels = ops.shape(inputs)
         depth = channels // self.heads
-        query = ops.reshape(self.query(inputs), (-1, height * width, self.heads, depth))
-        # Scaling the queries instead of the scores touches the smaller tensor.
-        query = ops.transpose(query * depth**-0.5, (0, 2, 1, 3))
+        # The scale of the scores is in the weights of the query, the smallest of the tensors.
+        scale = depth**-0.5
+        query = affine(inputs, self.query.kernel * scale, self.query.bias * scale)
+        query = ops.reshape(query, (-1, height * width, self.heads, depth))
         coarse = inputs
         if self.reduction > 1:
             coarse = self.shrink_norm(self.shrink(self._whole_windows(inputs, height, width)))
         _, rows, columns, _ = ops.shape(coarse)
-        key_value = ops.reshape(self.key_value(coarse), (-1, rows * columns, 2, self.heads, depth))
-        key_value = ops.transpose(key_value, (2, 0, 3, 1, 4))
-        scores = ops.matmul(query, ops.transpose(key_value[0], (0, 1, 3, 2)))
+        # Not slices, whose gradients are padded with zeros and added.
+        key, value = ops.split(self.key_value(coarse), 2, axis=-1)
+        key = ops.reshape(key, (-1, rows * columns, self.heads, depth))
+        value = ops.reshape(value, (-1, rows * columns, self.heads, depth))
+        scores = ops.matmul(ops.transpose(query, (0, 2, 1, 3)), ops.transpose(key, (0, 2, 3, 1)))
         # One key, as at 48 pixels, has weight 1 whatever the query; Keras warns of such a softmax.
         weights = ops.exp(scores - scores) if scores.shape[-1] == 1 else ops.softmax(scores)
-        mixed = ops.matmul(weights, key_value[1])
+        mixed = ops.matmul(weights, ops.transpose(value, (0, 2, 1, 3)))
         mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, height, width, channels))
         return self.output_projection(mixed)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from fer_tf.layers.normalization import LayerNormalization
+
 
 @keras.saving.register_keras_serializable("fer_tf")
 class OverlapPatchEmbedding(keras.layers.Layer):
@@ -46,9 +48,7 @@ class OverlapPatchEmbedding(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="projection",
         )
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm")
 
     def build(self, input_shape):
         self.projection.build(input_shape)

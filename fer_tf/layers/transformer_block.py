@@ -7,6 +7,7 @@ import keras
 from fer_tf.layers.attention import EfficientAttention
 from fer_tf.layers.drop_path import DropPath
 from fer_tf.layers.mix_ffn import MixFFN
+from fer_tf.layers.normalization import LayerNormalization
 
 
 @keras.saving.register_keras_serializable("fer_tf")
@@ -52,11 +53,11 @@ class TransformerBlock(keras.layers.Layer):
             "kernel_initializer": self.kernel_initializer,
         }
         norm = {"epsilon": epsilon, "dtype": dtype}
-        self.attention_norm = keras.layers.LayerNormalization(name="attention_norm", **norm)
+        self.attention_norm = LayerNormalization(name="attention_norm", **norm)
         self.attention = EfficientAttention(
             heads=heads, reduction=reduction, dtype=dtype, name="attention", **initializers
         )
-        self.ffn_norm = keras.layers.LayerNormalization(name="ffn_norm", **norm)
+        self.ffn_norm = LayerNormalization(name="ffn_norm", **norm)
         self.ffn = MixFFN(ratio=ratio, dtype=dtype, name="ffn", **initializers)
         self.drop_path = DropPath(drop_path, seed=seed, dtype=dtype, name="drop_path")
 

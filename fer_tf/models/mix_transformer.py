@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 
 from fer_tf.layers.initializers import DenseNormal, FanOutNormal
+from fer_tf.layers.normalization import LayerNormalization
 from fer_tf.layers.patch_embedding import OverlapPatchEmbedding
 from fer_tf.layers.transformer_block import TransformerBlock
 
@@ -45,10 +45,6 @@ def mix_transformer(
     Returns:
         Maps [n, ceil(h / s), ceil(w / s), dims[i]] for s = 4, 8, 16, 32.
     """
-    initializers = {
-        "dense_initializer": DenseNormal(),
-        "kernel_initializer": FanOutNormal(),
-    }
     rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())
     x, maps = images, []
     for stage, (channels, depth) in enumerate(zip(dims, depths, strict=True), start=1):
@@ -66,11 +62,12 @@ def mix_transformer(
                 reduction=reductions[stage - 1],
                 ratio=ratio,
                 drop_path=next(rates),
+                dense_initializer=DenseNormal(),
+                kernel_initializer=FanOutNormal(),
                 dtype=dtype,
                 seed=None if seed is None else seed + 100 * stage + block,
                 name=f"stage{stage}_block{block}",
-                **initializers,
             )(x)
-        x = keras.layers.LayerNormalization(epsilon=1e-6, dtype=dtype, name=f"stage{stage}_norm")(x)
+        x = LayerNormalization(epsilon=1e-6, dtype=dtype, name=f"stage{stage}_norm")(x)
         maps.append(x)
     return maps
