@@ -1,0 +1,148 @@
+"""ImageNet weights for the MiT-B0 encoder, from KerasCV's one preset that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from fer_tf.errors import FerError
+
+PRESET = "mit_b0_imagenet"
+DIMS, DEPTHS = (32, 64, 160, 256), (2, 2, 2, 2)
+
+
+def copy_imagenet_encoder(model: keras.Model) -> None:
+    """Set the encoder's weights to those of KerasCV's preset `mit_b0_imagenet`.
+
+    The preset takes pixels / 255 without a mean or deviation, and is downloaded from Kaggle when
+    first asked for. Our network then computes SegFormer's arithmetic with these weights, which
+    is not KerasCV 0.9's: there the LayerNorms of the embeddings, of the reduced map and of the
+    stages have epsilon 1e-3 (SegFormer: 1e-5, 1e-5, 1e-6), GELU is the tanh approximation, the
+    embeddings pad as "same" does (0 above and 1 below where SegFormer has 1 and 1), and the map
+    to be reduced is read in the wrong order, channels for rows. Everything else is the same
+    (tests/models/test_mix_transformer_reference.py shows both).
+
+    Were the weights trained with that arithmetic or ported from SegFormer? KerasCV does not say;
+    that it names 69 % top-1 where SegFormer has 70.5 %, and that its maintainers said of earlier
+    presets that all were trained by KerasCV (its pull request 906), speak for trained. If so,
+    the reduction kernels of the first three stages met another order of the map, and what is
+    loaded here is a start for fine-tuning, not that classifier's features.
+
+    Args:
+        model: built by `create_model` with MiT-B0's sizes.
+
+    Raises:
+        FerError: the model has another encoder, KerasCV is not installed, or the preset could
+            not be downloaded.
+    """
+    _check_is_mit_b0(model)
+    try:
+        import keras_cv
+    except ImportError as error:
+        raise FerError(
+            'weights="imagenet" needs KerasCV, which can\'t be imported here '
+            f"({_first_line(error)}): pip install 'fer_tf[imagenet]'"
+        ) from None
+    try:
+        source = keras_cv.models.MiTBackbone.from_preset(PRESET)
+    except Exception as error:
+        raise FerError(
+            f'weights="imagenet": KerasCV\'s {PRESET} could not be downloaded from Kaggle, '
+            f"is there a network? ({_first_line(error)})"
+        ) from None
+    copy_encoder(source, model)
+
+
+def copy_encoder(source: keras.Model, model: keras.Model) -> None:
+    """Copy all encoder weights of a KerasCV or keras-hub `MiTBackbone` into one of our models.
+
+    Args:
+        source: a `MiTBackbone` of the same sizes.
+        model: built by `create_model` on the family `mix_transformer`; untouched on an error.
+
+    Raises:
+        FerError: the model has other stages, blocks, heads or shapes than the source.
+    """
+    try:
+        pairs = list(_pairs(source, model))
+    except (ValueError, AttributeError) as error:
+        raise FerError(
+            f"{model.name}: not an encoder like {source.name}, {_first_line(error)}"
+        ) from None
+    for layer, values in pairs:
+        found, expected = [v.shape for v in values], [tuple(w.shape) for w in layer.weights]
+        if found != expected:
+            raise FerError(
+                f"{model.name}: not an encoder like {source.name}, which has {found} "
+                f"for the weights {expected} of {layer.path}"
+            )
+    for layer, values in pairs:
+        layer.set_weights(values)
+
+
+def _pairs(
+    source: keras.Model, model: keras.Model
+) -> Iterator[tuple[keras.layers.Layer, list[np.ndarray]]]:
+    """Each layer of ours that has weights, with the values for it."""
+    norms = [x for x in source.layers if isinstance(x, keras.layers.LayerNormalization)]
+    for stage, norm in enumerate(norms):
+        theirs = source.get_layer(f"patch_and_embed_{stage}")
+        ours = model.get_layer(f"stage{stage + 1}_embedding")
+        yield ours.projection, theirs.proj.get_weights()
+        yield ours.norm, theirs.norm.get_weights()
+        name = f"hierarchical_encoder_{stage}_"
+        depth = sum(layer.name.startswith(name) for layer in source.layers)
+        for block in range(depth):
+            yield from _block_pairs(
+                source.get_layer(f"{name}{block}"),
+                model.get_layer(f"stage{stage + 1}_block{block + 1}"),
+            )
+        yield model.get_layer(f"stage{stage + 1}_norm"), norm.get_weights()
+
+
+def _block_pairs(theirs, ours) -> Iterator[tuple[keras.layers.Layer, list[np.ndarray]]]:
+    attention, source = ours.attention, theirs.attn
+    if (attention.heads, attention.reduction) != (source.num_heads, source.sr_ratio):
+        raise ValueError(
+            f"whose {theirs.name} has {source.num_heads} heads and reduction {source.sr_ratio}, "
+            f"not {attention.heads} and {attention.reduction}"
+        )
+    yield ours.attention_norm, theirs.norm1.get_weights()
+    yield attention.query, source.q.get_weights()
+    key, value = source.k.get_weights(), source.v.get_weights()
+    yield (
+        attention.key_value,
+        [np.concatenate(both, axis=-1) for both in zip(key, value, strict=True)],
+    )
+    yield attention.output_projection, source.proj.get_weights()
+    if source.sr_ratio > 1:
+        yield attention.shrink, source.sr.get_weights()
+        yield attention.shrink_norm, source.norm.get_weights()
+    yield ours.ffn_norm, theirs.norm2.get_weights()
+    yield ours.ffn.expand, theirs.mlp.fc1.get_weights()
+    yield ours.ffn.depthwise, theirs.mlp.dwconv.get_weights()
+    yield ours.ffn.contract, theirs.mlp.fc2.get_weights()
+
+
+def _check_is_mit_b0(model: keras.Model) -> None:
+    """Refuse another encoder before anything is downloaded."""
+    names = [layer.name for layer in model.layers]
+    dims = tuple(
+        layer.gamma.shape[0]
+        for layer in model.layers
+        if layer.name in {f"stage{stage}_norm" for stage in range(1, 5)}
+    )
+    depths = tuple(
+        sum(name.startswith(f"stage{stage}_block") for name in names) for stage in range(1, 5)
+    )
+    if (dims, depths) != (DIMS, DEPTHS):
+        raise FerError(
+            f'weights="imagenet" are those of MiT-B0 with dims {DIMS} and depths {DEPTHS}, '
+            f"but {model.name} has dims {dims} and depths {depths}"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
