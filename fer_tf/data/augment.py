@@ -130,8 +130,8 @@ def erasing_box(area, aspect, x, y):
     """
     share = 0.02 + area * 0.23
     ratio = ops.exp(symmetric(aspect) * math.log(1 / 0.3))
-    height = ops.minimum(ops.sqrt(share * ratio), 1.0)
-    width = ops.minimum(ops.sqrt(share / ratio), 1.0)
+    height = ops.sqrt(share * ratio)
+    width = ops.sqrt(share / ratio)
     return _box(height, width, x, y)
 
 

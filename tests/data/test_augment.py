@@ -297,7 +297,7 @@ def test_an_erasing_box_lies_inside_and_has_its_area_and_shape(area, aspect, x, 
     assert -1e-6 <= left < right <= 1 + 1e-6
     assert (bottom - top) * (right - left) == pytest.approx(0.02 + 0.23 * area, rel=1e-4)
     ratio = (bottom - top) / (right - left)
-    assert 0.3 * 0.999 <= ratio <= 1.001 / 0.3
+    assert ratio == pytest.approx(0.3 ** (1 - 2 * aspect), rel=1e-3)
     assert top / (1 - (bottom - top)) == pytest.approx(y, abs=1e-3)
     assert left / (1 - (right - left)) == pytest.approx(x, abs=1e-3)
 
