@@ -114,10 +114,15 @@ def load(path: Path) -> Checkpoint:
         DamagedCheckpoint: it is not as it was written.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
             if damaged is not None:
                 raise DamagedCheckpoint(f"{damaged} is not as it was written")
+            # One wrong bit can turn the rest of the zip's directory into a comment.
+            file.seek(-12, os.SEEK_END)
+            stated = int.from_bytes(file.read(2), "little")
+            if stated != len(archive.namelist()):
+                raise DamagedCheckpoint(f"it lists {len(archive.namelist())} of {stated} arrays")
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return Checkpoint(arrays, json.loads(arrays.pop("state").tobytes()))

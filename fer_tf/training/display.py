@@ -16,6 +16,9 @@ from fer_tf.errors import FerError
 from fer_tf.recipes import Recipe, to_json
 from fer_tf.training.run import Run, write_text
 
+LOG_SECONDS = 60.0
+"""Between lines about an epoch in progress, where the output is a file and shows no bar."""
+
 
 class Display:
     """Shows and logs one training.
@@ -42,8 +45,10 @@ class Display:
             TextColumn("{task.fields[text]}"),
             console=self.console,
             transient=True,
+            disable=not self.console.is_terminal,
         )
         self._task: Any = None
+        self._said = time.monotonic()
 
     def __enter__(self) -> Display:
         self._bar.start()
@@ -84,12 +89,14 @@ class Display:
         seconds = max(time.monotonic() - began, 1e-9)
         speed = (done - before) * self.recipe.batch_size / seconds
         left = self._pixels_left(epoch, size, steps - done, steps) * self.recipe.batch_size
-        self._bar.update(
-            self._task,
-            completed=done,
-            text=f"loss {loss:.3f}  accuracy {accuracy:.1%}  lr {rate:.2g}  "
-            f"{speed:.0f} images/s  {clock(left / (speed * size * size))} left",
+        text = (
+            f"loss {loss:.3f}  accuracy {accuracy:.1%}  lr {rate:.2g}  "
+            f"{speed:.0f} images/s  {clock(left / (speed * size * size))} left"
         )
+        self._bar.update(self._task, completed=done, text=text)
+        if self._bar.disable and time.monotonic() - self._said > LOG_SECONDS:
+            self._said = time.monotonic()
+            self.say(f"epoch {epoch + 1}/{self.recipe.epochs}  {done}/{steps}  {text}")
 
     def row(self, row: dict[str, Any]) -> None:
         """Print and log an epoch's row of history.csv."""

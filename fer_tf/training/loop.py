@@ -75,7 +75,6 @@ class Training:
             raise FerError(
                 f"batch_size: {recipe.batch_size} is more than the {len(self.faces)} training faces"
             )
-        keras.utils.set_random_seed(recipe.seed)
         saved = checkpoint.newest_whole(run.checkpoints, display.say)
         if saved is None:
             self.progress = self._start()
@@ -85,6 +84,7 @@ class Training:
             self.progress.check_faces(self.faces, self.validation, str(run.folder))
             # The checkpoint has them all: the file that they came from may be gone by now.
             weights = None
+        keras.utils.set_random_seed(recipe.seed)
         policy = precision.POLICIES[self.progress.precision]
         self.network = self._build(policy, weights=weights)
         # Validated and saved: the weights, or their average, in float32.

@@ -1,8 +1,8 @@
-"""A network that is compiled in a second, and the command that trains it in a child process.
+"""Networks that are compiled in a second, and the command that trains them in a child process.
 
     python small.py [STEP ACTION ...] -- FLAGS
 
-runs `python -m fer_tf.train FLAGS`, in which the network names "small" and "tiny" are known, and
+runs `python -m fer_tf.train FLAGS`, in which the networks "small" and "short" are known, and
 does ACTION when the run has done STEP steps of all its epochs:
 
     kill       SIGKILL after the step
@@ -25,11 +25,19 @@ from types import MappingProxyType
 
 
 def register_small() -> None:
-    """Add "small" to the registry: two convolutions, drop path and a norm."""
+    """Add to the registry "small", two convolutions, drop path and a norm; and "short".
+
+    That is `mit_b0_fusion` with two stages of one block each.
+    """
     from fer_tf.models import registry
 
-    row = replace(registry.NETWORKS["mit_b0_fusion"], family=_family, head=_head, arguments={})
-    registry.NETWORKS = MappingProxyType({**registry.NETWORKS, "small": row})
+    row = registry.NETWORKS["mit_b0_fusion"]
+    two = {"dims": (8, 16), "depths": (1, 1), "heads": (1, 2), "reductions": (4, 2)}
+    added = {
+        "small": replace(row, family=_family, head=_head, arguments={}),
+        "short": replace(row, arguments=two),
+    }
+    registry.NETWORKS = MappingProxyType({**registry.NETWORKS, **added})
 
 
 def _family(images, *, drop_path=0.0, seed=None, dtype=None):
@@ -84,9 +92,6 @@ def _main() -> None:
     from fer_tf.train import main
 
     start_keras()
-    from tiny import register_tiny
-
-    register_tiny()
     register_small()
     split = sys.argv.index("--")
     words = sys.argv[1:split]
