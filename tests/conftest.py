@@ -1,8 +1,9 @@
-"""Shared fixtures; that this file is here also lets every test import `tiny`."""
+"""Shared fixtures; that this file is here also lets every test import `tiny` and `small`."""
 
 from __future__ import annotations
 
 import pytest
+from small import register_small
 from tiny import register_tiny
 
 
@@ -14,3 +15,22 @@ def tiny_network(monkeypatch):
     monkeypatch.setattr(registry, "NETWORKS", registry.NETWORKS)
     register_tiny()
     return "tiny"
+
+
+@pytest.fixture(scope="module")
+def small_network():
+    """The registry's name of a network that trains in less."""
+    from fer_tf.models import registry
+
+    before = registry.NETWORKS
+    register_small()
+    yield "small"
+    registry.NETWORKS = before
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """`fer_tf.train` writes no report at the end."""
+    from fer_tf import train
+
+    monkeypatch.setattr(train, "_report", lambda *arguments: None)

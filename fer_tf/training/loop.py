@@ -332,4 +332,4 @@ def plain_name(path: str) -> str:
     "seed_generator_16": the number counts what this process made before, which
     is not the same in a process that goes on.
     """
-    return re.sub(r"_\d+(?=[./]|$)", "", path).replace("/", ".")
+    return re.sub(r"_\d+(?=[._/]|$)", "", path).replace("/", ".")

@@ -14,6 +14,7 @@ does ACTION when the run has done STEP steps of all its epochs:
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -63,13 +64,38 @@ def _head(maps, *, classes, dtype=None):
     )(x)
 
 
+def flags(csv_file: Path, runs: Path, *more: str) -> list[str]:
+    """Two epochs of 8 faces a step in RUNS/scratch; pairs in `more` replace a flag."""
+    given = {"--stages": "32 2", "--batch-size": "8", "--precision": "float32", "--model": "small"}
+    given |= {"--data": str(csv_file), "--runs": str(runs)}
+    given |= dict(zip(more[::2], more[1::2], strict=True))
+    return ["scratch", *(word for flag, value in given.items() for word in [flag, *value.split()])]
+
+
+def refused(argv: list[str]) -> str:
+    """The one line that the command writes to stderr in this process, ending with code 2."""
+    from fer_tf.cli import run
+    from fer_tf.train import main
+
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            run(lambda: main(argv))
+        except SystemExit as stop:
+            assert stop.code == 2
+        else:
+            raise AssertionError("was not refused")
+    line, empty = said.getvalue().split("\n")
+    assert empty == "" and line.startswith("fer_tf: ")
+    return line
+
+
 def start(*flags: str, at: dict[int, str] | None = None) -> subprocess.Popen[str]:
     """Start the command in a child process; `at` maps a step to what happens there."""
     folder = Path(__file__).parent
     actions = [word for step, action in (at or {}).items() for word in (str(step), action)]
-    search = os.pathsep.join(filter(None, [str(folder.parent), os.environ.get("PYTHONPATH")]))
     # Wide, so that rich does not break the lines that the tests look for.
-    environment = {**os.environ, "PYTHONPATH": search, "COLUMNS": "400"}
+    environment = {**os.environ, "COLUMNS": "400"}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     return subprocess.Popen(
         [sys.executable, str(folder / "small.py"), *actions, "--", *flags],

@@ -1,0 +1,171 @@
+"""`python -m fer_tf.train` in this process: what it refuses, keeps and says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+from small import flags, refused
+from tiny import tiny_csv
+
+from fer_tf import train as command
+from fer_tf.recipes import RECIPES
+from fer_tf.training.loop import Training
+
+pytestmark = pytest.mark.usefixtures("small_network")
+
+
+@pytest.fixture(scope="module")
+def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 faces to train on, 6 to validate."""
+    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", count=48)
+
+
+@pytest.fixture(scope="module")
+def finished(csv_file: Path, tmp_path_factory: pytest.TempPathFactory, small_network: str) -> Path:
+    """The runs folder of a finished run."""
+    runs = tmp_path_factory.mktemp("runs")
+    command.main(flags(csv_file, runs))
+    return runs
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file by name."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_run_leaves_model_history_and_report(finished: Path) -> None:
+    run = finished / "scratch"
+    assert keras.saving.load_model(run / "best.keras").dtype_policy.name == "float32"
+    assert len((run / "history.csv").read_text().splitlines()) == 3
+    assert (run / "report" / "report.html").is_file()
+    assert json.loads((run / "recipe.json").read_text())["stages"] == [[32, 2]]
+
+
+def test_a_finished_run_is_not_trained_again(
+    finished: Path, csv_file: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(Training, "_epoch", None)
+    monkeypatch.setattr(command, "_report", None)
+    before = contents(finished)
+    command.main(flags(csv_file, finished))
+    out = capsys.readouterr().out
+    assert "is finished: 2 epochs, best validation accuracy" in out
+    assert str(finished / "scratch" / "report" / "report.html") in out
+    assert contents(finished) == before
+
+
+def test_a_missing_report_is_written_again(
+    finished: Path, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Training, "_epoch", None)
+    shutil.copytree(finished, tmp_path / "runs")
+    report = tmp_path / "runs" / "scratch" / "report"
+    shutil.rmtree(report)
+    command.main(flags(csv_file, tmp_path / "runs"))
+    assert (report / "report.html").is_file()
+
+
+def test_other_settings_are_refused_and_named(finished: Path, csv_file: Path) -> None:
+    before = contents(finished)
+    line = refused(flags(csv_file, finished, "--ema", "0.5", "--rotation", "3"))
+    assert f"ema: was {RECIPES['scratch'].ema}, now 0.5; rotation: was 10.0, now 3.0)" in line
+    assert contents(finished) == before
+
+
+def test_other_data_is_refused(finished: Path, csv_file: Path, tmp_path: Path) -> None:
+    line = refused(flags(tmp_path / "other.csv", finished))
+    assert "data: was" in line
+
+    shutil.copytree(finished, tmp_path / "runs")
+    changed = tmp_path / "fer2013.csv"
+    shutil.copy(csv_file, changed)
+    recipe_file = tmp_path / "runs" / "scratch" / "recipe.json"
+    recipe = json.loads(recipe_file.read_text())
+    recipe_file.write_text(json.dumps({**recipe, "data": str(changed)}))
+    tiny_csv(changed, count=48, seed=1)
+    line = refused(flags(changed, tmp_path / "runs"))
+    assert "was trained on other faces than the data holds now" in line
+
+
+def test_a_folder_that_is_no_run_is_refused(csv_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "notes.txt").write_text("mine")
+    assert "is not a run" in refused(flags(csv_file, tmp_path))
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "/tmp/a", "a\\b", "a\0b"])
+def test_run_names(name: str, tmp_path: Path) -> None:
+    argv = ["scratch", "--data", "none.csv", "--runs", str(tmp_path / "runs"), "--run", name]
+    assert "--run" in refused(argv)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("minutes", ["-1", "nan", "inf"])
+def test_checkpoint_minutes(minutes: str, tmp_path: Path) -> None:
+    argv = flags(tmp_path / "none.csv", tmp_path / "runs", "--checkpoint-minutes", minutes)
+    assert "--checkpoint-minutes" in refused(argv)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (("--data", "none.csv"), "none.csv"),
+        (("--batch-size", "41"), "batch_size: 41 is more than the 40 training faces"),
+        (("--model", "smal"), "did you mean 'small'"),
+        (("--weights", "none.keras"), "none.keras"),
+        (("--vote-weight", "0.5"), "--votes"),
+    ],
+)
+def test_bad_input_leaves_nothing(
+    more: tuple[str, str], named: str, csv_file: Path, tmp_path: Path
+) -> None:
+    assert named in refused(flags(csv_file, tmp_path / "runs", *more))
+    assert not (tmp_path / "runs" / "scratch").exists()
+
+
+@pytest.mark.parametrize("split", ["Training", "PublicTest"])
+def test_a_split_without_faces_is_named_with_its_file(
+    split: str, csv_file: Path, tmp_path: Path
+) -> None:
+    lines = csv_file.read_text().splitlines()
+    partial = tmp_path / "partial.csv"
+    partial.write_text("\n".join(line for line in lines if not line.endswith(split)) + "\n")
+    line = refused(flags(partial, tmp_path / "runs"))
+    assert str(partial) in line and f"no {split} rows" in line
+
+
+def test_an_unknown_flag_names_the_nearest(capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command.main(["scratch", "--lerning-rate", "1"])
+    assert stop.value.code == 2
+    assert "--learning-rate" in capsys.readouterr().err
+
+
+def test_help_does_not_import_keras() -> None:
+    code = "import sys; from fer_tf.train import main\ntry: main(['--help'])\n"
+    code += "finally: assert not {'keras', 'tensorflow', 'rich.progress'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--learning-rate" in done.stdout
+
+
+def test_history_is_whole_after_a_kill_before_it_was_written(
+    finished: Path, csv_file: Path, tmp_path: Path, no_report: None
+) -> None:
+    shutil.copytree(finished, tmp_path / "runs")
+    history = tmp_path / "runs" / "scratch" / "history.csv"
+    whole = history.read_text()
+    history.write_text("".join(whole.splitlines(keepends=True)[:2]))
+    command.main(flags(csv_file, tmp_path / "runs"))
+    assert history.read_text() == whole

@@ -1,0 +1,211 @@
+"""The training in this process: numbers that are none, stops, and what a run goes on from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import flags, refused
+from tiny import tiny_csv
+
+from fer_tf import train as command
+from fer_tf.training import checkpoint, loop
+from fer_tf.training.loop import Training, plain_name
+
+pytestmark = pytest.mark.usefixtures("small_network", "no_report")
+
+
+@pytest.fixture(scope="module")
+def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 faces to train on, 6 to validate."""
+    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", count=48)
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, value: float, *, epoch: int, step: int) -> None:
+    """Make the targets of one step, counted from 1, `value`, and those of the others 0."""
+    draw = loop.draw_epoch
+
+    def draw_epoch(targets, **keywords):
+        drawn = draw(targets, **keywords)
+        drawn.targets[:] = 0
+        if keywords["epoch"] == epoch - 1:
+            drawn.targets[step - 1] = value
+        return drawn
+
+    monkeypatch.setattr(loop, "draw_epoch", draw_epoch)
+
+
+def test_a_loss_that_is_no_number_stops(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, np.nan, epoch=2, step=3)
+    saved_best: list[bytes] = []
+    save = loop.save_model
+
+    def save_model(model, path) -> None:
+        save(model, path)
+        saved_best.append(path.read_bytes())
+
+    monkeypatch.setattr(loop, "save_model", save_model)
+    argv = flags(csv_file, tmp_path, "--schedule", "constant", "--learning-rate", "0.005")
+    line = refused([*argv, "--checkpoint-minutes", "0"])
+    assert "step 3 of epoch 2, learning rate 0.005:" in line
+    newest, _ = checkpoint.newest(tmp_path / "scratch" / "checkpoints")
+    assert newest.stem.endswith("007")
+    assert (tmp_path / "scratch" / "best.keras").read_bytes() == saved_best[-1]
+    assert len(saved_best) == 1
+
+
+@pytest.mark.parametrize("step", [3, 5])
+def test_a_step_too_far_is_not_saved(
+    step: int, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A loss of about 1e36 is a number; the weights after a step of 1e3 times as much are not.
+    spoil(monkeypatch, 1e36, epoch=1, step=step)
+    argv = flags(csv_file, tmp_path, "--optimizer", "sgd", "--learning-rate", "1000")
+    argv += ["--clip-norm", "None", "--warmup-epochs", "0", "--ema", "0"]
+    argv += ["--mix-probability", "0", "--checkpoint-minutes", "0"]
+    line = refused(argv)
+    assert f"step {step} of epoch 1" in line
+    newest = checkpoint.newest(tmp_path / "scratch" / "checkpoints")[0]
+    assert newest.stem.endswith(f"{step - 1:03}")
+    assert not (tmp_path / "scratch" / "best.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("stage1_embedding/projection/kernel", "stage1_embedding.projection.kernel"),
+        ("seed_generator_16/seed_generator_state", "seed_generator.seed_generator_state"),
+        ("adam_w_1/conv2d_12_kernel_momentum", "adam_w.conv2d_kernel_momentum"),
+        ("network.0044.seed_generator_16.state", "network.0044.seed_generator.state"),
+    ],
+)
+def test_names_in_a_checkpoint_do_not_depend_on_the_process(path: str, plain: str) -> None:
+    assert plain_name(path) == plain_name(plain) == plain
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ask for a stop as Ctrl-C does, after a step counted over all epochs from 1."""
+    watch = loop.StepWatch.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        self._stop.requested |= self._epoch * self._steps + self.done + 1 == step
+        watch(self, batch, logs)
+
+    monkeypatch.setattr(loop.StepWatch, "on_train_batch_end", on_train_batch_end)
+
+
+def stopped(argv: list[str], step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the command until `step`, and take the patch back."""
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
+        stop_after(patch, step)
+        command.main(argv)
+    assert stop.value.code == 130
+
+
+def newest_array(runs: Path, name: str) -> np.ndarray:
+    """The one array of the newest checkpoint whose name ends so."""
+    newest = checkpoint.load(checkpoint.newest(runs / "scratch" / "checkpoints")[0])
+    (array,) = [array for key, array in newest.arrays.items() if key.endswith(name)]
+    return array
+
+
+def test_float16_scales_its_loss_and_goes_on(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = flags(csv_file, tmp_path, "--precision", "float16")
+    stopped(argv, 3, monkeypatch)
+    assert newest_array(tmp_path, "loss_scale_optimizer.dynamic_scale") == 2.0**15
+    assert newest_array(tmp_path, "loss_scale_optimizer.step_counter") == 3
+    built: list[Training] = []
+    begin = Training.train
+
+    def train(self) -> None:
+        built.append(self)
+        begin(self)
+
+    monkeypatch.setattr(Training, "train", train)
+    command.main(argv)
+    (training,) = built
+    assert newest_array(tmp_path, "loss_scale_optimizer.step_counter") == 10
+    assert {v.dtype for v in training.network.trainable_variables} == {"float32"}
+    assert training.network.layers[2].compute_dtype == "float16"
+    assert training.network.output.dtype == "float32"
+    assert all(np.isfinite(row["loss"]) for row in training.progress.history)
+
+
+def test_starting_weights_are_not_needed_to_go_on(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_tf.models.registry import create_model
+
+    weights = tmp_path / "start.weights.h5"
+    create_model("small", input_shape=(None, None, 3)).save_weights(weights)
+    argv = flags(csv_file, tmp_path / "runs", "--weights", str(weights))
+    stopped(argv, 2, monkeypatch)
+    weights.unlink()
+    command.main(argv)
+    assert (tmp_path / "runs" / "scratch" / "best.keras").exists()
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    argv = flags(csv_file, tmp_path, "--checkpoint-minutes", "0")
+    stopped(argv, 4, monkeypatch)
+    newest, _ = checkpoint.newest(tmp_path / "scratch" / "checkpoints")
+    newest.write_bytes(newest.read_bytes()[:-100])
+    capsys.readouterr()
+    command.main(argv)
+    out = capsys.readouterr().out
+    assert f"{newest} is damaged" in out and "goes on at epoch 1 of 2, step 4 of 5" in out
+
+
+def test_a_stop_while_validating_ends_the_epoch_first(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = flags(csv_file, tmp_path)
+    stopped(argv, 5, monkeypatch)
+    run = tmp_path / "scratch"
+    assert [path.stem[-3:] for path in checkpoint.newest(run / "checkpoints")] == ["005"]
+    assert len((run / "history.csv").read_text().splitlines()) == 2
+
+
+def test_a_run_that_stopped_early_is_finished(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    argv = flags(csv_file, tmp_path, "--stages", "32 9", "--early-stop", "1")
+    monkeypatch.setattr(Training, "_validate", lambda self, size: (1.0, 0.5))
+    command.main(argv)
+    assert "epoch   2/9" in capsys.readouterr().out
+    command.main(argv)
+    out = capsys.readouterr().out
+    assert "is finished: 2 epochs, best validation accuracy 50.00% in epoch 1" in out
+
+
+def test_each_size_is_traced_once_and_known(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_tf.layers.drop_path import DropPath
+
+    traced: list[tuple[int | None, ...]] = []
+    after: list[int] = []
+    call, validate = DropPath.call, Training._validate
+
+    def remember(self, inputs, training=False):
+        traced.append(tuple(inputs.shape))
+        return call(self, inputs, training=training)
+
+    def count(self, size):
+        result = validate(self, size)
+        after.append(len(traced))
+        return result
+
+    monkeypatch.setattr(DropPath, "call", remember)
+    monkeypatch.setattr(Training, "_validate", count)
+    command.main(flags(csv_file, tmp_path, "--stages", "32 3 40 2"))
+    assert after[0] == after[1] == after[2] < after[3] == after[4]
+    assert {shape[1:3] for shape in traced[: after[2]]} == {(7, 7)}
+    assert {shape[1:3] for shape in traced[after[2] :]} == {(9, 9)}
