@@ -70,7 +70,7 @@ class EfficientAttention(keras.layers.Layer):
                 dtype=self.dtype_policy,
                 name="shrink",
             )
-            self.shrink.build(input_shape)
+            self.shrink.build((None, None, None, channels))
             self.shrink_norm = LayerNormalization(
                 epsilon=self.epsilon, dtype=self.dtype_policy, name="shrink_norm"
             )
@@ -101,12 +101,16 @@ class EfficientAttention(keras.layers.Layer):
 
     def _whole_windows(self, inputs, height, width):
         """Pad a map that is smaller than one window, which only faces below 32 pixels give."""
-        if not (isinstance(height, int) and isinstance(width, int)):
-            return inputs
-        below, right = max(self.reduction - height, 0), max(self.reduction - width, 0)
-        if not (below or right):
+        below, right = (self._missing(side) for side in (height, width))
+        if isinstance(below, int) and isinstance(right, int) and not (below or right):
             return inputs
         return ops.pad(inputs, ((0, 0), (0, below), (0, right), (0, 0)))
+
+    def _missing(self, side):
+        """Rows or columns that one window lacks; a tensor where the side is one."""
+        if isinstance(side, int):
+            return max(self.reduction - side, 0)
+        return ops.maximum(self.reduction - side, 0)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -51,7 +51,7 @@ class OverlapPatchEmbedding(keras.layers.Layer):
         self.norm = LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm")
 
     def build(self, input_shape):
-        self.projection.build(input_shape)
+        self.projection.build((None, None, None, input_shape[-1]))
         self.norm.build((None, None, None, self.channels))
         self.built = True
 

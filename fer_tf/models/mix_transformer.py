@@ -44,7 +44,16 @@ def mix_transformer(
 
     Returns:
         Maps [n, ceil(h / s), ceil(w / s), dims[i]] for s = 4, 8, 16, 32.
+
+    Raises:
+        ValueError: sequences of different lengths, a rate outside [0, 1), or heads that do not
+            divide the channels.
     """
+    lengths = [len(each) for each in (dims, depths, heads, reductions)]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"dims, depths, heads and reductions must be as long, got {lengths}")
+    if not 0.0 <= drop_path < 1.0:
+        raise ValueError(f"drop_path must be in [0, 1), got {drop_path}")
     rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())
     x, maps = images, []
     for stage, (channels, depth) in enumerate(zip(dims, depths, strict=True), start=1):

@@ -90,19 +90,28 @@ def create_model(
         raise FerError(f"unknown model {name!r}{_nearest(name, NETWORKS)}")
     row = NETWORKS[name]
     shape = input_shape or row.input_shape
-    if len(shape) != 3 or any(side is not None and side < 1 for side in shape):
+    sides = [side for side in shape[:2] if side is not None]
+    if len(shape) != 3 or any(not isinstance(n, int) or n < 1 for n in (*sides, shape[2])):
         raise FerError(f"input_shape must be (height, width, channels), got {tuple(shape)}")
     if classes < 2:
         raise FerError(f"classes must be at least 2, got {classes}")
-    known = inspect.signature(row.family).parameters
+    known = {
+        key: parameter
+        for key, parameter in inspect.signature(row.family).parameters.items()
+        if key not in ("images", "dtype")
+    }
     for key in overrides:
         if key not in known:
             raise FerError(f"{name} has no argument {key!r}{_nearest(key, known)}")
     scale, offset = (1 / 255, 0.0) if weights == "imagenet" else row.pixel_scale
     images = keras.Input(shape, name="images")
-    x = keras.layers.Rescaling(scale, offset, dtype=dtype, name="scale")(images)
-    maps = row.family(x, **{**row.arguments, **overrides}, dtype=dtype)
-    model = keras.Model(images, row.head(maps, classes=classes, dtype=dtype), name=name)
+    try:
+        x = keras.layers.Rescaling(scale, offset, dtype=dtype, name="scale")(images)
+        maps = row.family(x, **{**row.arguments, **overrides}, dtype=dtype)
+        logits = row.head(maps, classes=classes, dtype=dtype)
+    except ValueError as error:
+        raise FerError(f"{name} can't be built: {str(error).splitlines()[0]}") from error
+    model = keras.Model(images, logits, name=name)
     if weights is not None:
         from fer_tf.models.saving import load_into
 
