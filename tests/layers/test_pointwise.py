@@ -1,0 +1,79 @@
+"""The GELU: its definition, its gradient, and the forms in which the exporters know it."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from fer_tf.layers.pointwise import gelu
+
+tf = pytest.importorskip("tensorflow")
+
+POINTS = np.linspace(-8, 8, 1601, dtype=np.float32)
+CDF = np.array([math.erfc(-x / math.sqrt(2)) / 2 for x in POINTS])
+PDF = np.exp(-0.5 * POINTS.astype(np.float64) ** 2) / math.sqrt(2 * math.pi)
+
+
+def gradient(function, points):
+    x = tf.constant(points)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    return y, tape.gradient(y, x)
+
+
+def test_it_is_x_times_the_normal_distribution():
+    np.testing.assert_allclose(gelu(POINTS), POINTS * CDF, atol=1e-6)
+
+
+def test_its_gradient_is_that_of_the_definition():
+    _, slope = gradient(gelu, POINTS)
+    np.testing.assert_allclose(slope, CDF + POINTS * PDF, atol=1e-6)
+
+
+def test_its_gradient_is_the_automatic_one_of_the_erf_form():
+    _, slope = gradient(gelu, POINTS)
+    erf = keras.ops.erf
+    value, automatic = gradient(lambda x: 0.5 * x * (1 + erf(x / math.sqrt(2))), POINTS)
+    np.testing.assert_allclose(gelu(POINTS), value, atol=1e-6)
+    np.testing.assert_allclose(slope, automatic, atol=1e-6)
+
+
+def test_its_gradient_is_the_finite_difference():
+    step = 1e-3
+    points = POINTS.astype(np.float64)
+    difference = (np.asarray(gelu(points + step)) - np.asarray(gelu(points - step))) / (2 * step)
+    _, slope = gradient(gelu, POINTS)
+    np.testing.assert_allclose(slope, difference, atol=2e-6)
+
+
+def test_the_gradient_is_multiplied_by_the_one_that_arrives():
+    _, slope = gradient(gelu, POINTS)
+    _, scaled = gradient(lambda x: 3.0 * gelu(2.0 * x), POINTS / 2)
+    np.testing.assert_allclose(scaled, 6.0 * slope, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_is_rounded_once(dtype):
+    x = tf.cast(POINTS, dtype)
+    y, slope = gradient(gelu, x)
+    wide, wide_slope = gradient(gelu, tf.cast(x, "float32"))
+    assert y.dtype == slope.dtype == x.dtype
+    np.testing.assert_array_equal(y, tf.cast(wide, dtype))
+    np.testing.assert_array_equal(slope, tf.cast(wide_slope, dtype))
+
+
+def test_tflites_converter_sees_one_gelu():
+    function = tf.function(gelu).get_concrete_function(tf.TensorSpec((1, 4, 4, 8)))
+    content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+    interpreter = tf.lite.Interpreter(model_content=content)
+    names = {op["op_name"] for op in interpreter._get_ops_details()} - {"DELEGATE"}
+    assert names == {"GELU"}
+
+
+def test_there_is_no_erfc_which_tf2onnx_lacks():
+    graph = tf.function(gelu).get_concrete_function(tf.TensorSpec((None, 4))).graph
+    assert not {op.type for op in graph.get_operations()} & {"Erfc"}

@@ -1,0 +1,162 @@
+"""Every network of the registry, and what `create_model` refuses."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fer_tf import FerError, create_model, list_models
+from fer_tf.models.registry import NETWORKS
+
+SIZES = [(96, 128), (75, 75), (48, 48), (17, 33)]
+
+
+def draw(height, width, count=2, seed=0):
+    pixels = np.random.default_rng(seed).uniform(0, 255, (count, height, width, 3))
+    return pixels.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def any_size():
+    return create_model("mit_b0_fusion", input_shape=(None, None, 3), seed=0)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_a_network_is_what_its_row_says(name):
+    """Parameters, output, and a gradient for every weight."""
+    tf = pytest.importorskip("tensorflow")
+    row = NETWORKS[name]
+    model = create_model(name, input_shape=(64, 64, 3))
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == row.parameters
+    images = tf.constant(draw(64, 64, count=4))
+    with tf.GradientTape() as tape:
+        logits = model(images, training=False)
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits([0, 1, 2, 3], logits))
+    assert logits.shape == (4, 7)
+    assert np.isfinite(logits).all()
+    weights = model.trainable_weights
+    gradients = tape.gradient(loss, [w.value for w in weights])
+    for weight, gradient in zip(weights, gradients, strict=True):
+        assert gradient is not None, f"{weight.path} is not trained"
+        assert np.isfinite(gradient).all(), weight.path
+        assert np.any(gradient), f"{weight.path} has the gradient 0"
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_published_input_is_the_default(name):
+    model = create_model(name)
+    assert model.input_shape == (None, *NETWORKS[name].input_shape)
+    assert model.output_shape == (None, 7)
+    assert model.name == name
+    assert NETWORKS[name].source
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("name", list_models())
+def test_mixed_precision_computes_in_half_and_answers_in_float32(name, dtype):
+    model = create_model(name, input_shape=(64, 64, 3), dtype=dtype)
+    wide = create_model(name, input_shape=(64, 64, 3), dtype="float32")
+    wide.set_weights(model.get_weights())
+    logits = model(draw(64, 64))
+    assert {w.dtype for w in model.trainable_weights} == {"float32"}
+    assert model.get_layer("stage2_block1").output.dtype == dtype.removeprefix("mixed_")
+    assert logits.dtype == "float32"
+    expected = np.asarray(wide(draw(64, 64)))
+    assert np.abs(logits - expected).max() < 0.1 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_set_of_weights_runs_at_any_size(any_size, size):
+    """Shapes unknown when the graph is made, known ones, and an eager call: the same answer."""
+    tf = pytest.importorskip("tensorflow")
+    images = draw(*size)
+    fixed = create_model("mit_b0_fusion", input_shape=(*size, 3))
+    fixed.set_weights(any_size.get_weights())
+    expected = np.asarray(fixed(images))
+    signature = [tf.TensorSpec((None, None, None, 3))]
+    unknown = tf.function(lambda x: any_size(x), input_signature=signature)(images)
+    assert expected.shape == (2, 7)
+    assert np.isfinite(expected).all() and expected.std() > 1e-3
+    np.testing.assert_allclose(any_size(images), expected, atol=1e-5)
+    np.testing.assert_allclose(unknown, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_stages_have_their_strides(any_size, size):
+    model = create_model("mit_b0_fusion", input_shape=(*size, 3))
+    for stage, stride in enumerate((4, 8, 16, 32), start=1):
+        expected = tuple(-(-side // stride) for side in size)
+        assert model.get_layer(f"stage{stage}_norm").output.shape[1:3] == expected
+
+
+def test_an_answer_does_not_depend_on_the_rest_of_the_batch(any_size):
+    images = draw(64, 64, count=3)
+    alone = [np.asarray(any_size(images[i : i + 1]))[0] for i in range(3)]
+    np.testing.assert_allclose(any_size(images), alone, atol=1e-5)
+
+
+def test_a_rectangle_is_not_its_transpose(any_size):
+    """A network that mixed up rows and columns would not be seen at square sizes."""
+    images = draw(64, 96)
+    turned = np.asarray(any_size(images.transpose(0, 2, 1, 3)))
+    assert np.abs(np.asarray(any_size(images)) - turned).max() > 1e-3
+
+
+def test_the_seed_decides_the_dropped_paths():
+    weights = create_model("mit_b0_fusion", input_shape=(48, 48, 3)).get_weights()
+    answers = []
+    for seed in (1, 1, 2):
+        model = create_model("mit_b0_fusion", input_shape=(48, 48, 3), drop_path=0.5, seed=seed)
+        for weight, value in zip(model.weights, weights, strict=True):
+            weight.assign(value)
+        answers.append(np.asarray(model(draw(48, 48, count=8), training=True)))
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert not np.array_equal(answers[0], answers[2])
+
+
+def test_drop_path_rises_linearly_to_its_rate():
+    model = create_model("mit_b0_fusion", input_shape=(64, 64, 3), drop_path=0.35)
+    blocks = [layer for layer in model.layers if "_block" in layer.name]
+    np.testing.assert_allclose([b.drop_path_rate for b in blocks], np.arange(8) * 0.05)
+
+
+def test_reshapes_are_static_but_for_the_batch():
+    """The exporters' rule: a shape computed in the graph makes ONNX wrong at batch 3."""
+    tf = pytest.importorskip("tensorflow")
+    model = create_model("mit_b0_fusion", input_shape=(64, 64, 3))
+    function = tf.function(lambda x: model(x, training=False))
+    graph = function.get_concrete_function(tf.TensorSpec((None, 64, 64, 3))).graph
+    shapes = [op.inputs[1].op.type for op in graph.get_operations() if op.type == "Reshape"]
+    assert shapes and set(shapes) == {"Const"}
+
+
+def test_another_number_of_classes_and_other_arguments():
+    model = create_model("mit_b0_fusion", classes=3, input_shape=(32, 32, 3), depths=(1, 1, 1, 1))
+    assert model.output_shape == (None, 3)
+    assert model.count_params() < NETWORKS["mit_b0_fusion"].parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sentence"),
+    [
+        ("mit_b0_fusoin", {}, "unknown model 'mit_b0_fusoin', did you mean 'mit_b0_fusion'?"),
+        ("resnet", {}, "unknown model 'resnet': expected one of mit_b0_fusion"),
+        ("mit_b0_fusion", {"drop_pth": 0.1}, "no argument 'drop_pth', did you mean 'drop_path'?"),
+        ("mit_b0_fusion", {"zzz": 1}, "mit_b0_fusion has no argument 'zzz': expected one of"),
+        ("mit_b0_fusion", {"classes": 1}, "classes must be at least 2, got 1"),
+        ("mit_b0_fusion", {"input_shape": (64, 64)}, "(height, width, channels), got (64, 64)"),
+        ("mit_b0_fusion", {"input_shape": (0, 64, 3)}, "got (0, 64, 3)"),
+        ("mit_b0_fusion", {"input_shape": (64, 64, None)}, "got (64, 64, None)"),
+        ("mit_b0_fusion", {"images": None}, "mit_b0_fusion has no argument 'images'"),
+        ("mit_b0_fusion", {"heads": (3, 2, 5, 8)}, "32 channels do not divide by 3 heads"),
+        ("mit_b0_fusion", {"depths": (2, 2)}, "must be as long, got [4, 2, 4, 4]"),
+        ("mit_b0_fusion", {"drop_path": 1.5}, "drop_path must be in [0, 1), got 1.5"),
+        ("mit_b0_fusion", {"dtype": "float17"}, "float17"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_in_a_sentence(name, arguments, sentence):
+    with pytest.raises(FerError, match=re.escape(sentence)) as refusal:
+        create_model(name, **{"input_shape": (64, 64, 3), **arguments})
+    assert "\n" not in str(refusal.value)
