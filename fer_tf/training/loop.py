@@ -178,7 +178,7 @@ class Training:
         seconds = before + time.monotonic() - began
         self._metrics = None
         # Raises if a weight is not a number: a network of such would be validated as well.
-        self._arrays()
+        self._arrays(self.steps)
         val_loss, val_accuracy = self._validate(size)
         self._finish_epoch(
             {
@@ -274,20 +274,22 @@ class Training:
             for i, variable in enumerate(variables)
         }
 
-    def _arrays(self) -> dict[str, np.ndarray]:
-        """The values of `_variables`.
+    def _arrays(self, step: int) -> dict[str, np.ndarray]:
+        """The values of `_variables` after a step of the epoch.
 
         Raises:
             FerError: one is not a number, as after a step too far whose own loss was still one.
         """
         arrays = {name: np.asarray(v) for name, v in self._variables().items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise self._diverged(self.progress.step or self.steps)
+            raise self._diverged(step)
         return arrays
 
     def _save(self, metrics: list[np.ndarray]) -> None:
         progress = self.progress
-        arrays = self._arrays() | {f"metrics.{i:04d}": value for i, value in enumerate(metrics)}
+        arrays = self._arrays(progress.step) | {
+            f"metrics.{i:04d}": value for i, value in enumerate(metrics)
+        }
         number = progress.epoch * self.steps + progress.step
         saved = checkpoint.Checkpoint(arrays, dataclasses.asdict(progress))
         checkpoint.save(self.run.checkpoints, number, saved)

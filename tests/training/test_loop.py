@@ -23,14 +23,14 @@ def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, value: float, *, epoch: int, step: int) -> None:
-    """Make the targets of one step, counted from 1, `value`, and those of the others 0."""
+    """Make the first class's target `value` in one step, counted from 1, and all others 0."""
     draw = loop.draw_epoch
 
     def draw_epoch(targets, **keywords):
         drawn = draw(targets, **keywords)
         drawn.targets[:] = 0
         if keywords["epoch"] == epoch - 1:
-            drawn.targets[step - 1] = value
+            drawn.targets[step - 1, :, 0] = value
         return drawn
 
     monkeypatch.setattr(loop, "draw_epoch", draw_epoch)
@@ -65,7 +65,7 @@ def test_a_step_too_far_is_not_saved(
     spoil(monkeypatch, 1e36, epoch=1, step=step)
     argv = flags(csv_file, tmp_path, "--optimizer", "sgd", "--learning-rate", "1000")
     argv += ["--clip-norm", "None", "--warmup-epochs", "0", "--ema", "0"]
-    argv += ["--mix-probability", "0", "--checkpoint-minutes", "0"]
+    argv += ["--mix-probability", "0", "--weight-decay", "0", "--checkpoint-minutes", "0"]
     line = refused(argv)
     assert f"step {step} of epoch 1" in line
     newest = checkpoint.newest(tmp_path / "scratch" / "checkpoints")[0]
