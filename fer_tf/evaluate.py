@@ -35,7 +35,7 @@ class Evaluate:
     split: Literal["Training", "PublicTest", "PrivateTest"] = "PublicTest"
     """Which rows to judge."""
     size: str | None = None
-    """N or HxW pixels; of a run: its last stage's, else what the network was built for, or 224."""
+    """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224."""
     tta: Literal["none", "flip", "ten-crop"] = "none"
     """Test-time augmentation: mean probability of the face and its mirror image, or ten crops."""
     out: str | None = None
@@ -114,7 +114,7 @@ def check_model(path: Path, model: Any) -> None:
 
 
 def input_size(target: Target, model: Any, asked: tuple[int, int] | None) -> tuple[int, int]:
-    """(height, width) of the faces: as asked, last trained at, built for, or 224x224.
+    """(height, width) of the faces: as asked, the best epoch's, built for, or 224x224.
 
     Raises:
         FerError: the network takes another size only.
@@ -122,7 +122,7 @@ def input_size(target: Target, model: Any, asked: tuple[int, int] | None) -> tup
     height, width = model.input_shape[1:3]
     size = asked
     if size is None and target.recipe is not None:
-        size = (target.recipe.stages[-1][0],) * 2
+        size = (Run(target.model.parent).best_size(target.recipe),) * 2
     if size is None:
         size = (height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1])
     if height not in (None, size[0]) or width not in (None, size[1]):
@@ -159,7 +159,8 @@ def evaluate(args: Evaluate) -> tuple[Metrics, Path]:
     directory = Path(args.out) if args.out else report_directory(target, args.split, args.tta)
     check_directory(directory)
 
-    # After the cheap checks: these import Keras and its backend.
+    # After the cheap checks: these need Keras and its backend.
+    cli.start_keras()
     from fer_tf.data import load_faces
     from fer_tf.models.saving import load_model
     from fer_tf.report import write_report

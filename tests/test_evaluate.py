@@ -166,6 +166,12 @@ def test_input_size():
     assert input_size(run, Shape(None, None), (64, 64)) == (64, 64)
 
 
+def test_a_run_is_judged_at_the_size_of_its_best_epoch(run):
+    history = run / "history.csv"
+    history.write_text(history.read_text().replace("1.4,0.5", "1.4,0.2"))
+    assert input_size(find(str(run)), Shape(None, None), None) == (32, 32)
+
+
 def test_report_directory():
     target = Target(Path("a/m.keras"), Path("a/m-report"))
     assert report_directory(target, "PublicTest", "none") == Path("a/m-report")
