@@ -19,9 +19,6 @@ from fer_tf.training.run import Run, write_text
 LOG_SECONDS = 60.0
 """Between lines about an epoch in progress, where the output is a file and shows no bar."""
 
-SECONDS_BETWEEN_LINES = 60.0
-"""How often the progress within an epoch is printed where the output is not a terminal."""
-
 
 class Display:
     """Shows and logs one training.
@@ -82,8 +79,7 @@ class Display:
             epochs=self.recipe.epochs,
             text="starting",
         )
-        self._told = time.monotonic()
-        self._began = (self._told, done)
+        self._began = (time.monotonic(), done)
         self._shape = (epoch, size, steps)
 
     def step(self, done: int, loss: float, accuracy: float, rate: float) -> None:
