@@ -130,17 +130,18 @@ RECIPES: dict[str, Recipe] = {
         augmentation=Augmentation(flip=True, rotation=30.0),
         expected_accuracy=0.7347,
     ),
-    # From random weights on two CPU cores: most epochs small, the last ones large.
+    # From random weights, in little more than an hour on two CPU cores. Accuracy on PublicTest; the
+    # last stage did not add to it (docs/scratch/history.csv): it comes at too low a learning rate.
     "scratch": Recipe(
         name="scratch",
         drop_path=0.05,
-        stages=((64, 16), (96, 8), (128, 3)),
-        batch_size=64,
-        learning_rate=1e-3,
+        stages=((64, 18), (96, 5)),
+        batch_size=128,
+        learning_rate=1.5e-3,
         weight_decay=0.05,
         clip_norm=1.0,
         warmup_epochs=1.0,
-        ema=0.998,
+        ema=0.995,
         label_smoothing=0.1,
         augmentation=Augmentation(
             flip=True,
@@ -150,9 +151,10 @@ RECIPES: dict[str, Recipe] = {
             brightness=0.1,
             contrast=0.2,
             erasing=0.1,
-            mix_probability=0.2,
+            mix_probability=0.1,
             mixup=0.2,
         ),
+        expected_accuracy=0.608,
     ),
     # A first run without any data: minutes on two CPU cores.
     "drawn": Recipe(
@@ -205,16 +207,20 @@ def from_json(text: str, *, source: str = "recipe") -> Recipe:
         source: what to call it in errors.
 
     Raises:
-        FerError: not JSON, an unknown key (the nearest one is named), or a value of another type.
+        FerError: not JSON, an unknown key (the nearest one is named), or a value of another type
+            or out of its range.
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise FerError(f"{source}: not JSON: {error}") from None
     if not isinstance(values, dict):
         raise FerError(f"{source}: expected a JSON object, found {type(values).__name__}")
     recipe = _from_dict(Recipe, values, source)
-    check(recipe)
+    try:
+        check(recipe)
+    except FerError as error:
+        raise FerError(f"{source}: {error}") from None
     return recipe
 
 
@@ -241,7 +247,7 @@ def _convert(kind: Any, value: Any, source: str) -> Any:
             return tuple(_convert(k, v, source) for k, v in zip(kinds, value, strict=True))
     elif type(None) in arguments:
         return None if value is None else _convert(arguments[0], value, source)
-    elif kind is float and type(value) in (int, float):
+    elif kind is float and type(value) in (int, float) and abs(value) < 1e300:
         return float(value)
     elif kind in (int, str, bool) and type(value) is kind:
         return value
@@ -286,6 +292,7 @@ def check(recipe: Recipe) -> None:
         "mixup": (a.mixup, 0, 100),
         "cutmix": (a.cutmix, 0, 100),
         "seed": (recipe.seed, 0, (1 << 32) - 1),
+        "expected_accuracy": (recipe.expected_accuracy, 0, 1),
     }
     for name, (value, low, high) in ranges.items():
         if value is not None and not low <= value <= high:
