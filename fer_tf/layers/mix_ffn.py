@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import keras
+from keras import ops
 
-from fer_tf.layers.pointwise import Projection, gelu
+from fer_tf.layers.pointwise import SQRT_HALF, Projection, affine, gelu, scaled_gelu
 
 
 @keras.saving.register_keras_serializable("fer_tf")
@@ -50,8 +51,13 @@ class MixFFN(keras.layers.Layer):
         self.contract.build(hidden)
         self.built = True
 
-    def call(self, inputs):
-        return self.contract(gelu(self.depthwise(self.expand(inputs))))
+    def call(self, inputs, training=False):
+        hidden = self.expand(inputs)
+        if not training:
+            return self.contract(gelu(self.depthwise(hidden)))
+        kernel, bias = (w * SQRT_HALF for w in (self.depthwise.kernel, self.depthwise.bias))
+        hidden = ops.add(ops.depthwise_conv(hidden, kernel, padding="same"), bias)
+        return affine(scaled_gelu(hidden), self.contract.kernel * SQRT_HALF, self.contract.bias)
 
     def compute_output_shape(self, input_shape):
         return input_shape

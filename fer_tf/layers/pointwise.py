@@ -30,29 +30,43 @@ def affine(inputs, kernel, bias):
     return ops.reshape(x, (-1, *shape[1:-1], x.shape[-1]))
 
 
+SQRT_HALF = math.sqrt(0.5)
+
+
 def gelu(x):
     """Exact GELU, x * Phi(x), of a float tensor of any shape (Hendrycks and Gimpel, 2016).
 
     Written with erf because tf2onnx has no Erfc, which `keras.ops.gelu` emits,
     and in the order of operations in which TFLite's converter sees one GELU:
-    in another it finds an Erf, which TFLite lacks. With a gradient of its own
-    because the automatic one reads and writes a third more tensors of the
-    widest shape in the network. float16 and bfloat16 are computed in float32,
-    which is more exact and, on CPUs, twice as fast.
+    in another it finds an Erf, which TFLite lacks. float16 and bfloat16 are
+    computed in float32, which is more exact and, on CPUs, twice as fast.
     """
-    wide = keras.backend.result_type(x.dtype, "float32")
-    return ops.cast(_gelu(ops.cast(x, wide)), x.dtype)
+    wide = _wide(x)
+    return ops.cast((0.5 * wide) * (1.0 + ops.erf(wide * SQRT_HALF)), x.dtype)
+
+
+def scaled_gelu(z):
+    """z * (1 + erf(z)): the GELU without its factors, gelu(x) = f(x * SQRT_HALF) * SQRT_HALF.
+
+    For training, where the factors go into the weights before and after it: on
+    the widest tensors of the network each pass counts. So the gradient is
+    written out, too; the automatic one makes half as many passes again.
+    """
+    return ops.cast(_scaled_gelu(_wide(z)), z.dtype)
 
 
 @ops.custom_gradient
-def _gelu(x):
-    z = x * (1.0 / math.sqrt(2.0))
+def _scaled_gelu(z):
     twice_cdf = 1.0 + ops.erf(z)
 
     def grad(*args, upstream=None):
         (upstream,) = args if upstream is None else (upstream,)
-        # x * pdf(x), its constant factor in the exponent: one pass less.
-        x_pdf = z * ops.exp(-0.5 * math.log(math.pi) - ops.square(z))
-        return upstream * (0.5 * twice_cdf + x_pdf)
+        # erf'(z) = 2 / sqrt(pi) exp(-z^2), its constant factor in the exponent.
+        slope = ops.exp(math.log(2.0 / math.sqrt(math.pi)) - ops.square(z))
+        return upstream * (twice_cdf + z * slope)
 
-    return (0.5 * x) * twice_cdf, grad
+    return z * twice_cdf, grad
+
+
+def _wide(x):
+    return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))

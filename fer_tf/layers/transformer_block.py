@@ -68,7 +68,8 @@ class TransformerBlock(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         x = inputs + self.drop_path(self.attention(self.attention_norm(inputs)), training=training)
-        return x + self.drop_path(self.ffn(self.ffn_norm(x)), training=training)
+        ffn = self.ffn(self.ffn_norm(x), training=training)
+        return x + self.drop_path(ffn, training=training)
 
     def compute_output_shape(self, input_shape):
         return input_shape

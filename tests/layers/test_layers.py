@@ -77,6 +77,24 @@ def test_a_layer_rebuilt_from_its_configuration_computes_the_same(name):
     assert tuple(outputs.shape) == tuple(layer.compute_output_shape(shape))
 
 
+def test_mix_ffn_computes_in_training_what_it_does_afterwards():
+    """Value, and gradient of the input and of every weight; see `scaled_gelu`."""
+    tf = pytest.importorskip("tensorflow")
+    layer, inputs = MixFFN(ratio=4), tf.constant(draw(MAP))
+    layer.build(MAP)
+    randomize(layer)
+    answers = []
+    for training in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=training)
+        weights = [w.value for w in layer.trainable_weights]
+        answers.append([outputs, *tape.gradient(outputs, [inputs, *weights])])
+    for trained, plain in zip(*answers, strict=True):
+        scale = np.abs(plain).max()
+        np.testing.assert_allclose(trained / scale, plain / scale, atol=1e-5)
+
+
 @pytest.mark.parametrize("epsilon", [1e-6, 1e-2])
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_layer_norm_is_that_of_keras(epsilon, dtype):

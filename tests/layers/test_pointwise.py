@@ -8,13 +8,17 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.layers.pointwise import gelu
+from fer_tf.layers.pointwise import SQRT_HALF, gelu, scaled_gelu
 
 tf = pytest.importorskip("tensorflow")
 
 POINTS = np.linspace(-8, 8, 1601, dtype=np.float32)
 CDF = np.array([math.erfc(-x / math.sqrt(2)) / 2 for x in POINTS])
 PDF = np.exp(-0.5 * POINTS.astype(np.float64) ** 2) / math.sqrt(2 * math.pi)
+
+
+def in_training(x):
+    return scaled_gelu(x * SQRT_HALF) * SQRT_HALF
 
 
 def gradient(function, points):
@@ -29,38 +33,41 @@ def test_it_is_x_times_the_normal_distribution():
     np.testing.assert_allclose(gelu(POINTS), POINTS * CDF, atol=1e-6)
 
 
-def test_its_gradient_is_that_of_the_definition():
-    _, slope = gradient(gelu, POINTS)
-    np.testing.assert_allclose(slope, CDF + POINTS * PDF, atol=1e-6)
+def test_both_forms_have_the_gradient_of_the_definition():
+    for form in (gelu, in_training):
+        value, slope = gradient(form, POINTS)
+        np.testing.assert_allclose(value, POINTS * CDF, atol=1e-6)
+        np.testing.assert_allclose(slope, CDF + POINTS * PDF, atol=2e-6)
 
 
-def test_its_gradient_is_the_automatic_one_of_the_erf_form():
-    _, slope = gradient(gelu, POINTS)
+def test_the_gradient_in_training_is_the_automatic_one():
     erf = keras.ops.erf
-    value, automatic = gradient(lambda x: 0.5 * x * (1 + erf(x / math.sqrt(2))), POINTS)
-    np.testing.assert_allclose(gelu(POINTS), value, atol=1e-6)
-    np.testing.assert_allclose(slope, automatic, atol=1e-6)
+    value, automatic = gradient(lambda z: z * (1 + erf(z)), POINTS)
+    ours, slope = gradient(scaled_gelu, POINTS)
+    np.testing.assert_array_equal(ours, value)
+    np.testing.assert_allclose(slope, automatic, atol=2e-6)
 
 
-def test_its_gradient_is_the_finite_difference():
+def test_the_gradient_in_training_is_the_finite_difference():
     step = 1e-3
     points = POINTS.astype(np.float64)
-    difference = (np.asarray(gelu(points + step)) - np.asarray(gelu(points - step))) / (2 * step)
-    _, slope = gradient(gelu, POINTS)
-    np.testing.assert_allclose(slope, difference, atol=2e-6)
+    above, below = (np.asarray(scaled_gelu(points + h)) for h in (step, -step))
+    _, slope = gradient(scaled_gelu, POINTS)
+    np.testing.assert_allclose(slope, (above - below) / (2 * step), atol=1e-5)
 
 
 def test_the_gradient_is_multiplied_by_the_one_that_arrives():
-    _, slope = gradient(gelu, POINTS)
-    _, scaled = gradient(lambda x: 3.0 * gelu(2.0 * x), POINTS / 2)
+    _, slope = gradient(scaled_gelu, POINTS)
+    _, scaled = gradient(lambda z: 3.0 * scaled_gelu(2.0 * z), POINTS / 2)
     np.testing.assert_allclose(scaled, 6.0 * slope, atol=1e-5)
 
 
+@pytest.mark.parametrize("form", [gelu, scaled_gelu])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_is_rounded_once(dtype):
+def test_half_precision_is_rounded_once(form, dtype):
     x = tf.cast(POINTS, dtype)
-    y, slope = gradient(gelu, x)
-    wide, wide_slope = gradient(gelu, tf.cast(x, "float32"))
+    y, slope = gradient(form, x)
+    wide, wide_slope = gradient(form, tf.cast(x, "float32"))
     assert y.dtype == slope.dtype == x.dtype
     np.testing.assert_array_equal(y, tf.cast(wide, dtype))
     np.testing.assert_array_equal(slope, tf.cast(wide_slope, dtype))
