@@ -25,8 +25,6 @@ CPU = 1
 """kLiteRtHwAcceleratorCpu"""
 WRITE = 1
 """kLiteRtTensorBufferLockModeWrite"""
-ERROR = 3
-"""kLiteRtLogSeverityError"""
 OPERATORS = (1 << 1) | (1 << 3)
 """Types of events: an operator of LiteRT, and one that a delegate timed itself."""
 
@@ -147,10 +145,7 @@ def open_library() -> ctypes.CDLL:
     spec = importlib.util.find_spec("ai_edge_litert")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("ai_edge_litert is not installed: expected fer_tf[export]")
-    library = ctypes.CDLL(str(Path(spec.submodule_search_locations[0]) / "libLiteRt.so"))
-    library.LiteRtGetDefaultLogger.restype = c_void_p
-    library.LiteRtSetMinLoggerSeverity(c_void_p(library.LiteRtGetDefaultLogger()), c_int(ERROR))
-    return library
+    return ctypes.CDLL(str(Path(spec.submodule_search_locations[0]) / "libLiteRt.so"))
 
 
 def report(model: Profiled, runs: int, top: int) -> None:
