@@ -149,7 +149,7 @@ def open_library() -> ctypes.CDLL:
 
 
 def report(model: Profiled, runs: int, top: int) -> None:
-    """Print the means over `runs` by kind of operator, and the `top` costliest operators."""
+    """Print the least times in `runs` by kind of operator, and the `top` costliest operators."""
     model.profile()
     whole, profiles = [], []
     for _ in range(runs):
@@ -158,23 +158,21 @@ def report(model: Profiled, runs: int, top: int) -> None:
     kinds = [kind for kind, _ in profiles[0]]
     times = np.array([[ms for _, ms in profile] for profile in profiles])
     total = statistics.median(whole)
-    # Runs that something else disturbed would count for more than they tell.
-    quiet = times[np.argsort(times.sum(axis=1))[: max(1, runs // 4)]].mean(axis=0)
+    # Whatever else the machine does only adds to a time: the least is nearest to the operator's.
+    least = np.min(times, axis=0)
     by_kind: defaultdict[str, list[float]] = defaultdict(list)
-    for kind, ms in zip(kinds, quiet, strict=True):
+    for kind, ms in zip(kinds, least, strict=True):
         by_kind[kind].append(ms)
 
     print(f"{total:.2f} ms a run without the profiler (median), best {min(whole):.2f} ms")
-    print(
-        f"{quiet.sum():.2f} ms in {len(kinds)} operators with it (mean of the quietest quarter)\n"
-    )
+    print(f"{least.sum():.2f} ms in {len(kinds)} operators with it (the least time of each)\n")
     print(f"{'operator':44} count       ms   share")
     for kind, each in sorted(by_kind.items(), key=lambda item: -sum(item[1])):
-        print(f"{kind:44} {len(each):5} {sum(each):8.3f} {sum(each) / quiet.sum():7.1%}")
+        print(f"{kind:44} {len(each):5} {sum(each):8.3f} {sum(each) / least.sum():7.1%}")
     if top:
         print("\ncostliest, by their place in the order\n")
-        for place in np.argsort(-quiet)[:top]:
-            print(f"{place:5} {kinds[place]:38} {quiet[place]:14.3f}")
+        for place in np.argsort(-least)[:top]:
+            print(f"{place:5} {kinds[place]:38} {least[place]:14.3f}")
 
 
 def main() -> None:
@@ -182,7 +180,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("file", type=Path, help="a .tflite file with one input and one output")
     parser.add_argument("--threads", type=int, default=1, help="default: 1")
-    parser.add_argument("--runs", type=int, default=100, help="runs to average (default: 100)")
+    parser.add_argument(
+        "--runs", type=int, default=100, help="runs, of which the least times count (default: 100)"
+    )
     parser.add_argument("--top", type=int, default=0, help="single operators to list (default: 0)")
     args = parser.parse_args()
     if not args.file.is_file():
