@@ -1,60 +1,11 @@
-"""The head of every benchmark's output: a number means little without its machine and commit."""
+"""What the scripts share: the repository, and the head of every benchmark's output."""
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
-import subprocess
 from pathlib import Path
+
+from fer_tf.report.machine import header
 
 ROOT = Path(__file__).resolve().parents[1]
 
-
-def header() -> str:
-    """Three lines: the machine, the day (UTC) and Python's version, the commit."""
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return "\n".join(
-        [
-            f"machine: {_cpu()}, {_cores()} cores, {_memory_gib():.0f} GiB, {_gpus() or 'no GPU'}",
-            f"date:    {day}, Python {platform.python_version()}",
-            f"commit:  {_commit()}",
-        ]
-    )
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _cores() -> int:
-    """The cores that this process may use, which a container can make fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory_gib() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-
-
-def _gpus() -> str:
-    return ", ".join(_output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").split("\n"))
-
-
-def _commit() -> str:
-    commit = _output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    changed = _output("git", "-C", str(ROOT), "status", "--porcelain")
-    return (commit or "unknown") + (" with uncommitted changes" if changed else "")
-
-
-def _output(*command: str) -> str:
-    """What a command prints, or "" where it is missing or fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
+__all__ = ["ROOT", "header"]

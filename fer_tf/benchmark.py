@@ -1,0 +1,273 @@
+"""What each form of a network costs: `python -m fer_tf.benchmark runs/scratch`."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import numpy as np
+from tyro.conf import Positional, arg
+
+from fer_tf import cli
+from fer_tf.deploy.candidates import Candidate, Format, export_candidates, found_candidates
+from fer_tf.deploy.first_answer import FirstAnswer, first_answer
+from fer_tf.deploy.rows import make_rows, make_targets
+from fer_tf.deploy.timing import Times, batch_rounds, time_candidates
+from fer_tf.errors import FerError
+from fer_tf.evaluate import check_model, find
+from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
+from fer_tf.report.machine import header
+from fer_tf.report.targets import Target
+from fer_tf.report.theme import png
+
+if TYPE_CHECKING:
+    from fer_tf.data.faces import Faces
+
+CALIBRATION_FACES = 256
+FILES = ("benchmark.csv", "benchmark.png", "benchmark.txt")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Measure what each form of a network costs, side by side."""
+
+    models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL_OR_DIR ...")]
+    """Run folders or .keras files, exported for this at each size; or export folders or files."""
+    sizes: tuple[int, ...] = (48, 64, 96, 128, 224)
+    """Sides of the faces in pixels."""
+    data: str | None = None
+    """fer2013.csv (plain or packed): also measure the accuracy on PublicTest."""
+    formats: tuple[Format, ...] = get_args(Format)
+    """Which forms; what is not installed or not in the folder is left out."""
+    baseline: Format = "litert-float32"
+    """The form that the others' latencies are divided by, of the same model and size."""
+    threads: tuple[int, ...] = (1, 2)
+    """Numbers of threads that a runtime may use."""
+    rounds: int = 30
+    """How often each form has its turn."""
+    out: str = "benchmark"
+    """Folder for benchmark.csv, benchmark.png and benchmark.txt."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was measured.
+
+    Attributes:
+        rows: one for each form, size and number of threads.
+        targets: what was wanted, and whether it is met.
+    """
+
+    rows: list[Row]
+    targets: list[Target]
+
+
+def benchmark(args: Benchmark, say: Callable[[str], None]) -> Results:
+    """Export or find the forms, start each afresh, and time them in alternating rounds.
+
+    Args:
+        args: the command's flags.
+        say: is told what is being done.
+
+    Raises:
+        FerError: a flag or a file is not as expected, or a form can't be opened.
+    """
+    check(args)
+    with tempfile.TemporaryDirectory(prefix="fer_tf-benchmark-") as folder:
+        place = Path(folder)
+        faces = _load(args.data)
+        candidates = collect(args, place, faces, say)
+        if not candidates:
+            raise FerError(
+                f"{' '.join(args.models)}: nothing left to measure with --formats "
+                f"{' '.join(args.formats)} and --sizes {' '.join(map(str, args.sizes))}"
+            )
+        starts: list[FirstAnswer] = []
+        for candidate in candidates:
+            say(f"cold start of {candidate.format} at {candidate.size[0]} px")
+            starts.append(first_answer(candidate))
+        judged = None if faces is None else faces.of("PublicTest")
+        arrays = {} if judged is None else write_faces(judged, candidates, place)
+        times: dict[int, Times] = {}
+        for number in args.threads:
+            last = number == args.threads[-1]
+            counted = _counter(say, f"timing, threads: {number}", args.rounds)
+            times[number] = time_candidates(
+                candidates,
+                place,
+                threads=number,
+                rounds=args.rounds,
+                faces=arrays if last else {},
+                labels=() if judged is None else judged.labels,
+                step=counted,
+            )
+        rows = make_rows(candidates, starts, times, args.baseline)
+        return Results(rows, make_targets(candidates, starts, times))
+
+
+def check(args: Benchmark) -> None:
+    """Refuse flags that can't be meant, and an --out that is no folder, before long work.
+
+    Raises:
+        FerError: the flag, what was found and what was expected.
+    """
+    for flag, values in (
+        ("--sizes", args.sizes),
+        ("--threads", args.threads),
+        ("--rounds", (args.rounds,)),
+    ):
+        if not values or min(values) < 1:
+            found = " ".join(map(str, values)) or "nothing"
+            raise FerError(f"{flag}: found {found}, expected whole numbers from 1")
+    if not args.models:
+        raise FerError("MODEL_OR_DIR: found nothing, expected a run, a .keras file or an export")
+    if args.baseline not in args.formats:
+        raise FerError(
+            f"--baseline: found {args.baseline}, expected one of --formats {' '.join(args.formats)}"
+        )
+    if Path(args.out).exists() and not Path(args.out).is_dir():
+        raise FerError(f"--out: {args.out} is a file, expected a folder")
+    for model in args.models:
+        if not Path(model).exists():
+            raise FerError(f"{model}: no such file or folder: expected a run, model or export")
+
+
+def collect(
+    args: Benchmark, place: Path, faces: Faces | None, say: Callable[[str], None]
+) -> list[Candidate]:
+    """Every form of every model that was asked for."""
+    candidates: list[Candidate] = []
+    for number, name in enumerate(args.models):
+        path = Path(name)
+        is_run = path.is_dir() and (path / "best.keras").is_file()
+        if not is_run and path.suffix != ".keras":
+            candidates += found_candidates(name, path, sizes=args.sizes, formats=args.formats)
+            continue
+        target = find(name)
+        say(f"loading {name}")
+        cli.start_keras()
+        from fer_tf.models.saving import load_model
+
+        model = load_model(target.model)
+        check_model(target.model, model)
+        candidates += export_candidates(
+            name,
+            target.model,
+            model,
+            place / str(number),
+            sizes=args.sizes,
+            formats=args.formats,
+            calibration=None if faces is None else _calibration(faces),
+            say=say,
+        )
+    return candidates
+
+
+def _load(data: str | None) -> Faces | None:
+    if data is None:
+        return None
+    cli.start_keras()
+    from fer_tf.data import load_faces
+
+    return load_faces(data)
+
+
+def write_faces(faces: Faces, candidates: Sequence[Candidate], place: Path) -> dict[str, str]:
+    """Faces as .npy files, one for each size that is asked for: see `timing.Job.faces`."""
+    cli.start_keras()
+    from fer_tf.training.batches import evaluation
+
+    files = {}
+    for size in sorted({candidate.face for candidate in candidates}):
+        batches = evaluation(faces.images, size=size, batch_size=128)
+        grey = [np.rint(np.asarray(batch)[..., 0]).astype(np.uint8) for batch in batches]
+        name = f"{size[0]}x{size[1]}"
+        files[name] = str(place / f"{name}.npy")
+        np.save(files[name], np.concatenate(grey))
+    return files
+
+
+def _calibration(faces: Faces) -> np.ndarray:
+    """Training faces, always the same: uint8 [n, 48, 48]."""
+    images = faces.of("Training").images
+    count = min(CALIBRATION_FACES, len(images))
+    return images[np.random.default_rng(0).choice(len(images), count, replace=False)]
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None]]:
+    """A line on stderr that tells what is being done, and is gone when all is done."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        yield status.update
+
+
+def _counter(say: Callable[[str], None], what: str, rounds: int) -> Callable[[], None]:
+    """A function that counts the rounds of `timing` for the reader."""
+    done = itertools.count(1)
+    every = rounds + batch_rounds(rounds)
+
+    def step() -> None:
+        say(f"{what}, round {next(done)} of {every}")
+
+    return step
+
+
+def as_text(results: Results, baseline: str) -> str:
+    """The machine, the table, the targets and what was counted."""
+    from rich.console import Console
+
+    table = io.StringIO()
+    Console(file=table, width=160).print(latency_table(results.rows, baseline))
+    counts = {row.size: row.multiply_adds for row in results.rows if row.multiply_adds}
+    counted = ", ".join(f"{count / 1e6:,.1f} M at {size} px" for size, count in counts.items())
+    lines = [header(), "", table.getvalue(), *map(str, results.targets), ""]
+    lines.append(f"multiply-adds (convolutions, dense, attention products): {counted or 'unknown'}")
+    parameters = {row.model: row.parameters for row in results.rows if row.parameters}
+    lines += [f"parameters of {model}: {count:,}" for model, count in parameters.items()]
+    return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
+
+
+def write_files(results: Results, text: str, directory: Path) -> None:
+    """The rows as CSV and as a picture, and what the command prints."""
+    directory.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "benchmark.txt": text.encode(),
+        "benchmark.csv": to_csv(results.rows).encode(),
+        "benchmark.png": png(latency_figure(results.rows)),
+    }
+    for name, content in contents.items():
+        beside = directory / f".{name}.tmp"
+        beside.write_bytes(content)
+        os.replace(beside, directory / name)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command.
+
+    Raises:
+        FerError: as of `benchmark`.
+    """
+    args = cli.parse(Benchmark, argv, "fer_tf.benchmark")
+    with _status() as say:
+        results = benchmark(args, say)
+    text = as_text(results, args.baseline)
+    print(text)
+    directory = Path(args.out)
+    try:
+        write_files(results, text, directory)
+    except OSError as error:
+        raise FerError(f"{args.out}: can't be written: {error}") from None
+    print(f"written: {', '.join(str(directory / name) for name in FILES)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
