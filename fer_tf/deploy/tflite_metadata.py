@@ -3,7 +3,7 @@
 TFLite's metadata is a flatbuffer of its own (schema "M001") in a buffer of the model, named
 "TFLITE_METADATA", and the label file in a zip archive behind the model. Generated classes of that
 schema are found only in MediaPipe, whose writer fails to import (1.2.2) and which is large, and in
-tflite-support, which is not kept up. An image classifier needs eight of its tables, so they are
+tflite-support, which is not kept up. An image classifier needs nine of its tables, so they are
 written here with `flatbuffers`; a test reads them back with MediaPipe's classes, and with its
 ImageClassifier.
 """

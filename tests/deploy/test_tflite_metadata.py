@@ -6,61 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from small_tflite import SIDE, answers, convert, described, faces, quantise
 
-from fer_tf import FerError
 from fer_tf.deploy.delegation import delegation
-from fer_tf.deploy.tflite_metadata import METADATA, add_metadata, read_labels
+from fer_tf.deploy.tflite_metadata import METADATA, read_labels
 from fer_tf.deploy.tflite_model import ALIGNMENT, SIGNATURE, delegate_input, read_tflite, sign
 from fer_tf.emotions import FER2013
 
-SIDE = 32
 FORMATS = ("float32", "float16", "int8")
 # int8 is compared with Keras loosely: these weights are random, and accuracy is measured elsewhere.
 FROM_KERAS = {"float32": 1e-5, "float16": 5e-3, "int8": 0.15}
-
-
-def faces(count: int, channels: int = 3) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 256, (count, SIDE, SIDE, channels), dtype=np.uint8)
-
-
-def described(content: bytes, labels=FER2013) -> bytes:
-    return add_metadata(
-        content, labels=labels, name="fer", description="Expressions.", version="1.2"
-    )
-
-
-def convert(graph, *, half: bool = False) -> bytes:
-    import tensorflow as tf
-
-    root = tf.Module()
-    root.graph = graph
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], root)
-    if half:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
-
-
-def quantise(content: bytes) -> bytes:
-    from ai_edge_quantizer import quantizer, recipe_manager
-    from ai_edge_quantizer.qtyping import TFLOperationName
-
-    recipe = recipe_manager.RecipeManager()
-    for name in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"):
-        recipe.add_static_config(
-            regex=".*",
-            operation_name=TFLOperationName[name],
-            activation_num_bits=8,
-            weight_num_bits=8,
-        )
-    work = quantizer.Quantizer(bytearray(content), recipe.get_quantization_recipe())
-    samples = [{"image": face[None]} for face in faces(8)]
-    ranges = work.calibrate({SIGNATURE: samples}, num_threads=1)
-    result = work.quantize(ranges, enable_progress_report=False)
-    return bytes(result.quantized_model)
 
 
 @pytest.fixture(scope="module")
@@ -106,19 +61,6 @@ def files(converted, tmp_path_factory) -> Path:
     for name, content in converted.items():
         (folder / f"{name}.tflite").write_bytes(described(delegate_input(sign(content))))
     return folder
-
-
-def answers(content: bytes, images: np.ndarray) -> np.ndarray:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=content, num_threads=1)
-    interpreter.allocate_tensors()
-    found = []
-    for image in images:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
-        interpreter.invoke()
-        found.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0].copy())
-    return np.array(found)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -248,97 +190,3 @@ def test_metadata_is_replaced_not_doubled_and_the_same_each_time(files):
     assert described(renamed) == content
     entries = [entry.name for entry in read_tflite(renamed).metadata]
     assert entries.count(METADATA.encode()) == 1
-
-
-def small_file(classes: int, dtype="uint8", outputs: int = 1) -> bytes:
-    import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec([1, 2, 2, 3], dtype, name="image")])
-    def graph(image):
-        flat = tf.reshape(tf.cast(image, tf.float32), [1, 12])
-        return [tf.nn.softmax(flat[:, :classes] * (n + 1.0)) for n in range(outputs)]
-
-    return convert(graph.get_concrete_function())
-
-
-@pytest.fixture(scope="module")
-def three_classes() -> bytes:
-    return delegate_input(small_file(3))
-
-
-LINE = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp", "Zs"]), min_size=1)
-LABEL = st.lists(LINE, min_size=1, max_size=3).map(" ".join)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(LABEL, min_size=3, max_size=3, unique=True))
-def test_any_label_of_one_line_comes_back(three_classes, labels):
-    assert read_labels(described(three_classes, labels)) == tuple(labels)
-
-
-def test_mediapipe_shows_labels_in_any_script(three_classes, tmp_path):
-    mediapipe = pytest.importorskip("mediapipe")
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    labels = ("怒り, と", "joie é", "😀 1")
-    file = tmp_path / "file.tflite"
-    file.write_bytes(described(three_classes, labels))
-    options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=str(file)))
-    with vision.ImageClassifier.create_from_options(options) as classifier:
-        data = np.zeros((2, 2, 3), np.uint8)
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=data)
-        (head,) = classifier.classify(picture).classifications
-    assert {category.category_name for category in head.categories} == set(labels)
-
-
-@pytest.mark.parametrize(
-    ("labels", "says"),
-    [
-        (("a", "b"), "expected 3"),
-        (("a", "b", "c", "d"), "expected 3"),
-        (("a", "b", "a"), "expected 3"),
-        (("a", "b", ""), "''"),
-        (("a", "b", "c\nd"), r"'c\\nd'"),
-        (("a", "b", "c\u2028d"), "is no line of text"),
-        (("a", "b", " c"), "' c'"),
-        (("a", "b", "c\0"), "is no line of text"),
-        (("a", "b", "\ud800"), "is no line of text"),
-    ],
-)
-def test_other_labels_are_refused(labels, says, three_classes):
-    with pytest.raises(FerError, match=says):
-        described(three_classes, labels)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"TFL3", b"\x18\0\0\0TFL3" * 9, b"PK\x05\x06" + 18 * b"\0"]
-)
-def test_what_is_no_tflite_file_is_refused(content, tmp_path):
-    (tmp_path / "bad.tflite").write_bytes(content)
-    for work in (sign, delegate_input, described, lambda _: delegation(tmp_path / "bad.tflite")):
-        with pytest.raises(FerError, match=r"expected .*TFLite file"):
-            work(content)
-    with pytest.raises(FerError, match=r"labels\.txt"):
-        read_labels(content)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_a_file_that_was_cut_off_is_refused(three_classes, data):
-    length = data.draw(st.integers(0, len(three_classes) // 2))
-    with pytest.raises(FerError, match="expected the content of a TFLite file"):
-        described(three_classes[:length])
-
-
-@pytest.mark.parametrize(
-    ("graph", "says"),
-    [
-        ({"dtype": "float32"}, r"FLOAT32 \[1, 2, 2, 3\], "),
-        ({"outputs": 2}, r"FLOAT32 \[1, 3\], .*FLOAT32"),
-    ],
-)
-def test_other_inputs_and_outputs_are_refused(graph, says):
-    content = small_file(3, **graph)
-    for work in (sign, delegate_input, lambda content: described(content, ("a", "b", "c"))):
-        with pytest.raises(FerError, match=says):
-            work(content)
