@@ -1,10 +1,14 @@
-"""One network at one input size, in float32, as a graph of constants: what every format is made of."""
+"""One network at one size, in float32, as a graph of constants: what every format is made of."""
 
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from fer_tf.deploy.folding import can_fold, folded
+from fer_tf.errors import FerError
 
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey (ITU-R BT.601), as in OpenCV and Pillow."""
@@ -22,24 +26,40 @@ def at_size(model: keras.Model, size: tuple[int, int]) -> keras.Model:
     Returns:
         A functional model from float32 pixels [n, height, width, 3] to float32 logits.
     """
-
-    def rebuild(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-    images = keras.Input((*size, 3), name="images")
-    copy = keras.models.clone_model(model, input_tensors=images, clone_function=rebuild)
-    copy.set_weights(model.get_weights())
-    return copy
+    return _rebuild(model, (*size, 3), model.get_weights())
 
 
 def to_luma(pixels):
     """Colour to grey, three equal channels: [n, h, w, 3] to the same; grey stays as it is.
 
-    The network has seen nothing but grey faces, so colour must not reach it. As a multiplication
-    by a constant matrix it costs next to nothing, and no converter needs an operation of its own.
+    The network has seen nothing but grey faces, so colour must not reach it.
     """
     mix = tf.constant([[share] * 3 for share in LUMA], tf.float32)
     return tf.nn.conv2d(pixels, mix[None, None], strides=1, padding="VALID")
+
+
+def grey_input(model: keras.Model, channels: int) -> keras.Model:
+    """The same network, but whatever the colours of a face, it sees their luma.
+
+    That is linear, and so is the first convolution: the shares of the colours go into its
+    weights, and grey costs nothing at run time. For grey faces the answers are the same.
+
+    Args:
+        model: as `at_size` returns it.
+        channels: of the new input: 3 for RGB, 1 for grey.
+
+    Raises:
+        FerError: the first weights of the network are not those of a convolution of 3 channels.
+    """
+    first, *others = model.get_weights() or [np.zeros(0, np.float32)]
+    if first.ndim != 4 or first.shape[-2] != 3:
+        raise FerError(
+            f"{model.name}: its first weights are {first.shape}: expected a convolution's, of "
+            "3 channels"
+        )
+    shares = np.asarray(LUMA if channels == 3 else (1.0,), np.float32)
+    kernel = first.sum(axis=2, keepdims=True) * shares[:, None]
+    return _rebuild(model, (*model.input_shape[1:3], channels), [kernel, *others])
 
 
 def constant_graph(
@@ -55,14 +75,34 @@ def constant_graph(
     Returns:
         A function from "image", uint8 [batch, height, width, channels], to a dict with
         "probabilities", float32 [batch, classes].
+
+    Raises:
+        FerError: as of `grey_input`.
     """
-    height, width = model.input_shape[1:3]
+    network = grey_input(model, channels)
+    logits = folded(network) if can_fold(network) else network
 
     def answer(image):
-        pixels = tf.cast(image, tf.float32)
-        pixels = to_luma(pixels) if channels == 3 else tf.repeat(pixels, 3, axis=-1)
-        return {"probabilities": tf.nn.softmax(model(pixels, training=False))}
+        return {"probabilities": tf.nn.softmax(logits(tf.cast(image, tf.float32)))}
 
-    signature = tf.TensorSpec([batch, height, width, channels], tf.uint8, name="image")
+    shape = [batch, *network.input_shape[1:]]
+    signature = tf.TensorSpec(shape, tf.uint8, name="image")
     traced = tf.function(answer, input_signature=[signature], autograph=False)
-    return convert_variables_to_constants_v2(traced.get_concrete_function())
+    constant = convert_variables_to_constants_v2(traced.get_concrete_function())
+
+    def named(image):
+        return {"probabilities": constant(image)[0]}
+
+    return tf.function(named, input_signature=[signature], autograph=False).get_concrete_function()
+
+
+def _rebuild(model: keras.Model, shape: tuple[int, int, int], weights: list) -> keras.Model:
+    """The same layers in float32 on an input of another shape."""
+
+    def again(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    images = keras.Input(shape, name="images")
+    copy = keras.models.clone_model(model, input_tensors=images, clone_function=again)
+    copy.set_weights(weights)
+    return copy
