@@ -100,10 +100,12 @@ def rest(servable: Servable) -> type[BaseHTTPRequestHandler]:
                 outputs = servable.run(signature, {name: array})
             except tf.errors.OpError as error:
                 return self.answer(400, {"error": error.message})
+            columns = {name: plain(value) for name, value in outputs.items()}
             rows = [
-                {name: plain(value[row]) for name, value in outputs.items()}
-                for row in range(len(array))
+                {name: column[row] for name, column in columns.items()} for row in range(len(array))
             ]
+            if len(outputs) == 1:  # Then the server leaves out its name.
+                rows = [value for row in rows for value in row.values()]
             return self.answer(200, {"predictions": rows})
 
         def answer(self, code, content):
@@ -120,8 +122,8 @@ def rest(servable: Servable) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def plain(value):
-    return value.decode() if isinstance(value, bytes) else value.tolist()
+def plain(value: np.ndarray) -> list:
+    return np.char.decode(value.astype(bytes)).tolist() if value.dtype == object else value.tolist()
 
 
 def main() -> None:

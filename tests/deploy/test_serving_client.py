@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import os
 import socket
 import subprocess
 import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -175,6 +178,51 @@ def test_the_published_stubs_agree(server, model):
             predict("serving_default", image_bytes=[file(FACES[0]), b"?"])
         assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "image_bytes[1]: neither JPEG nor PNG" in raised.value.details()
+
+
+def test_rest_for_every_signature(server, model):
+    """In the server's JSON: rows of named outputs, without the name where there is but one."""
+
+    def predict(signature, instances):
+        body = json.dumps({"signature_name": signature, "instances": instances}).encode()
+        url = f"http://127.0.0.1:{server.rest}/v1/models/fer:predict"
+        with urllib.request.urlopen(url, body, timeout=60) as response:
+            return json.load(response)["predictions"]
+
+    files = [{"b64": base64.b64encode(file(face)).decode()} for face in FACES[:3]]
+    answers = predict("serving_default", files)
+    expected = exported.expected(model)[:3]
+    for found in (answers, predict("predict_pixels", FACES[:3, ..., None].tolist())):
+        probabilities = [row["probabilities"] for row in found]
+        np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+        assert [row["class_index"] for row in found] == expected.argmax(axis=1).tolist()
+        assert [FER2013[row["class_index"]] for row in found] == [row["label"] for row in found]
+    assert np.shape(predict("embed", files)) == (3, 16)
+
+
+def test_clients_at_the_same_time(server, model):
+    """One client's broken picture is no other client's error, and nobody gets another's answer."""
+    expected = exported.expected(model)
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc}") as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+        def ask(place):
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "fer"
+            data = b"?" if place % 5 == 4 else file(FACES[place])
+            request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([data]))
+            try:
+                return tf.make_ndarray(stub.Predict(request).outputs["probabilities"])[0]
+            except grpc.RpcError as error:
+                return error.details()
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(ask, range(40)))
+    for place, answer in enumerate(answers):
+        if place % 5 == 4:
+            assert "image_bytes[0]: neither JPEG nor PNG" in answer
+        else:
+            np.testing.assert_allclose(answer, expected[place], atol=1e-4)
 
 
 def test_reads_both_fields_of_a_tensor():
