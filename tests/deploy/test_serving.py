@@ -279,7 +279,8 @@ def test_labels_among_the_assets(folder):
 
 def test_holds_no_path_of_this_machine(folder, tmp_path_factory):
     graph = (folder / "saved_model.pb").read_bytes()
-    for path in (Path.cwd(), tmp_path_factory.getbasetemp(), Path(sys.prefix)):
+    repository = Path(__file__).parents[2]
+    for path in (repository, tmp_path_factory.getbasetemp(), folder):
         assert str(path).encode() not in graph
 
 
