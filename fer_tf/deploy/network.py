@@ -100,7 +100,10 @@ def _rebuild(model: keras.Model, shape: tuple[int, int, int], weights: list) -> 
     """The same layers in float32 on an input of another shape."""
 
     def again(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+        config = layer.get_config()
+        if isinstance(layer, keras.Layer):
+            config["dtype"] = "float32"
+        return type(layer).from_config(config)
 
     images = keras.Input(shape, name="images")
     copy = keras.models.clone_model(model, input_tensors=images, clone_function=again)

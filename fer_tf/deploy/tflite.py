@@ -1,0 +1,119 @@
+"""The network as a TFLite file for LiteRT: bytes in, probabilities out, all of it on XNNPACK."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, get_args
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import fer_tf
+from fer_tf.data.synthetic import draw_dataset
+from fer_tf.deploy.network import at_size, constant_graph
+from fer_tf.deploy.pixels import to_input
+from fer_tf.deploy.quiet import quiet
+from fer_tf.deploy.tflite_metadata import add_metadata
+from fer_tf.deploy.tflite_model import SIGNATURE, delegate_input, sign
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+
+Precision = Literal["float32", "float16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+QUANTISED = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D", "PAD")
+"""What computes in int8. Normalisation, attention and sums stay in float32: in int8 XNNPACK
+leaves them to slow kernels. Padding is quantised with the convolution that it belongs to."""
+
+DRAWN = 100
+"""Faces to calibrate on where none are given."""
+
+
+def write_tflite(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    size: tuple[int, int],
+    precision: Precision,
+    channels: int = 3,
+    labels: Sequence[str] = FER2013,
+    calibration: np.ndarray | None = None,
+) -> None:
+    """Write a TFLite file: uint8 [1, height, width, channels] in, float32 [1, classes] out.
+
+    Args:
+        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits.
+        path: the file to write, beside its place and then renamed.
+        size: (height, width) of the input in pixels.
+        precision: of the weights; int8 also of the activations of `QUANTISED`, with the ranges
+            that they have on `calibration`.
+        channels: 3 for RGB (colour is made grey within), 1 for grey.
+        labels: the classes, kept in the file's metadata.
+        calibration: uint8 [n, h, w], grey faces of the training split, for int8; drawn faces if
+            None.
+
+    Raises:
+        FerError: the network can't be converted, or the file can't be written.
+    """
+    content = sign(_convert(at_size(model, size), channels, precision))
+    if precision == "int8":
+        faces = draw_dataset(DRAWN).images if calibration is None else calibration
+        content = _quantise(content, to_input(faces, size, channels))
+    content = add_metadata(
+        delegate_input(content),
+        labels=labels,
+        name=f"fer_tf {model.name} {precision}",
+        description="The expression of a face that fills the picture, by its probabilities.",
+        version=fer_tf.__version__,
+    )
+    _write(Path(path), content)
+
+
+def _convert(model: keras.Model, channels: int, precision: Precision) -> bytes:
+    # Batch 1: with another, or an unknown one, XNNPACK runs little of it.
+    graph = constant_graph(model, channels=channels, batch=1)
+    module = tf.Module()
+    module.graph = graph
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], module)
+    if precision == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        with quiet():
+            return converter.convert()
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise FerError(f"{model.name}: TFLite's converter does not take it: {lines[0]}") from None
+
+
+def _quantise(content: bytes, images: np.ndarray) -> bytes:
+    """Static int8, symmetric weights with a scale for each output channel."""
+    from ai_edge_quantizer.qtyping import TFLOperationName
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    quantizer = Quantizer(bytearray(content))
+    for operation in QUANTISED:
+        quantizer.add_static_config(
+            regex=".*",
+            operation_name=TFLOperationName[operation],
+            activation_num_bits=8,
+            weight_num_bits=8,
+        )
+    with quiet():
+        ranges = quantizer.calibrate({SIGNATURE: [{"image": image[None]} for image in images]})
+        return bytes(quantizer.quantize(ranges).quantized_model)
+
+
+def _write(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise FerError(f"{path}: the file can't be written, {error.strerror}") from None
