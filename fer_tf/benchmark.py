@@ -18,8 +18,10 @@ from tyro.conf import Positional, arg
 from fer_tf import cli
 from fer_tf.deploy.candidates import Candidate, Format, export_candidates, found_candidates
 from fer_tf.deploy.first_answer import FirstAnswer, first_answer
+from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.rows import make_rows, make_targets
 from fer_tf.deploy.timing import Times, batch_rounds, time_candidates
+from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import check_model, find
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
@@ -164,7 +166,7 @@ def collect(
             place / str(number),
             sizes=args.sizes,
             formats=args.formats,
-            calibration=None if faces is None else _calibration(faces),
+            calibration=_calibration(faces),
             say=say,
         )
     return candidates
@@ -173,7 +175,6 @@ def collect(
 def _load(data: str | None) -> Faces | None:
     if data is None:
         return None
-    cli.start_keras()
     from fer_tf.data import load_faces
 
     return load_faces(data)
@@ -181,21 +182,20 @@ def _load(data: str | None) -> Faces | None:
 
 def write_faces(faces: Faces, candidates: Sequence[Candidate], place: Path) -> dict[str, str]:
     """Faces as .npy files, one for each size that is asked for: see `timing.Job.faces`."""
-    cli.start_keras()
-    from fer_tf.training.batches import evaluation
-
     files = {}
-    for size in sorted({candidate.face for candidate in candidates}):
-        batches = evaluation(faces.images, size=size, batch_size=128)
-        grey = [np.rint(np.asarray(batch)[..., 0]).astype(np.uint8) for batch in batches]
-        name = f"{size[0]}x{size[1]}"
+    for height, width in sorted({candidate.face for candidate in candidates}):
+        name = f"{height}x{width}"
         files[name] = str(place / f"{name}.npy")
-        np.save(files[name], np.concatenate(grey))
+        np.save(files[name], to_input(faces.images, (height, width), 1)[..., 0])
     return files
 
 
-def _calibration(faces: Faces) -> np.ndarray:
-    """Training faces, always the same: uint8 [n, 48, 48]."""
+def _calibration(faces: Faces | None) -> np.ndarray:
+    """Training faces, always the same, or drawn ones: uint8 [n, 48, 48]."""
+    if faces is None:
+        from fer_tf.data.synthetic import draw
+
+        return draw(np.arange(CALIBRATION_FACES) % len(FER2013))
     images = faces.of("Training").images
     count = min(CALIBRATION_FACES, len(images))
     return images[np.random.default_rng(0).choice(len(images), count, replace=False)]

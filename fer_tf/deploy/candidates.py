@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from fer_tf.deploy.multiply_adds import multiply_adds, precision
+from fer_tf.deploy.pixels import to_input
+from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runtime, newest_version, open_runner
 from fer_tf.deploy.runtimes import FACE
 from fer_tf.emotions import FER2013
@@ -42,7 +44,7 @@ RUNTIMES: dict[str, Runtime] = {
     "onnx-int8": "onnxruntime",
     "openvino": "openvino",
 }
-PRECISIONS = ("float32", "float16", "int8")
+Precision = Literal["float32", "float16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def export_candidates(
     *,
     sizes: Sequence[int],
     formats: Sequence[Format],
-    calibration: np.ndarray | None = None,
+    calibration: np.ndarray,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Candidate]:
     """Export a network at each size in the forms asked for.
@@ -99,7 +101,7 @@ def export_candidates(
         directory: where the exports go.
         sizes: sides in pixels.
         formats: which forms; OpenVINO is left out where it is not installed.
-        calibration: uint8 [n, 48, 48], faces for int8; None for the exporters' own choice.
+        calibration: uint8 [n, 48, 48], faces for int8.
         say: is told what is being written.
 
     Raises:
@@ -130,12 +132,13 @@ def _writers(
     place: Path,
     side: int,
     formats: Sequence[Format],
-    calibration: np.ndarray | None,
+    calibration: np.ndarray,
 ) -> Iterator[tuple[str, Callable[[], Path]]]:
     """Each form to be written, and the function that writes it and returns its place."""
     size = (side, side)
+    float32, int8 = place / "float32.onnx", place / "int8.onnx"
 
-    def tflite(kind: str) -> Path:
+    def tflite(kind: Precision) -> Path:
         from fer_tf.deploy.tflite import write_tflite
 
         path = place / f"{kind}.tflite"
@@ -145,8 +148,15 @@ def _writers(
     def onnx() -> Path:
         from fer_tf.deploy.onnx import write_onnx
 
-        write_onnx(model, place / "float32.onnx", size=size, labels=FER2013)
-        return place / "float32.onnx"
+        write_onnx(model, float32, size=size, labels=FER2013)
+        return float32
+
+    def onnx_int8() -> Path:
+        from fer_tf.deploy.onnx import write_onnx_int8
+
+        faces = to_input(calibration, size)
+        write_onnx_int8(float32 if float32.exists() else onnx(), int8, calibration=faces)
+        return int8
 
     def savedmodel() -> Path:
         from fer_tf.deploy.serving import write_serving
@@ -154,11 +164,13 @@ def _writers(
         write_serving(model, place / "serving", size=size, labels=FER2013)
         return newest_version(place)
 
-    for kind in PRECISIONS:
+    for kind in get_args(Precision):
         if f"litert-{kind}" in formats:
             yield f"litert-{kind}", partial(tflite, kind)
     if "onnx" in formats or ("openvino" in formats and find_spec("openvino")):
         yield "onnx", onnx
+    if "onnx-int8" in formats:
+        yield "onnx-int8", onnx_int8
     if "savedmodel" in formats:
         yield "savedmodel", savedmodel
 
@@ -184,7 +196,8 @@ def found_candidates(
         found.setdefault((form, size), new)
 
     # Where there are files for grey and for RGB, the latter stands for both.
-    opened = [(open_runner(path), path) for path in tflite]
+    with quiet():
+        opened = [(open_runner(path), path) for path in tflite]
     for runner, path in sorted(opened, key=lambda pair: -pair[0].channels):
         adds = multiply_adds(path).total()
         keep(f"litert-{precision(path)}", path, runner.size, adds)

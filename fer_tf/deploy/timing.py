@@ -23,8 +23,11 @@ from fer_tf.deploy.first_answer import last_line
 from fer_tf.deploy.runners import Runner, open_runner
 from fer_tf.errors import FerError
 
-CALLS = 3
-"""Timed calls in a row; one more before them, which is not timed, fills the caches again."""
+CALLS = 5
+"""Timed calls in a row."""
+WARM_CALLS, WARM_SECONDS = 8, 0.03
+"""Before them, calls that are not timed, up to so many or so long: the turn before has emptied the
+caches, and small networks need several calls until they are full again."""
 BATCHES = (8, 64)
 """Beside batch 1."""
 BATCH_ROUNDS = 10
@@ -169,8 +172,12 @@ def measure(job: Job) -> Times:
 
 
 def timed(call: Callable, argument) -> list[float]:
-    """Seconds of `CALLS` calls, after one that is not timed."""
-    call(argument)
+    """Seconds of `CALLS` calls, after some that are not timed."""
+    start = time.perf_counter()
+    for _ in range(WARM_CALLS):
+        call(argument)
+        if time.perf_counter() - start > WARM_SECONDS:
+            break
     seconds = []
     for _ in range(CALLS):
         start = time.perf_counter()

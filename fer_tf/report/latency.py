@@ -210,6 +210,9 @@ def _looks(theme: Theme) -> dict[str, dict]:
 
 def _label_sizes(axes, rows: Sequence[Row], accuracy: dict, theme: Theme) -> None:
     """Write each size beside the fastest point that has it."""
+    from matplotlib.patheffects import withStroke
+
+    axes.margins(x=0.1)
     for size in sorted({row.size for row in rows}):
         fastest = min((r for r in rows if r.size == size), key=lambda row: row.latency_ms)
         share = accuracy.get((fastest.model, fastest.format, size))
@@ -223,16 +226,18 @@ def _label_sizes(axes, rows: Sequence[Row], accuracy: dict, theme: Theme) -> Non
                 va="center",
                 color=theme.ink,
                 fontsize=8.5,
+                path_effects=[withStroke(linewidth=3, foreground=theme.paper)],
+                zorder=5,
             )
 
 
 def _plain_ticks(axis) -> None:
     """1, 2, 5, 10 instead of powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def _order(row: Row) -> tuple:

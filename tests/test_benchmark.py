@@ -1,0 +1,276 @@
+"""`python -m fer_tf.benchmark`, with a tiny network at tiny sizes."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny import tiny_csv
+
+from fer_tf import FerError, benchmark, cli
+from fer_tf.benchmark import main
+from fer_tf.deploy import first_answer, timing
+from fer_tf.deploy.candidates import Candidate, found_candidates
+from fer_tf.deploy.first_answer import FirstAnswer
+from fer_tf.deploy.multiply_adds import multiply_adds, precision
+from fer_tf.deploy.rows import make_rows, make_targets
+from fer_tf.deploy.timing import Job, Times, score
+from fer_tf.report.latency import COLUMNS, NAMES
+
+FILES = ((32, "float32"), (48, "float32"), (48, "float16"))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A .keras file of a network with two blocks that takes any size."""
+    from small import register_small
+
+    from fer_tf.models import registry
+    from fer_tf.models.saving import save_model
+
+    path = tmp_path_factory.mktemp("model") / "net.keras"
+    before = registry.NETWORKS
+    register_small()
+    save_model(registry.create_model("short", input_shape=(None, None, 3)), path)
+    registry.NETWORKS = before
+    return path
+
+
+@pytest.fixture(scope="module")
+def export(model, tmp_path_factory) -> Path:
+    """An export folder with TFLite files: float32 at 32 and 48 px, float16 at 48 px."""
+    from fer_tf.deploy.tflite import write_tflite
+    from fer_tf.models.saving import load_model
+
+    folder = tmp_path_factory.mktemp("export")
+    (folder / "tflite").mkdir()
+    for side, kind in FILES:
+        path = folder / "tflite" / f"fer_{side}_{kind}.tflite"
+        write_tflite(load_model(model), path, size=(side, side), precision=kind)
+    return folder
+
+
+def rows_of(directory: Path) -> list[dict[str, str]]:
+    with (directory / "benchmark.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_an_export_folder(export, tmp_path, capsys):
+    out = tmp_path / "out"
+    sizes = ["--sizes", "32", "48", "64", "--threads", "1", "2", "--rounds", "3"]
+    main([str(export), *sizes, "--out", str(out)])
+    rows = rows_of(out)
+    assert tuple(rows[0]) == COLUMNS
+    found = {(row["format"], row["size"], row["threads"]) for row in rows}
+    assert found == {(f"litert-{kind}", str(side), n) for side, kind in FILES for n in "12"}
+    for row in rows:
+        assert float(row["latency_ms"]) > 0
+        assert float(row["latency_p95_ms"]) >= float(row["latency_ms"])
+        assert float(row["ratio_q1"]) <= float(row["ratio"]) <= float(row["ratio_q3"])
+        assert (row["ratio"] == "1") == (row["format"] == "litert-float32")
+        assert row["images_per_second_64"] == row["accuracy"] == ""
+        assert 1e6 < float(row["peak_memory_bytes"]) < 1e9
+    sides = {row["size"]: int(row["multiply_adds"]) for row in rows}
+    assert sides["48"] > 2 * sides["32"] > 0
+    picture = cv2.imread(str(out / "benchmark.png"))
+    assert picture is not None and np.ptp(picture) > 100
+    text = (out / "benchmark.txt").read_text()
+    assert text in capsys.readouterr().out
+    assert text.startswith("machine:") and "not measured LiteRT float32 at 224 px" in text
+
+
+def test_a_model_is_exported_at_each_size(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(benchmark, "CALIBRATION_FACES", 4)
+    data = tiny_csv(tmp_path / "faces.csv")
+    forms = ["keras-graph", "savedmodel", "litert-int8", "onnx", "onnx-int8"]
+    out = tmp_path / "out"
+    flags = ["--sizes", "32", "--threads", "1", "--rounds", "2", "--baseline", "onnx"]
+    main([str(model), *flags, "--formats", *forms, "--data", str(data), "--out", str(out)])
+    rows = {row["format"]: row for row in rows_of(out)}
+    assert set(rows) == set(forms)
+    assert rows["onnx"]["ratio"] == "1"
+    assert float(rows["keras-graph"]["images_per_second_64"]) > 0
+    assert len({row["parameters"] for row in rows.values()}) == 1
+    assert rows["keras-graph"]["accuracy"] == rows["onnx"]["accuracy"]
+    assert 0 <= float(rows["onnx"]["accuracy"]) <= 1
+    assert {path.name for path in out.iterdir()} == {
+        "benchmark.csv",
+        "benchmark.png",
+        "benchmark.txt",
+    }
+
+
+def test_cold_start_is_of_fresh_processes(export, monkeypatch):
+    started = []
+
+    class Spy(subprocess.Popen):
+        def __init__(self, command, **keywords):
+            started.append(command)
+            super().__init__(command, **keywords)
+
+    monkeypatch.setattr(subprocess, "Popen", Spy)
+    path = export / "tflite" / "fer_32_float32.tflite"
+    found = first_answer.first_answer(Candidate("m", "litert-float32", path, (32, 32), (32, 32)))
+    assert len(started) in range(1, first_answer.REPEATS + 1)
+    assert all("fer_tf.deploy.first_answer" in command for command in started)
+    assert 0.01 < found.seconds < 60 and not found.tensorflow
+
+
+def test_a_process_that_fails_is_told_in_one_sentence(tmp_path):
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(b"not a model")
+    candidate = Candidate("m", "litert-float32", bad, (32, 32), (32, 32))
+    with pytest.raises(FerError, match=r"could not answer: .*bad\.tflite: LiteRT cannot open"):
+        first_answer.first_answer(candidate)
+    with pytest.raises(FerError, match=r"ended with exit code 2: .*bad\.tflite: LiteRT"):
+        timing.time_candidates([candidate], tmp_path, threads=1, rounds=1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["none"], "none: no such file or folder"),
+        (["."], "expected an export folder, an exported file, a run folder"),
+        (["a.keras"], "not a .keras file"),
+        (["a.txt"], "expected an export folder, an exported file, a run folder"),
+        (["a.keras", "--rounds", "0"], "--rounds: found 0"),
+        (["a.keras", "--sizes", "32", "0"], "--sizes: found 32 0"),
+        (["a.keras", "--threads", "-1"], "--threads: found -1"),
+        (["a.keras", "--formats", "onnx"], "--baseline: found litert-float32, expected one of"),
+        (["a.keras", "--out", "a.txt"], "--out: a.txt is a file"),
+        ([], "MODEL_OR_DIR"),
+        (["a.keras", "--sizes", "big"], "Value error"),
+        (["a.keras", "--baseline", "fastest"], "baseline"),
+        (["a.keras", "--speed", "1"], "nrecognized"),
+    ],
+)
+def test_refuses_flags_and_paths(tmp_path, monkeypatch, capsys, flags, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.keras", "a.txt"):
+        Path(name).write_text("not a model")
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(lambda: main(flags))
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "a.txt"]
+
+
+def test_nothing_left_to_measure(export, tmp_path):
+    with pytest.raises(FerError, match="nothing left to measure with --formats"):
+        main([str(export), "--sizes", "64", "--out", str(tmp_path / "out")])
+
+
+def test_a_folder_of_one_size_brings_its_saved_model(export, tmp_path):
+    (tmp_path / "tflite").mkdir()
+    (tmp_path / "serving/fer/1").mkdir(parents=True)
+    (tmp_path / "serving/fer/1/saved_model.pb").touch()
+    source = (export / "tflite" / "fer_32_float32.tflite").read_bytes()
+    (tmp_path / "tflite" / "a.tflite").write_bytes(source)
+    found = found_candidates("m", tmp_path, sizes=(32,), formats=tuple(NAMES))  # type: ignore[arg-type]
+    assert [c.format for c in found] == ["litert-float32", "savedmodel"]
+    assert found[1].size == (32, 32) and found[1].face == (48, 48)
+
+
+def test_multiply_adds_are_counted_by_hand(tmp_path):
+    import tensorflow as tf
+
+    def answer(image):
+        x = tf.nn.conv2d(tf.cast(image, tf.float32), tf.ones([3, 3, 3, 8]), 2, "SAME")
+        x = tf.nn.depthwise_conv2d(x, tf.ones([3, 3, 8, 1]), [1, 1, 1, 1], "SAME")
+        x = tf.reshape(x, [1, 16, 8])
+        x = tf.matmul(tf.nn.softmax(tf.matmul(x, x, transpose_b=True)), x)
+        return tf.reshape(x, [1, 128]) @ tf.ones([128, 7])
+
+    root = tf.Module()
+    signature = tf.TensorSpec([1, 8, 8, 3], tf.uint8)
+    root.f = tf.function(answer, input_signature=[signature]).get_concrete_function()
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([root.f], root).convert())
+    assert multiply_adds(path) == {
+        "convolution": 4 * 4 * 3 * 3 * 3 * 8,
+        "depthwise": 4 * 4 * 3 * 3 * 8,
+        "attention products": 2 * 16 * 16 * 8,
+        "dense": 128 * 7,
+    }
+    assert precision(path) == "float32"
+
+
+def test_precision_is_read_from_the_file(export):
+    for side, kind in FILES:
+        assert precision(export / "tflite" / f"fer_{side}_{kind}.tflite") == kind
+
+
+class Bright:
+    """Answers with the class of a face's brightness."""
+
+    name, size, channels, batch = "bright", (48, 48), 3, None
+
+    def __call__(self, images):
+        assert images.shape[1:] == (48, 48, 3)
+        return np.eye(7, dtype=np.float32)[images[:, 0, 0, 2]]
+
+
+def test_score(tmp_path):
+    labels = np.arange(140) % 7
+    faces = np.broadcast_to(labels[:, None, None], (140, 48, 48)).astype(np.uint8)
+    np.save(tmp_path / "48x48.npy", faces)
+    wrong = np.where(np.arange(140) < 14, (labels + 1) % 7, labels).tolist()
+    job = Job([], 1, 1, {"48x48": str(tmp_path / "48x48.npy")}, wrong)
+    assert score(Bright(), job) == pytest.approx(0.9)
+    assert np.isnan(score(Bright(), Job([], 1, 1)))
+
+
+def made_up(milliseconds: dict[tuple[str, int], float], tmp_path: Path, noise: list[float]):
+    """Candidates whose times are as said, each round slowed alike; a matrix at 100 GFLOP/s."""
+    (tmp_path / "f").write_bytes(b"12345")
+    candidates = [
+        Candidate("m", form, tmp_path / "f", (side, side), (side, side), 7, 500_000_000)  # type: ignore[arg-type]
+        for form, side in milliseconds
+    ]
+    slow = np.array(noise)[:, None]
+    latency = slow[:, :, None] * np.array(list(milliseconds.values()))[None, :, None] / 1e3
+    times = Times(
+        latency=np.repeat(latency, 3, axis=2),
+        batch={8: np.full((2, len(candidates)), 0.1), 64: np.full((2, len(candidates)), np.nan)},
+        matrix=np.repeat(slow, 3, axis=1) * 1e-2,
+        matrix_flops=1e9,
+        peak=1e11,
+        accuracy=np.full(len(candidates), np.nan),
+    )
+    return candidates, times
+
+
+def test_ratios_and_targets_hold_on_a_noisy_machine(tmp_path):
+    at = {("litert-float32", 224): 12.0, ("litert-int8", 224): 6.0, ("litert-float32", 64): 2.0}
+    candidates, times = made_up(at, tmp_path, noise=[1, 5, 1, 3, 1])
+    starts = [FirstAnswer(0.5, 10, False)] * 3
+    rows = make_rows(candidates, starts, {1: times}, "litert-float32")
+    assert [row.ratio for row in rows] == pytest.approx([1, 0.5, 1])
+    assert [row.ratio_q3 for row in rows] == pytest.approx([1, 0.5, 1])
+    assert rows[0].latency_ms == pytest.approx(12) and rows[0].latency_p95_ms > 50
+    assert rows[0].images_per_second_8 == pytest.approx(80)
+    assert rows[0].images_per_second_64 is None and rows[0].file_bytes == 5
+    floor, int8, small, cold = make_targets(candidates, starts, {1: times})
+    # 1 G operations at 100 GFLOP/s are 10 ms.
+    assert floor.met and floor.found.startswith("1.2 ")
+    assert int8.met and int8.found.startswith("2 ")
+    assert small.met is False and small.found.startswith("0.167 ")
+    assert (
+        cold.met
+        and not make_targets(candidates, [FirstAnswer(0.5, 10, True)] * 3, {1: times})[3].met
+    )
+    assert str(small).startswith("missed")
+
+
+def test_targets_that_were_not_measured(tmp_path):
+    candidates, times = made_up({("onnx", 224): 12.0}, tmp_path, noise=[1, 1])
+    targets = make_targets(candidates, [FirstAnswer(0.5, None, False)], {2: times})
+    assert [target.met for target in targets] == [None] * 4
+    row = make_rows(candidates, [FirstAnswer(0.5, None, False)], {2: times}, "litert-int8")[0]
+    assert row.ratio is None and row.accuracy is None
