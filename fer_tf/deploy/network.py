@@ -63,7 +63,11 @@ def grey_input(model: keras.Model, channels: int) -> keras.Model:
 
 
 def constant_graph(
-    model: keras.Model, *, channels: int = 3, batch: int | None = None
+    model: keras.Model,
+    *,
+    channels: int = 3,
+    batch: int | None = None,
+    face: tuple[int, int] | None = None,
 ) -> tf.types.experimental.ConcreteFunction:
     """The network from uint8 pixels to probabilities, its weights constants of the graph.
 
@@ -71,6 +75,8 @@ def constant_graph(
         model: as `at_size` returns it.
         channels: 3 for RGB (colour is made grey within), 1 for grey.
         batch: number of faces; None for any.
+        face: (height, width) of the faces, which the graph resizes as evaluation does; None for
+            those of the network's own size.
 
     Returns:
         A function from "image", uint8 [batch, height, width, channels], to a dict with
@@ -82,10 +88,15 @@ def constant_graph(
     network = grey_input(model, channels)
     logits = folded(network) if can_fold(network) else network
 
-    def answer(image):
-        return {"probabilities": tf.nn.softmax(logits(tf.cast(image, tf.float32)))}
+    size = network.input_shape[1:3]
 
-    shape = [batch, *network.input_shape[1:]]
+    def answer(image):
+        pixels = tf.cast(image, tf.float32)
+        if face not in (None, size):
+            pixels = tf.image.resize(pixels, size)
+        return {"probabilities": tf.nn.softmax(logits(pixels))}
+
+    shape = [batch, *(face or size), channels]
     signature = tf.TensorSpec(shape, tf.uint8, name="image")
     traced = tf.function(answer, input_signature=[signature], autograph=False)
     constant = convert_variables_to_constants_v2(traced.get_concrete_function())

@@ -40,18 +40,20 @@ def write_tflite(
     size: tuple[int, int],
     precision: Precision,
     channels: int = 3,
+    face: tuple[int, int] | None = None,
     labels: Sequence[str] = FER2013,
     calibration: np.ndarray | None = None,
 ) -> None:
-    """Write a TFLite file: uint8 [1, height, width, channels] in, float32 [1, classes] out.
+    """Write a TFLite file: uint8 [1, h, w, channels] in, float32 [1, classes] out.
 
     Args:
         model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits.
         path: the file to write, beside its place and then renamed.
-        size: (height, width) of the input in pixels.
+        size: (height, width) in pixels at which the network runs.
         precision: of the weights; int8 also of the activations of `QUANTISED`, with the ranges
             that they have on `calibration`.
         channels: 3 for RGB (colour is made grey within), 1 for grey.
+        face: (height, width) of the input, which the graph resizes; None for `size`.
         labels: the classes, kept in the file's metadata.
         calibration: uint8 [n, h, w], grey faces of the training split, for int8; drawn faces if
             None.
@@ -59,10 +61,10 @@ def write_tflite(
     Raises:
         FerError: the network can't be converted, or the file can't be written.
     """
-    content = sign(_convert(at_size(model, size), channels, precision))
+    content = sign(_convert(at_size(model, size), channels, face, precision))
     if precision == "int8":
         faces = draw_dataset(DRAWN).images if calibration is None else calibration
-        content = _quantise(content, to_input(faces, size, channels))
+        content = _quantise(content, to_input(faces, face or size, channels))
     content = add_metadata(
         delegate_input(content),
         labels=labels,
@@ -73,9 +75,11 @@ def write_tflite(
     _write(Path(path), content)
 
 
-def _convert(model: keras.Model, channels: int, precision: Precision) -> bytes:
+def _convert(
+    model: keras.Model, channels: int, face: tuple[int, int] | None, precision: Precision
+) -> bytes:
     # Batch 1: with another, or an unknown one, XNNPACK runs little of it.
-    graph = constant_graph(model, channels=channels, batch=1)
+    graph = constant_graph(model, channels=channels, batch=1, face=face)
     module = tf.Module()
     module.graph = graph
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], module)

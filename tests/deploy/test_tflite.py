@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from exported import network
+from exported import expected, network
 
 from fer_tf import FerError
 from fer_tf.data.augment import resize
@@ -49,6 +49,20 @@ def test_the_file_answers_as_keras_and_is_delegated_whole(model, tmp_path, preci
     assert np.abs(answers - reference).mean() < TOLERANCE[precision] / 10
     assert read_labels(file.read_bytes()) == FER2013
     assert [f.name for f in tmp_path.iterdir()] == ["fer.tflite"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_faces_of_fer2013s_size_are_resized_within(model, tmp_path, precision):
+    file = tmp_path / "fer.tflite"
+    write_tflite(
+        model, file, size=SIZE, precision=precision, channels=1, face=(48, 48), calibration=FACES
+    )
+    assert delegation(file) == (1, [])
+    runner = open_runner(file)
+    assert (runner.size, runner.channels) == ((48, 48), 1)
+    np.testing.assert_allclose(
+        runner(FACES[..., None]), expected(model, FACES), atol=TOLERANCE[precision]
+    )
 
 
 def test_int8_is_calibrated_on_drawn_faces_unless_given_others(model, tmp_path):
