@@ -23,7 +23,7 @@ from fer_tf.deploy.rows import make_rows, make_targets
 from fer_tf.deploy.timing import Times, batch_rounds, time_candidates
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
-from fer_tf.evaluate import check_model, find
+from fer_tf.evaluate import check_model, find, input_size
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.report.targets import Target
@@ -47,7 +47,7 @@ class Benchmark:
     data: str | None = None
     """fer2013.csv (plain or packed): also measure the accuracy on PublicTest."""
     formats: tuple[Format, ...] = get_args(Format)
-    """Which forms; what is not installed or not in the folder is left out."""
+    """Which forms; left out are OpenVINO where it is not installed, and what a folder lacks."""
     baseline: Format = "litert-float32"
     """The form that the others' latencies are divided by, of the same model and size."""
     threads: tuple[int, ...] = (1, 2)
@@ -159,6 +159,8 @@ def collect(
 
         model = load_model(target.model)
         check_model(target.model, model)
+        for side in args.sizes:
+            input_size(target, model, (side, side))
         candidates += export_candidates(
             name,
             target.model,

@@ -94,6 +94,7 @@ def test_a_model_is_exported_at_each_size(model, tmp_path, monkeypatch):
     rows = {row["format"]: row for row in rows_of(out)}
     assert set(rows) == set(forms)
     assert rows["onnx"]["ratio"] == "1"
+    assert int(rows["onnx"]["multiply_adds"]) > 1e5
     assert float(rows["keras-graph"]["images_per_second_64"]) > 0
     assert len({row["parameters"] for row in rows.values()}) == 1
     assert rows["keras-graph"]["accuracy"] == rows["onnx"]["accuracy"]
@@ -159,6 +160,16 @@ def test_refuses_flags_and_paths(tmp_path, monkeypatch, capsys, flags, words):
     said = capsys.readouterr().err
     assert words in said and "Traceback" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "a.txt"]
+
+
+def test_refuses_other_sizes_than_the_network_takes(tmp_path):
+    import keras
+
+    images = keras.Input((24, 24, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(7, 3)(images))
+    keras.Model(images, pooled).save(tmp_path / "fixed.keras")
+    with pytest.raises(FerError, match=r"24x24 pixels only.* found 32x32"):
+        main([str(tmp_path / "fixed.keras"), "--sizes", "24", "32"])
 
 
 def test_nothing_left_to_measure(export, tmp_path):

@@ -115,10 +115,10 @@ def export_candidates(
         for form, write in _writers(model, place, side, formats, calibration):
             say(f"exporting {form} at {side} px")
             files[form] = write()
-        if "onnx" in files:
+        if "onnx" in files and find_spec("openvino"):
             files["openvino"] = files["onnx"]
-        counted = files.get("litert-float32") or files.get("litert-float16")
-        adds = multiply_adds(counted).total() if counted else None
+        counted = [path for form, path in files.items() if form.startswith("litert")]
+        adds = multiply_adds(counted[0]).total() if counted else None
         count = int(model.count_params())
         for form in formats:
             if form in files:
