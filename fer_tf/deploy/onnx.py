@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +19,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 import fer_tf
 from fer_tf.deploy.network import at_size, constant_graph
 from fer_tf.deploy.onnx_rules import PASSES
+from fer_tf.deploy.quiet import quiet
 from fer_tf.errors import FerError
 
 OPSET = 20
@@ -60,7 +59,7 @@ def write_onnx(
     classes = model.output_shape[-1]
     if len(labels) != classes:
         raise FerError(f"{path}: {len(labels)} labels: expected {classes}, one a class")
-    with _quiet():
+    with quiet():
         proto = _with_standard_operators(_convert(model, size))
     metadata = {
         "labels": json.dumps(list(labels)),
@@ -101,7 +100,7 @@ def write_onnx_int8(source: Path, path: Path, *, calibration: np.ndarray) -> Non
         raise FerError(
             f"calibration has images of {list(calibration.shape[1:])}: {source} takes {shape[1:]}"
         )
-    with TemporaryDirectory() as folder, _quiet():
+    with TemporaryDirectory() as folder, quiet():
         quantised = Path(folder) / "int8.onnx"
         quantize_static(
             proto,
@@ -204,14 +203,3 @@ def _finish(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> 
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise FerError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back notices on the converters' own business; errors are still shown."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

@@ -151,14 +151,11 @@ def test_describes_itself(exported):
         assert (answer.name, answer.type.tensor_type.shape.dim[1].dim_value) == ("probabilities", 7)
 
 
-def test_says_nothing_and_leaves_nothing(exported, tmp_path, capfd, caplog):
+def test_says_nothing_and_leaves_nothing(exported, tmp_path, capfd):
     model = exported[0]
     write_onnx(model, tmp_path / "model.onnx", size=SIZE, labels=FER2013)
     write_onnx_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", calibration=faces(4))
-    shown = capfd.readouterr()
-    # TensorFlow's own notices are for `cli.start_keras` to silence, before its import.
-    notices = [line for line in shown.err.splitlines() if not line.startswith("I0000")]
-    assert (shown.out, notices, caplog.text) == ("", [], "")
+    assert capfd.readouterr() == ("", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["int8.onnx", "model.onnx"]
 
 
