@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -27,16 +28,16 @@ FLAGS = (
 CAMERA_FLAGS = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
-def runtime_folder(package: str, version: str) -> Path:
-    """The node_modules folder that $FER_TF_ONNXRUNTIME_WEB names; without it the test is skipped.
+def node_modules(package: str, version: str) -> Path:
+    """The folder that $FER_TF_NODE_MODULES names; without it the test is skipped.
 
-    One that holds another version than the page asks for is a failure.
+    One that holds another version of the package than the page asks for is a failure.
     """
-    place = os.environ.get("FER_TF_ONNXRUNTIME_WEB")
+    place = os.environ.get("FER_TF_NODE_MODULES")
     if not place:
-        pytest.skip("FER_TF_ONNXRUNTIME_WEB names no node_modules folder with onnxruntime-web")
-    description = Path(place) / package / "package.json"
-    assert f'"version": "{version}"' in description.read_text(), f"expected {package} {version}"
+        pytest.skip(f"FER_TF_NODE_MODULES names no node_modules folder with {package}")
+    description = json.loads((Path(place) / package / "package.json").read_text())
+    assert description["version"] == version
     return Path(place)
 
 

@@ -1,4 +1,4 @@
-"""The page, in a real browser: its answers against ONNX Runtime's, its camera, its silence."""
+"""The page, in a real browser: its answers against Keras', its camera, its silence."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 from urllib.parse import urlsplit
 
 import cv2
+import keras
 import numpy as np
-import onnxruntime
 import pytest
-from browser import CAMERA_FLAGS, chromium, driver, runtime_folder, served, write_camera
+from browser import CAMERA_FLAGS, chromium, driver, node_modules, served, write_camera
 
 from fer_tf.data.synthetic import draw
+from fer_tf.deploy.tflite import write_tflite
 from fer_tf.deploy.web import RUNTIME, RUNTIME_VERSION, write_page
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
@@ -45,26 +46,27 @@ DELIVER = """([kind, name, type, data]) => {
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """An ONNX file whose answers depend on where in the face it is bright, for 64x48 pixels."""
-    import keras
-
-    from fer_tf.deploy.onnx import write_onnx
-
+def network():
+    """Its answers depend on where in the face it is bright; for 64x48 pixels."""
     keras.utils.set_random_seed(0)
     images = keras.Input((*SIZE, 3))
     x = keras.layers.Conv2D(8, 8, strides=8)(keras.layers.Rescaling(1 / 127.5, -1)(images))
     x = keras.layers.Flatten()(keras.layers.ReLU()(x))
-    network = keras.Model(images, keras.layers.Dense(len(FER2013))(x))
-    path = tmp_path_factory.mktemp("model") / "model.onnx"
-    write_onnx(network, path, size=SIZE, labels=FER2013)
+    return keras.Model(images, keras.layers.Dense(len(FER2013))(x))
+
+
+@pytest.fixture(scope="module")
+def model(network, tmp_path_factory):
+    """The network as a file."""
+    path = tmp_path_factory.mktemp("model") / "model.tflite"
+    write_tflite(network, path, size=SIZE, precision="float32")
     return path
 
 
 @pytest.fixture(scope="module")
 def site(model, tmp_path_factory):
     """The folder `web` with the runtime in it, as after `npm install`."""
-    modules = runtime_folder(RUNTIME, RUNTIME_VERSION)
+    modules = node_modules(RUNTIME, RUNTIME_VERSION)
     folder = tmp_path_factory.mktemp("export")
     write_page(folder, model=model, size=SIZE, labels=FER2013)
     (folder / "web" / "node_modules").symlink_to(modules.resolve(), target_is_directory=True)
@@ -105,7 +107,7 @@ def page(browser, site):
         yield page
         page.close()
         places = [urlsplit(request.url) for request in asked if request not in stopped]
-        assert {place.path for place in places} >= {"/", "/model.onnx"}
+        assert {place.path for place in places} >= {"/", "/model.tflite"}
         remote = {place.netloc for place in places if place.scheme not in ("blob", "data")}
         assert remote == {urlsplit(address).netloc}
         assert complaints == []
@@ -117,12 +119,11 @@ def fresh(page):
     return page.evaluate(ANSWER, count + 1)
 
 
-def expected(model, face):
-    """ONNX Runtime's answer for a float face [48, 48], enlarged as `fer_tf` does in training."""
+def expected(network, face):
+    """Keras' answer for a float face [48, 48], enlarged as in training."""
     grey = cv2.resize(face.astype(np.float32), SIZE[::-1], interpolation=cv2.INTER_LINEAR)
-    image = np.rint(grey).astype(np.uint8)[None, :, :, None].repeat(3, -1)
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return session.run(None, {"image": image})[0][0]
+    image = np.rint(grey)[None, :, :, None].repeat(3, -1)
+    return np.asarray(keras.ops.softmax(network(image)))[0]
 
 
 def png(picture):
@@ -133,12 +134,12 @@ def show(page, picture, name="face.png"):
     page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": png(picture)})
 
 
-def test_agrees_with_onnx_runtime(page, model):
+def test_agrees_with_keras(page, network):
     face = draw(np.array([5]), seed=1)[0]
     show(page, face.repeat(4, 0).repeat(4, 1))
     answer = page.evaluate(ANSWER, 0)
     np.testing.assert_array_equal(np.reshape(answer["face"], (48, 48)), face)
-    probabilities = expected(model, face)
+    probabilities = expected(network, face)
     # A pixel that lies between two grey levels may be rounded to either.
     np.testing.assert_allclose(answer["probabilities"], probabilities, atol=2e-3)
     best = FER2013[probabilities.argmax()]
@@ -147,7 +148,7 @@ def test_agrees_with_onnx_runtime(page, model):
     assert " 48\N{MULTIPLICATION SIGN}64 " in answer["time"]
 
 
-def test_colour_is_reduced_by_areas(page, model):
+def test_colour_is_reduced_by_areas(page, network):
     colours = np.random.default_rng(2).integers(0, 256, (20, 30, 3), np.uint8)
     colours = cv2.resize(colours, (300, 200), interpolation=cv2.INTER_CUBIC)
     show(page, colours)
@@ -155,16 +156,16 @@ def test_colour_is_reduced_by_areas(page, model):
     middle = colours[30:170, 80:220, ::-1].astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
     face = cv2.resize(middle, (48, 48), interpolation=cv2.INTER_AREA)
     assert np.abs(np.reshape(answer["face"], (48, 48)) - face).max() < 1
-    np.testing.assert_allclose(answer["probabilities"], expected(model, face), atol=5e-3)
+    np.testing.assert_allclose(answer["probabilities"], expected(network, face), atol=5e-3)
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_takes_what_is_dropped_or_pasted(page, model, kind):
+def test_takes_what_is_dropped_or_pasted(page, network, kind):
     face = draw(np.array([1]), seed=4)[0]
     data = base64.b64encode(png(face.repeat(2, 0).repeat(2, 1))).decode()
     page.evaluate(DELIVER, [kind, "face.png", "image/png", data])
     answer = page.evaluate(ANSWER, 0)
-    np.testing.assert_allclose(answer["probabilities"], expected(model, face), atol=2e-3)
+    np.testing.assert_allclose(answer["probabilities"], expected(network, face), atol=2e-3)
     page.evaluate(DELIVER, [kind, "notes.txt", "text/plain", base64.b64encode(b"hello").decode()])
     page.wait_for_selector("#error:not([hidden])")
     assert page.inner_text("#error") == "“notes.txt” is not a picture that this browser can read."
@@ -208,14 +209,14 @@ def test_the_square_moves_and_grows(page):
     assert last["face"] != first["face"] and last["probabilities"] != first["probabilities"]
 
 
-def test_answers_for_the_camera(page, model, camera_face):
+def test_answers_for_the_camera(page, network, camera_face):
     page.click("#camera")
     page.wait_for_selector("#mirrorLabel:not([hidden])")
     answer = fresh(page)
     face = np.reshape(answer["face"], (48, 48))
     assert np.corrcoef(face.ravel(), camera_face[:, ::-1].ravel())[0, 1] > 0.97
     # The page shows the face in whole grey levels, but answers for what is between them, too.
-    np.testing.assert_allclose(answer["probabilities"], expected(model, face), atol=0.02)
+    np.testing.assert_allclose(answer["probabilities"], expected(network, face), atol=0.02)
     page.uncheck("#mirror")
     face = np.reshape(fresh(page)["face"], (48, 48))
     assert np.corrcoef(face.ravel(), camera_face.ravel())[0, 1] > 0.97
@@ -261,16 +262,16 @@ def test_page_pins_the_runtime_and_replaces_its_own_files_only(model, tmp_path):
     (web / "node_modules").mkdir(parents=True)
     for _ in range(2):
         write_page(tmp_path, model=model, size=SIZE, labels=["a", "</script>", "c"])
-    names = ["index.html", "model.onnx", "node_modules", "package.json"]
+    names = ["index.html", "model.tflite", "node_modules", "package.json"]
     assert sorted(path.name for path in web.iterdir()) == names
     package = json.loads((web / "package.json").read_text())
     assert package["dependencies"] == {RUNTIME: RUNTIME_VERSION}
-    assert (web / "model.onnx").read_bytes() == model.read_bytes()
+    assert (web / "model.tflite").read_bytes() == model.read_bytes()
     html = (web / "index.html").read_text()
-    assert html.count("</script>") == 2
+    assert html.count("</script>") == 3
     assert "http://" not in html.replace("http://localhost:8000", "") and "//cdn" not in html
-    with pytest.raises(FerError, match=r"none\.onnx: no such model"):
-        write_page(tmp_path, model=tmp_path / "none.onnx", size=SIZE, labels=FER2013)
+    with pytest.raises(FerError, match=r"none\.tflite: no model for the page"):
+        write_page(tmp_path, model=tmp_path / "none.tflite", size=SIZE, labels=FER2013)
     (tmp_path / "file").write_text("")
     with pytest.raises(FerError, match="cannot be written"):
         write_page(tmp_path / "file", model=model, size=SIZE, labels=FER2013)
