@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from fer_tf.deploy.candidates import Candidate, Format, export_candidates, found
 from fer_tf.deploy.first_answer import FirstAnswer, first_answer
 from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.rows import make_rows, make_targets
-from fer_tf.deploy.timing import Times, batch_rounds, time_candidates
+from fer_tf.deploy.timing import Times, time_candidates
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import check_model, find, input_size
@@ -100,7 +99,6 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> Results:
         times: dict[int, Times] = {}
         for number in args.threads:
             last = number == args.threads[-1]
-            counted = _counter(say, f"timing, threads: {number}", args.rounds)
             times[number] = time_candidates(
                 candidates,
                 place,
@@ -108,7 +106,7 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> Results:
                 rounds=args.rounds,
                 faces=arrays if last else {},
                 labels=() if judged is None else judged.labels,
-                step=counted,
+                say=say,
             )
         rows = make_rows(candidates, starts, times, args.baseline)
         return Results(rows, make_targets(candidates, starts, times))
@@ -210,17 +208,6 @@ def _status() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("starting") as status:
         yield status.update
-
-
-def _counter(say: Callable[[str], None], what: str, rounds: int) -> Callable[[], None]:
-    """A function that counts the rounds of `timing` for the reader."""
-    done = itertools.count(1)
-    every = rounds + batch_rounds(rounds)
-
-    def step() -> None:
-        say(f"{what}, round {next(done)} of {every}")
-
-    return step
 
 
 def as_text(results: Results, baseline: str) -> str:

@@ -84,7 +84,7 @@ def time_candidates(
     rounds: int,
     faces: dict[str, str] | None = None,
     labels: Sequence[int] | np.ndarray = (),
-    step: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Times:
     """Time all candidates in a process of their own.
 
@@ -95,7 +95,7 @@ def time_candidates(
         rounds: how often each has its turn at batch 1.
         faces: as of `Job`.
         labels: as of `Job`.
-        step: is called after each round.
+        say: is told what is being done.
 
     Raises:
         FerError: the process fails; its last words.
@@ -114,8 +114,8 @@ def time_candidates(
         )
         assert child.stdout is not None
         try:
-            for _ in child.stdout:
-                step()
+            for line in child.stdout:
+                say(f"threads: {threads}, {line.strip()}")
             code = child.wait()
         finally:
             child.kill()
@@ -141,7 +141,7 @@ def from_json(text: str) -> Times:
 
 
 def measure(job: Job) -> Times:
-    """Time everything in this process; a line on stdout after each round."""
+    """Time everything in this process; lines on stdout tell what is being done."""
     from threadpoolctl import threadpool_limits
 
     if any(runtime in TENSORFLOW for _, runtime, _ in job.candidates):
@@ -156,10 +156,10 @@ def measure(job: Job) -> Times:
         side, peak = best_matrix(rng)
         a, b = (rng.random((side, side), np.float32) for _ in range(2))
         latency, matrix = [], []
-        for _ in range(job.rounds):
+        for number in range(job.rounds):
+            print(f"round {number + 1} of {job.rounds}", flush=True)
             latency.append([timed(runner, images(runner, 1, rng)) for runner in runners])
             matrix.append(timed(lambda pair: pair[0] @ pair[1], (a, b)))
-            print("round", flush=True)
     flops = 2.0 * side**3
     return Times(
         latency=np.array(latency),
@@ -201,6 +201,7 @@ def time_batches(
 ) -> NDArray[np.float64]:
     """Seconds of a batch, [round, runner]; a runner of batch 1 has none."""
     seconds = []
+    print(f"batch {size}", flush=True)
     for _ in range(1 + max(2, rounds // BATCH_ROUNDS)):
         taken = [float("nan")] * len(runners)
         for place, runner in enumerate(runners):
@@ -210,13 +211,7 @@ def time_batches(
                 runner(batch)
                 taken[place] = time.perf_counter() - start
         seconds.append(taken)
-        print("round", flush=True)
     return np.array(seconds[1:])
-
-
-def batch_rounds(rounds: int) -> int:
-    """How many rounds of larger batches there are to so many of batch 1."""
-    return len(BATCHES) * (1 + max(2, rounds // BATCH_ROUNDS))
 
 
 def images(runner: Runner, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -229,6 +224,7 @@ def score(runner: Runner, job: Job) -> float:
     file = job.faces.get("x".join(map(str, runner.size)))
     if file is None:
         return float("nan")
+    print(f"accuracy of {runner.name} at {runner.size[0]} px", flush=True)
     faces, right = np.load(file, mmap_mode="r"), 0
     for start in range(0, len(faces), BATCHES[-1]):
         grey = faces[start : start + BATCHES[-1], ..., None]
