@@ -23,7 +23,7 @@ from fer_tf.deploy.quiet import quiet
 from fer_tf.errors import FerError
 
 OPSET = 20
-"""ONNX operator set, the first with GELU; ONNX Runtime has it since 1.17, OpenVINO since 2024.1."""
+"""ONNX operator set, the first with GELU; ONNX Runtime has it since 1.17."""
 
 CONVERTER_OPSET = 18
 """The newest that tf2onnx writes."""
