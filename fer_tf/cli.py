@@ -14,6 +14,7 @@ VERBS = {
     "train": "train a network, or go on with a run that stopped",
     "evaluate": "measure a trained network and write its report",
     "describe": "show a data set before anyone trains on it",
+    "export": "write a trained network for phones, servers and browsers",
 }
 """Each command and what it does: `fer-tf VERB` calls `main(argv)` of the module `fer_tf.VERB`."""
 

@@ -1,0 +1,196 @@
+"""A trained network in every form: `python -m fer_tf.export runs/scratch --to exported`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from fer_tf import cli
+from fer_tf.errors import FerError
+from fer_tf.evaluate import Target, check_model, find, input_size, parse_size
+
+if TYPE_CHECKING:
+    from fer_tf.deploy.exporter import Exported, Material
+
+CALIBRATION_FACES = 200
+COMPARED_FACES = 512
+SEED = 0
+"""Of the choice of faces."""
+
+TFLITE = ("ai_edge_litert", "ai_edge_quantizer")
+PACKAGES = {
+    "serving": ("tensorflow_serving",),
+    "tflite": TFLITE,
+    "onnx": ("tf2onnx", "onnx", "onnxscript", "onnxruntime"),
+    "web": TFLITE,
+}
+"""What each format needs beyond the package's own dependencies: the extra "export"."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a trained network in every form that its users load, and compare each with Keras."""
+
+    model: Annotated[Positional[str], arg(metavar="MODEL_OR_RUN")]
+    """A run folder, or a .keras file."""
+    to: Path
+    """Folder to write: serving/, tflite/, onnx/, web/ and the model card."""
+    formats: tuple[Literal["serving", "tflite", "onnx", "web"], ...] = (
+        "serving",
+        "tflite",
+        "onnx",
+        "web",
+    )
+    """Which of them."""
+    size: tuple[str, ...] = ()
+    """N or HxW pixels, one or more; of a run: its best epoch's, else what the network was built
+    for, or 224. SavedModel and page have the first."""
+    grey: bool = False
+    """TFLite files for grey faces, [1, 48, 48, 1], as well."""
+    data: str | None = None
+    """fer2013.csv: int8 takes its ranges from Training, PublicTest is compared; of a run: its own;
+    drawn faces if there is none."""
+    verify: bool = False
+    """Compare on all of PublicTest, not on 512 of its faces, and judge the accuracy."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command; exits with 1 where a form was out of tolerance and is not there.
+
+    Raises:
+        FerError: as of `export`.
+    """
+    results = export(cli.parse(Export, argv, "python -m fer_tf.export"))
+    print_results(results)
+    failed = [result for result in results if result.proof.failure]
+    for result in failed:
+        print(f"fer_tf: {result.form.name} not kept: {result.proof.failure}", file=sys.stderr)
+    if failed:
+        sys.exit(1)
+
+
+def export(args: Export) -> list[Exported]:
+    """Write, compare and publish every form, and the model card.
+
+    Raises:
+        FerError: the model or the data can't be read, a size or a format does not fit, or the
+            folder can't be written.
+    """
+    target = find(args.model)
+    asked = [parse_size(text) for text in args.size]
+    if len({*asked}) < len(asked) or len({*args.formats}) < len(args.formats):
+        raise FerError(
+            f"--size {' '.join(args.size)} --formats {' '.join(args.formats)}: expected each once"
+        )
+    if args.to.exists() and not args.to.is_dir():
+        raise FerError(f"--to {args.to}: is a file, expected a folder")
+    if not args.formats:
+        raise FerError("--formats names none, expected one or more")
+    check_installed(args.formats)
+
+    cli.start_keras()
+    from fer_tf.deploy.card import write_card
+    from fer_tf.deploy.exporter import Exporter
+    from fer_tf.models.saving import load_model
+
+    model = load_model(target.model)
+    check_model(target.model, model)
+    sizes = [input_size(target, model, size) for size in asked] or [input_size(target, model, None)]
+    exporter = Exporter(
+        model=model,
+        directory=args.to,
+        sizes=sizes,
+        formats=args.formats,
+        grey=args.grey,
+        material=gather(args, target),
+        say=lambda form: print(f"writing {form}", flush=True),
+    )
+    results = exporter.export()
+    write_card(args.to, target, exporter, results)
+    return results
+
+
+def check_installed(formats: Sequence[str]) -> None:
+    """Refuse a format whose converter is not installed.
+
+    Raises:
+        FerError: names the format, the package and the extra that brings it.
+    """
+    for name in formats:
+        for package in PACKAGES[name]:
+            if importlib.util.find_spec(package) is None:
+                raise FerError(
+                    f"--formats {name}: needs {package}, which is not installed: expected "
+                    "fer_tf[export]"
+                )
+
+
+def gather(args: Export, target: Target) -> Material:
+    """The faces that the export is made and judged with, chosen by a fixed seed.
+
+    Raises:
+        FerError: --verify without data, or data that can't be read or lacks a split.
+    """
+    import numpy as np
+
+    from fer_tf.data import load_faces
+    from fer_tf.data.synthetic import draw_dataset
+    from fer_tf.deploy.exporter import Material
+
+    rng = np.random.default_rng(SEED)
+    data = args.data
+    if data is None and target.recipe is not None:
+        own = target.recipe.data
+        data = own if own == "synthetic" or Path(own).exists() else None
+    if data is None:
+        if args.verify:
+            raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
+        drawn = draw_dataset(COMPARED_FACES, SEED)
+        return Material(drawn.images[:CALIBRATION_FACES], drawn, "drawn faces", False, False)
+    faces = load_faces(data)
+    training, validation = faces.of("Training"), faces.of("PublicTest")
+    count = min(CALIBRATION_FACES, len(training))
+    calibration = training.images[np.sort(rng.choice(len(training), count, replace=False))]
+    whole = args.verify or len(validation) <= COMPARED_FACES
+    if not whole:
+        rows = np.sort(rng.choice(len(validation), COMPARED_FACES, replace=False))
+        validation = validation.take(rows)
+    return Material(calibration, validation, data, True, args.verify)
+
+
+def print_results(results: Sequence[Exported]) -> None:
+    """The table on stdout: size, difference from Keras, same classes, accuracy and time."""
+    from rich.console import Console
+    from rich.table import Table
+
+    proof = results[0].proof
+    title = f"{proof.faces:,} faces, against Keras"
+    if proof.keras_accuracy is not None:
+        title += f", which recognises {proof.keras_accuracy:.2%}"
+    table = Table(box=None, title=title, title_justify="left")
+    table.add_column("form", no_wrap=True)
+    for column in ("MB", "difference", "same class", "accuracy", "ms"):
+        table.add_column(column, justify="right")
+    table.add_column()
+    for result in results:
+        p = result.proof
+        table.add_row(
+            result.form.name,
+            f"{result.bytes / 1e6:.1f}",
+            f"{p.difference:.1e}",
+            f"{p.agreement:.2%}",
+            "-" if p.accuracy is None else f"{p.accuracy:.2%}",
+            f"{p.milliseconds:.2f}",
+            "not kept" if p.failure else "ok",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    cli.run(main)

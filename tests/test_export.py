@@ -1,0 +1,292 @@
+"""`python -m fer_tf.export`: every form of a network, compared with Keras, or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from exported import network
+from tiny import tiny_csv
+
+from fer_tf import FerError, cli
+from fer_tf.deploy import proof
+from fer_tf.deploy.runners import open_runner
+from fer_tf.emotions import FER2013
+from fer_tf.export import main
+
+TFLITE = [f"fer_40x56_{p}.tflite" for p in ("float32", "float16", "int8")]
+LOOSE = dict.fromkeys(proof.TOLERANCES, proof.Tolerance(difference=1.0, agreement=0.5, loss=1.0))
+"""For a network with random weights, whose classes hang on little."""
+STRICT = proof.Tolerance(difference=1e-9, agreement=1.0, loss=0.0)
+
+
+@pytest.fixture(scope="module")
+def model(small_network, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "short.keras"
+    network().save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory) -> Path:
+    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", 120)
+
+
+def names(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+
+
+def refused(arguments: list[str], capsys) -> str:
+    """The one line with which the command ends with code 2."""
+    with pytest.raises(SystemExit) as stop:
+        cli.run(lambda: main(arguments))
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+@pytest.fixture(scope="module")
+def exported(model, csv, tmp_path_factory):
+    """An export of everything, and what it printed."""
+    folder = tmp_path_factory.mktemp("export") / "out"
+    patch = pytest.MonkeyPatch()
+    patch.setattr(proof, "TOLERANCES", {**LOOSE, "float32": proof.TOLERANCES["float32"]})
+    main([str(model), "--to", str(folder), "--size", "40x56", "--data", str(csv), "--grey"])
+    patch.undo()
+    return folder
+
+
+def test_every_form_is_there(exported):
+    files = names(exported)
+    assert {f"tflite/{name}" for name in TFLITE} <= files
+    assert {f"tflite/fer_40x56_{p}_grey.tflite" for p in ("float32", "float16", "int8")} <= files
+    assert {"onnx/fer_40x56_float32.onnx", "onnx/fer_40x56_int8.onnx"} <= files
+    assert {"serving/fer/1/saved_model.pb", "serving/compose.yaml"} <= files
+    assert {"web/index.html", "web/package.json", "web/fer_40x56_int8.tflite"} <= files
+    assert {"tflite/android.md", "tflite/ios.md", "tflite/labels.txt"} <= files
+    assert {"model_card.md", "export.json"} <= files
+    assert not [path for path in exported.parent.iterdir() if path != exported], "leftovers"
+    assert (exported / "tflite/labels.txt").read_text().split() == list(FER2013)
+
+
+def test_the_table_tells_what_was_measured(exported):
+    table = json.loads((exported / "export.json").read_text())
+    forms = table["forms"]
+    assert len(forms) == 9 and table["labels"] == list(FER2013)
+    for form in forms:
+        path = exported / form["path"]
+        assert path.exists() and form["failure"] == "" and form["faces"] == 15
+        assert 0 <= form["agreement"] <= 1 and form["milliseconds"] > 0
+        assert form["accuracy"] is not None
+        if path.is_file():
+            assert form["bytes"] == path.stat().st_size
+        if form["precision"] == "float32":
+            assert form["difference"] < 1e-4 and form["agreement"] == 1
+    int8 = [form for form in forms if form["precision"] == "int8"]
+    assert max(form["difference"] for form in int8) > 1e-4, "int8 must not be float32 renamed"
+
+
+def test_the_files_run(exported):
+    faces = np.zeros((2, 40, 56, 3), np.uint8)
+    answers = [open_runner(exported / "tflite" / name)(faces) for name in TFLITE]
+    answers.append(open_runner(exported / "onnx/fer_40x56_float32.onnx")(faces))
+    servable = open_runner(exported, size=(48, 48))
+    answers.append(servable(np.zeros((2, 48, 48, 1), np.uint8)))
+    for answer in answers:
+        np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(answers[-1], answers[0], atol=1e-4)
+
+
+def test_the_card_says_what_is_known(exported):
+    card = (exported / "model_card.md").read_text()
+    assert "does not say how it was trained" in card and "Not measured" in card
+    assert "`tflite/fer_40x56_int8.tflite`" in card and "article 5(1)(f)" in card
+    assert "15 faces (of PublicTest" in card and "100 faces" in card
+    assert "{{" not in card and "None" not in card
+
+
+def run_folder(model: Path, folder: Path, data: str) -> Path:
+    """A run's folder as training leaves it, without training."""
+    from fer_tf.recipes import Recipe, to_json
+    from fer_tf.report import write_report
+
+    folder.mkdir()
+    (folder / "recipe.json").write_text(to_json(Recipe(data=data, stages=((24, 1), (40, 2)))))
+    (folder / "history.csv").write_text(
+        "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
+        "seconds\n1,24,5,1e-3,1.9,0.2,1.8,0.3,100,1\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,2\n"
+    )
+    (folder / "best.keras").write_bytes(model.read_bytes())
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, 50)
+    probabilities = rng.dirichlet(np.ones(7), 50).astype(np.float32)
+    images = np.zeros((50, 48, 48), np.uint8)
+    write_report(folder / "report", labels, probabilities, images, FER2013)
+    return folder
+
+
+def test_a_run_brings_its_size_its_data_and_its_scores(model, csv, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    run = run_folder(model, tmp_path / "my_run", str(csv))
+    main([str(run), "--to", str(tmp_path / "out"), "--formats", "tflite", "--verify"])
+    assert "fer_40_int8.tflite" in {p.name for p in (tmp_path / "out/tflite").iterdir()}
+    card = (tmp_path / "out/model_card.md").read_text()
+    assert card.startswith("# my_run\n")
+    assert "2 epochs; the best one" in card and '"learning_rate"' in card
+    metrics = json.loads((run / "report/metrics.json").read_text())
+    assert f"| Accuracy | {metrics['accuracy']['value']:.2%} |" in card
+    assert "(all of PublicTest, fer2013.csv)" in card
+    assert "15 faces, against Keras" in capsys.readouterr().out
+
+
+def test_without_data_drawn_faces_are_compared(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    out = tmp_path / "out"
+    main([str(model), "--to", str(out), "--size", "32", "--formats", "tflite"])
+    forms = json.loads((out / "export.json").read_text())["forms"]
+    assert {form["faces"] for form in forms} == {512}
+    assert {form["accuracy"] for form in forms} == {None}
+    assert "512 faces (drawn faces)" in (out / "model_card.md").read_text()
+
+
+def test_a_second_export_is_the_next_version_and_replaces_the_files(model, csv, tmp_path):
+    out = tmp_path / "out"
+    common = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
+    main([*common, "--formats", "serving"])
+    (out / "serving/compose.yaml").write_text("edited")
+    main([*common, "--formats", "serving"])
+    assert {p.name for p in (out / "serving/fer").iterdir()} == {"1", "2"}
+    assert (out / "serving/compose.yaml").read_text() == "edited"
+
+
+def test_a_form_out_of_tolerance_is_not_left_behind(model, csv, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    common = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
+    common += ["--formats", "tflite"]
+    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    main(common)
+    assert (out / "tflite/fer_32_int8.tflite").exists()
+    monkeypatch.setattr(proof, "TOLERANCES", {**LOOSE, "int8": STRICT})
+    with pytest.raises(SystemExit) as stop:
+        cli.run(lambda: main(common))
+    assert stop.value.code == 1
+    said = capsys.readouterr()
+    assert "TFLite 32 int8 not kept: a probability differs by" in said.err
+    assert "not kept" in said.out
+    assert {p.name for p in (out / "tflite").iterdir()} == {
+        "android.md",
+        "fer_32_float16.tflite",
+        "fer_32_float32.tflite",
+        "ios.md",
+        "labels.txt",
+    }
+    assert (
+        "TFLite 32 int8 is not there: a probability differs" in (out / "model_card.md").read_text()
+    )
+    assert "fer_32_float16.tflite" in (out / "tflite/android.md").read_text()
+
+
+def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypatch):
+    monkeypatch.setattr(proof, "TOLERANCES", {**LOOSE, "int8": STRICT})
+    out = tmp_path / "out"
+    arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
+    with pytest.raises(SystemExit):
+        cli.run(lambda: main([*arguments, "--formats", "web"]))
+    assert names(out) == {
+        "export.json",
+        "model_card.md",
+        "web/fer_32_float16.tflite",
+        "web/index.html",
+        "web/package.json",
+    }
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, FerError])
+def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, monkeypatch, stop):
+    from fer_tf.deploy import onnx
+
+    def write(*arguments, **keywords):
+        raise stop("in the middle")
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("kept")
+    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(onnx, "write_onnx", write)
+    arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
+    with pytest.raises(stop):
+        main([*arguments, "--formats", "tflite", "onnx"])
+    assert names(tmp_path) == {"out/mine.txt"}
+
+
+def test_bad_flags_are_refused_in_one_line(model, tmp_path, capsys):
+    to = ["--to", str(tmp_path / "out")]
+    file = tmp_path / "file"
+    file.write_text("")
+    cases = {
+        "no such file or folder": ["missing.keras", *to],
+        "not a .keras file": [str(file), *to],
+        "--to": [str(model), "--to", str(file)],
+        "--size is '0'": [str(model), *to, "--size", "0"],
+        "expected each once": [str(model), *to, "--size", "32", "32"],
+        "--verify needs --data": [str(model), *to, "--verify"],
+        "none.csv: can't be read": [str(model), *to, "--data", str(tmp_path / "none.csv")],
+    }
+    for words, arguments in cases.items():
+        assert words in refused(arguments, capsys)
+    assert names(tmp_path) == {"file"}
+
+
+def test_a_strangers_file_runs_no_code(tmp_path, capsys):
+    marker = tmp_path / "ran"
+    images = keras.Input((48, 48, 3))
+    code = eval(f"lambda x: (__import__('pathlib').Path({str(marker)!r}).touch(), x)[1]")
+    x = keras.layers.Lambda(code, output_shape=(48, 48, 3))(images)
+    model = keras.Model(images, keras.layers.Dense(7)(keras.layers.GlobalAveragePooling2D()(x)))
+    model.save(tmp_path / "stranger.keras")
+    marker.unlink(missing_ok=True)
+    line = refused([str(tmp_path / "stranger.keras"), "--to", str(tmp_path / "out")], capsys)
+    assert "not a model that can be loaded safely" in line
+    assert names(tmp_path) == {"stranger.keras"}
+
+
+def test_the_command_says_nothing_that_nobody_can_act_on(tmp_path, csv):
+    """In a process of its own, TensorFlow and the converters keep their notices to themselves."""
+    code = (
+        "import sys, small; small.register_small(); from fer_tf.cli import run; "
+        "from fer_tf import export; from fer_tf.deploy import proof; "
+        "from test_export import LOOSE; proof.TOLERANCES = LOOSE; "
+        "import exported; exported.network().save('m.keras'); "
+        "run(lambda: export.main(['m.keras', '--to', 'out', '--size', '32', "
+        f"'--data', {str(csv)!r}]))"
+    )
+    folder = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    child = subprocess.run(
+        [sys.executable, "-c", f"from fer_tf.cli import start_keras; start_keras(); {code}"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert child.returncode == 0, child.stderr
+    assert child.stderr == ""
+    lines = child.stdout.splitlines()
+    assert lines[0] == "writing SavedModel 32" and lines[-1].strip().endswith("ok")
+    assert names(tmp_path / "out") >= {"model_card.md"}
+
+
+def test_a_converter_that_is_not_installed_is_named(model, tmp_path, monkeypatch, capsys):
+    from fer_tf import export
+
+    monkeypatch.setitem(export.PACKAGES, "onnx", ("no_such_converter",))
+    line = refused([str(model), "--to", str(tmp_path / "out")], capsys)
+    assert "--formats onnx: needs no_such_converter, which is not installed" in line
+    assert "fer_tf[export]" in line
