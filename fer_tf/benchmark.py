@@ -217,9 +217,13 @@ def as_text(results: Results, baseline: str) -> str:
     table = io.StringIO()
     Console(file=table, width=160).print(latency_table(results.rows, baseline))
     counts = {row.size: row.multiply_adds for row in results.rows if row.multiply_adds}
-    counted = ", ".join(f"{count / 1e6:,.1f} M at {size} px" for size, count in counts.items())
+    counted = ", ".join(
+        f"{count / 1e6:,.1f} M at {size} px" for size, count in sorted(counts.items())
+    )
     lines = [header(), "", table.getvalue(), *map(str, results.targets), ""]
-    lines.append(f"multiply-adds (convolutions, dense, attention products): {counted or 'unknown'}")
+    lines.append(
+        f"multiply-adds in the files (convolutions, dense, attention's products): {counted or '?'}"
+    )
     parameters = {row.model: row.parameters for row in results.rows if row.parameters}
     lines += [f"parameters of {model}: {count:,}" for model, count in parameters.items()]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"

@@ -65,6 +65,7 @@ def test_an_export_folder(export, tmp_path, capsys):
     main([str(export), *sizes, "--out", str(out)])
     rows = rows_of(out)
     assert tuple(rows[0]) == COLUMNS
+    rows = [row for row in rows if row["format"] != "openvino"]  # where it is installed
     found = {(row["format"], row["size"], row["threads"]) for row in rows}
     assert found == {(f"litert-{kind}", str(side), n) for side, kind in FILES for n in "12"}
     for row in rows:
@@ -184,8 +185,8 @@ def test_a_folder_of_one_size_brings_its_saved_model(export, tmp_path):
     source = (export / "tflite" / "fer_32_float32.tflite").read_bytes()
     (tmp_path / "tflite" / "a.tflite").write_bytes(source)
     found = found_candidates("m", tmp_path, sizes=(32,), formats=tuple(NAMES))  # type: ignore[arg-type]
-    assert [c.format for c in found] == ["litert-float32", "savedmodel"]
-    assert found[1].size == (32, 32) and found[1].face == (48, 48)
+    assert {c.format for c in found} - {"openvino"} == {"litert-float32", "savedmodel"}
+    assert found[-1].size == (32, 32) and found[-1].face == (48, 48)
 
 
 def test_multiply_adds_are_counted_by_hand(tmp_path):

@@ -32,7 +32,7 @@ Format = Literal[
     "onnx-int8",
     "openvino",
 ]
-"""The forms of a network; OpenVINO opens the ONNX file."""
+"""The forms of a network; OpenVINO opens the float32 TFLite file (see `runtimes.OpenVino`)."""
 RUNTIMES: dict[str, Runtime] = {
     "keras-eager": "keras-eager",
     "keras-graph": "keras-graph",
@@ -115,8 +115,8 @@ def export_candidates(
         for form, write in _writers(model, place, side, formats, calibration):
             say(f"exporting {form} at {side} px")
             files[form] = write()
-        if "onnx" in files and find_spec("openvino"):
-            files["openvino"] = files["onnx"]
+        if "litert-float32" in files and find_spec("openvino"):
+            files["openvino"] = files["litert-float32"]
         counted = [path for form, path in files.items() if form.startswith("litert")]
         adds = multiply_adds(counted[0]).total() if counted else None
         count = int(model.count_params())
@@ -164,10 +164,13 @@ def _writers(
         write_serving(model, place / "serving", size=size, labels=FER2013)
         return newest_version(place)
 
+    wanted = set(formats)
+    if "openvino" in wanted and find_spec("openvino"):
+        wanted.add("litert-float32")
     for kind in get_args(Precision):
-        if f"litert-{kind}" in formats:
+        if f"litert-{kind}" in wanted:
             yield f"litert-{kind}", partial(tflite, kind)
-    if "onnx" in formats or ("openvino" in formats and find_spec("openvino")):
+    if "onnx" in formats:
         yield "onnx", onnx
     if "onnx-int8" in formats:
         yield "onnx-int8", onnx_int8
@@ -200,16 +203,14 @@ def found_candidates(
         opened = [(open_runner(path), path) for path in tflite]
     for runner, path in sorted(opened, key=lambda pair: -pair[0].channels):
         adds = multiply_adds(path).total()
-        keep(f"litert-{precision(path)}", path, runner.size, adds)
+        form = f"litert-{precision(path)}"
+        keep(form, path, runner.size, adds)
+        if form == "litert-float32" and find_spec("openvino"):
+            keep("openvino", path, runner.size, adds)
     counted = {size: candidate.multiply_adds for (_, size), candidate in found.items()}
     for path in onnx:
         size = open_runner(path).size
-        if "int8" in path.stem:
-            keep("onnx-int8", path, size, counted.get(size))
-            continue
-        keep("onnx", path, size, counted.get(size))
-        if find_spec("openvino"):
-            keep("openvino", path, size, counted.get(size))
+        keep("onnx-int8" if "int8" in path.stem else "onnx", path, size, counted.get(size))
     candidates = list(found.values())
     if place.is_dir():
         candidates += _found_savedmodel(name, place, {size for _, size in found})
