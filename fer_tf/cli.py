@@ -15,6 +15,7 @@ VERBS = {
     "evaluate": "measure a trained network and write its report",
     "describe": "show a data set before anyone trains on it",
     "export": "write a trained network for phones, servers and browsers",
+    "benchmark": "measure what each form of a network costs, side by side",
 }
 """Each command and what it does: `fer-tf VERB` calls `main(argv)` of the module `fer_tf.VERB`."""
 

@@ -187,9 +187,15 @@ def print_results(results: Sequence[Exported]) -> None:
             f"{p.agreement:.2%}",
             "-" if p.accuracy is None else f"{p.accuracy:.2%}",
             f"{p.milliseconds:.2f}",
-            "not kept" if p.failure else "ok",
+            "not kept" if p.failure else _remark(result),
         )
     Console().print(table)
+
+
+def _remark(result: Exported) -> str:
+    if not result.outside:
+        return "ok"
+    return f"ok, but XNNPACK does not run {', '.join(sorted({*result.outside}))}"
 
 
 if __name__ == "__main__":

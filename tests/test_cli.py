@@ -27,7 +27,11 @@ COMMANDS = [["fer_tf"], *(["fer_tf", verb] for verb in cli.VERBS)]
 COMMANDS += [[f"fer_tf.{verb}"] for verb in cli.VERBS]
 
 
-REQUIRED = {"evaluate": ["some-run"], "export": ["some-run", "--to", "out"]}
+REQUIRED = {
+    "benchmark": ["some-run"],
+    "evaluate": ["some-run"],
+    "export": ["some-run", "--to", "out"],
+}
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

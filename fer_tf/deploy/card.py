@@ -58,6 +58,7 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
             "face": result.form.face,
             "channels": result.form.channels,
             "bytes": result.bytes,
+            "outside_xnnpack": result.outside,
             **dataclasses.asdict(result.proof),
         }
         for result in results

@@ -78,12 +78,14 @@ class Exported:
         path: where it was published; None where it failed.
         bytes: of the file, or of all files of the folder.
         proof: against Keras.
+        outside: operations that XNNPACK does not run, of a TFLite file; LiteRT's slower ones do.
     """
 
     form: Form
     path: Path | None
     bytes: int
     proof: Proof
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ class Exporter:
         try:
             for form, staged, proof in results:
                 target = self.directory / form.path
-                size = _bytes(staged)
+                size, outside = _bytes(staged), _outside(staged)
                 shown = form.path.partition("/")[0] in self.formats
                 if proof.failure or not shown:
                     if target.is_file():
@@ -255,7 +257,7 @@ class Exporter:
                 else:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     path = staged.replace(target)
-                published.append(Exported(form, path, size, proof))
+                published.append(Exported(form, path, size, proof, outside))
         except OSError as error:
             raise FerError(
                 f"{error.filename or self.directory}: can't be written, {error.strerror}"
@@ -307,6 +309,14 @@ def _publish_servable(version: Path, directory: Path) -> Path:
 def _bytes(path: Path) -> int:
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _outside(path: Path) -> tuple[str, ...]:
+    if path.suffix != ".tflite":
+        return ()
+    from fer_tf.deploy.delegation import delegation
+
+    return tuple(delegation(path)[1])
 
 
 def _words(size: Size) -> str:
