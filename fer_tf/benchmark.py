@@ -17,6 +17,7 @@ from tyro.conf import Positional, arg
 from fer_tf import cli
 from fer_tf.deploy.candidates import Candidate, Format, export_candidates, found_candidates
 from fer_tf.deploy.first_answer import FirstAnswer, first_answer
+from fer_tf.deploy.packages import check_installed
 from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.rows import make_rows, make_targets
 from fer_tf.deploy.timing import Times, time_candidates
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
     from fer_tf.data.faces import Faces
 
 CALIBRATION_FACES = 256
+EXPORTS = {
+    "savedmodel": "serving",
+    "litert-float32": "tflite",
+    "litert-float16": "tflite",
+    "litert-int8": "tflite",
+    "onnx": "onnx",
+    "onnx-int8": "onnx",
+}
+"""What a form is exported as."""
+
 FILES = ("benchmark.csv", "benchmark.png", "benchmark.txt")
 
 
@@ -151,6 +162,7 @@ def collect(
             candidates += found_candidates(name, path, sizes=args.sizes, formats=args.formats)
             continue
         target = find(name)
+        check_installed(EXPORTS[form] for form in args.formats if form in EXPORTS)
         say(f"loading {name}")
         cli.start_keras()
         from fer_tf.models.saving import load_model

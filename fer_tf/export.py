@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
+from fer_tf.deploy.packages import check_installed
 from fer_tf.errors import FerError
 from fer_tf.evaluate import Target, check_model, find, input_size, parse_size
 
@@ -22,15 +22,6 @@ CALIBRATION_FACES = 200
 COMPARED_FACES = 512
 SEED = 0
 """Of the choice of faces."""
-
-TFLITE = ("ai_edge_litert", "ai_edge_quantizer")
-PACKAGES = {
-    "serving": ("tensorflow_serving",),
-    "tflite": TFLITE,
-    "onnx": ("tf2onnx", "onnx", "onnxscript", "onnxruntime"),
-    "web": TFLITE,
-}
-"""What each format needs beyond the package's own dependencies: the extra "export"."""
 
 
 @dataclass(frozen=True)
@@ -114,21 +105,6 @@ def export(args: Export) -> list[Exported]:
     results = exporter.export()
     write_card(args.to, target, exporter, results)
     return results
-
-
-def check_installed(formats: Sequence[str]) -> None:
-    """Refuse a format whose converter is not installed.
-
-    Raises:
-        FerError: names the format, the package and the extra that brings it.
-    """
-    for name in formats:
-        for package in PACKAGES[name]:
-            if importlib.util.find_spec(package) is None:
-                raise FerError(
-                    f"--formats {name}: needs {package}, which is not installed: expected "
-                    "fer_tf[export]"
-                )
 
 
 def gather(args: Export, target: Target) -> Material:

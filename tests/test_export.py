@@ -16,6 +16,7 @@ from tiny import tiny_csv
 
 from fer_tf import FerError, cli
 from fer_tf.deploy import proof
+from fer_tf.deploy.packages import PACKAGES
 from fer_tf.deploy.runners import open_runner
 from fer_tf.emotions import FER2013
 from fer_tf.export import main
@@ -284,9 +285,7 @@ def test_the_command_says_nothing_that_nobody_can_act_on(tmp_path, csv):
 
 
 def test_a_converter_that_is_not_installed_is_named(model, tmp_path, monkeypatch, capsys):
-    from fer_tf import export
-
-    monkeypatch.setitem(export.PACKAGES, "onnx", ("no_such_converter",))
+    monkeypatch.setitem(PACKAGES, "onnx", ("no_such_converter",))
     line = refused([str(model), "--to", str(tmp_path / "out")], capsys)
-    assert "--formats onnx: needs no_such_converter, which is not installed" in line
+    assert "onnx: needs no_such_converter, which is not installed" in line
     assert "fer_tf[export]" in line

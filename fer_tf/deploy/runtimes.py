@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -150,7 +151,7 @@ class OpenVino(Base):
             "INFERENCE_PRECISION_HINT": "f32",
         }
         try:
-            compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+            compiled = _openvino_core(openvino).compile_model(str(path), "CPU", settings)
         except RuntimeError as error:
             raise _damaged(path, "OpenVINO", error) from None
         ports = [
@@ -238,6 +239,13 @@ class Keras(Base):
 
 class KerasGraph(Keras):
     graph = True
+
+
+@functools.cache
+def _openvino_core(openvino: Any) -> Any:
+    """One for the whole process: when a second one goes, OpenVINO 2026.4 leaves the process a
+    signal stack that is no longer there, and the next Ctrl-C kills it."""
+    return openvino.Core()
 
 
 def _import(module: str, path: Path) -> Any:

@@ -205,3 +205,22 @@ def test_refuses_a_saved_model_without_the_signature(tmp_path):
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"damaged")
     with pytest.raises(FerError, match="TensorFlow cannot open"):
         open_runner(tmp_path)
+
+
+def test_a_signal_after_openvino_does_no_harm(exports):
+    """A second core would leave the process a signal stack that is gone: see `runtimes`."""
+    pytest.importorskip("openvino")
+    code = (
+        "import os, signal, sys; from fer_tf.deploy.runners import open_runner; "
+        "runner = open_runner(sys.argv[1], runtime='openvino'); "
+        "runner = open_runner(sys.argv[1], runtime='openvino'); del runner; "
+        "signal.signal(signal.SIGINT, lambda *caught: print('caught')); "
+        "os.kill(os.getpid(), signal.SIGINT)"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code, str(exports / "3.tflite")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (child.returncode, child.stdout) == (0, "caught\n"), child.stderr
