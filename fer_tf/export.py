@@ -127,6 +127,7 @@ def gather(args: Export, target: Target) -> Material:
     if data is None:
         if args.verify:
             raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
+        print("comparing on drawn faces: pass --data fer2013.csv for real ones", flush=True)
         drawn = draw_dataset(COMPARED_FACES, SEED)
         return Material(drawn.images[:CALIBRATION_FACES], drawn, "drawn faces", False, False)
     faces = load_faces(data)

@@ -142,17 +142,19 @@ def test_a_run_brings_its_size_its_data_and_its_scores(model, csv, tmp_path, mon
     assert "2 epochs; the best one" in card and '"learning_rate"' in card
     metrics = json.loads((run / "report/metrics.json").read_text())
     assert f"| Accuracy | {metrics['accuracy']['value']:.2%} |" in card
+    assert "Keras on the 50 faces of PublicTest at 40x40, the size of its best epoch" in card
     assert "(all of PublicTest, fer2013.csv)" in card
     assert "15 faces, against Keras" in capsys.readouterr().out
 
 
-def test_without_data_drawn_faces_are_compared(model, tmp_path, monkeypatch):
+def test_without_data_drawn_faces_are_compared(model, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
     out = tmp_path / "out"
     main([str(model), "--to", str(out), "--size", "32", "--formats", "tflite"])
     forms = json.loads((out / "export.json").read_text())["forms"]
     assert {form["faces"] for form in forms} == {512}
     assert {form["accuracy"] for form in forms} == {None}
+    assert capsys.readouterr().out.startswith("comparing on drawn faces: pass --data")
     assert "512 faces (drawn faces)" in (out / "model_card.md").read_text()
 
 

@@ -16,7 +16,7 @@ from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipes import to_json
 from fer_tf.report import machine
-from fer_tf.training.run import write_text
+from fer_tf.training.run import Run, write_text
 
 if TYPE_CHECKING:
     from fer_tf.deploy.exporter import Exported, Exporter
@@ -127,6 +127,14 @@ def _epochs(target: Target) -> int:
     return len(target.history.read_text(encoding="utf-8").splitlines()) - 1
 
 
+def _size(target: Target) -> str:
+    """At which size a run's scores were measured."""
+    if target.recipe is None:
+        return ""
+    side = Run(target.model.parent).best_size(target.recipe)
+    return f" at {side}x{side}, the size of its best epoch"
+
+
 def _scores(target: Target) -> dict[str, Any]:
     """The scores of the report beside the model, as the card names them."""
     file = target.report / "metrics.json"
@@ -146,7 +154,7 @@ def _scores(target: Target) -> dict[str, Any]:
                 for name, e in shares.items()
             ],
             "classes": metrics["classes"],
-            "scores_on": f"Keras on the {metrics['rows']:,} faces of PublicTest",
+            "scores_on": f"Keras on the {metrics['rows']:,} faces of PublicTest{_size(target)}",
         }
     except (ValueError, KeyError, TypeError) as error:
         raise FerError(f"{file}: is no report's metrics.json: {error!r}") from None
