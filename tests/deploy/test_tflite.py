@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from exported import expected, network
 
-from fer_tf import FerError
+from fer_tf import FerError, create_model
 from fer_tf.data.augment import resize
 from fer_tf.data.pipeline import warp
 from fer_tf.data.synthetic import draw
@@ -49,6 +49,14 @@ def test_the_file_answers_as_keras_and_is_delegated_whole(model, tmp_path, preci
     assert np.abs(answers - reference).mean() < TOLERANCE[precision] / 10
     assert read_labels(file.read_bytes()) == FER2013
     assert [f.name for f in tmp_path.iterdir()] == ["fer.tflite"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_whole_network_is_delegated(tmp_path, precision):
+    file = tmp_path / "fer.tflite"
+    model = create_model("mit_b0_fusion", input_shape=(64, 64, 3))
+    write_tflite(model, file, size=(64, 64), precision=precision, calibration=FACES[:4])
+    assert delegation(file) == (1, [])
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
