@@ -13,7 +13,7 @@ from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.emotions import FER2013, FERPLUS
 from fer_tf.report.dataset import DatasetSummary
 from fer_tf.report.dataset_figures import COLUMNS, counts_figure, groups_figure, samples_figure
-from fer_tf.report.page import Picture
+from fer_tf.report.page import HEAD, Picture
 from fer_tf.report.theme import DARK, LIGHT, Theme, png
 
 if TYPE_CHECKING:
@@ -119,28 +119,9 @@ def _group(faces: Faces, group: tuple[int, ...]) -> str:
     return ", ".join(rows)
 
 
-TEMPLATE = """\
-{% macro colours(theme) %}
-{% for name, value in theme.items() %}--{{ name }}: {{ value }}; {% endfor %}
-{% endmacro %}
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{{ title }}</title>
-<style>
-:root { {{ colours(light) }} }
-@media (prefers-color-scheme: dark) { :root { {{ colours(dark) }} } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: clamp(16px, 4vw, 48px); }
-h1 { font-size: clamp(1.5rem, 4vw, 2.1rem); line-height: 1.2; margin: 0 0 4px;
-  overflow-wrap: anywhere; }
-h2 { font-size: 1.05rem; margin: 0 0 4px; }
-p { margin: 0; color: var(--faint); }
+TEMPLATE = (
+    HEAD
+    + """\
 .cards { columns: 2 460px; column-gap: 16px; margin-top: 20px; }
 .card { break-inside: avoid; margin: 0 0 16px; padding: 18px; background: var(--paper);
   border: 1px solid var(--line); border-radius: 12px; }
@@ -213,3 +194,4 @@ li { font-size: .85rem; overflow-wrap: anywhere; }
 </body>
 </html>
 """
+)

@@ -61,7 +61,7 @@ def headlines(metrics: Metrics) -> list[tuple[str, str, str]]:
     return [*shares[:3], agreement, shares[3]]
 
 
-TEMPLATE = """\
+HEAD = """\
 {% macro colours(theme) %}
 {% for name, value in theme.items() %}--{{ name }}: {{ value }}; {% endfor %}
 {% endmacro %}
@@ -83,6 +83,12 @@ h1 { font-size: clamp(1.5rem, 4vw, 2.1rem); line-height: 1.2; margin: 0 0 4px;
   overflow-wrap: anywhere; }
 h2 { font-size: 1.05rem; margin: 0 0 4px; }
 p { margin: 0; color: var(--faint); }
+"""
+"""How every page begins: with its colours, by `light` and `dark`, and the look of its text."""
+
+TEMPLATE = (
+    HEAD
+    + """\
 .grid { display: grid; gap: 16px; margin-top: 16px; }
 .scores { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); margin-top: 28px; }
 .pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
@@ -176,3 +182,4 @@ have faces. Negative log-likelihood
 </body>
 </html>
 """
+)
