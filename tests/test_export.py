@@ -208,6 +208,12 @@ def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypa
         "web/index.html",
         "web/package.json",
     }
+    # Files of an earlier export are not the page's business.
+    (out / "tflite").mkdir()
+    (out / "tflite/fer_32_float32.tflite").write_text("mine")
+    with pytest.raises(SystemExit):
+        cli.run(lambda: main([*arguments, "--formats", "web"]))
+    assert (out / "tflite/fer_32_float32.tflite").read_text() == "mine"
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, FerError])

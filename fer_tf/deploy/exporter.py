@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import keras
 import numpy as np
@@ -25,6 +25,7 @@ from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.proof import Proof, prove
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import open_runner
+from fer_tf.deploy.runtimes import FACE
 from fer_tf.deploy.tflite import PRECISIONS, Precision
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
@@ -32,10 +33,6 @@ from fer_tf.training.inference import predict_logits, softmax
 from fer_tf.training.run import write_text
 
 Format = Literal["serving", "tflite", "onnx", "web"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-
-FACE = (48, 48)
-"""(height, width) of FER2013's faces, which the grey TFLite files and the servable take."""
 
 ONNX_PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 
@@ -245,18 +242,10 @@ class Exporter:
         published = []
         try:
             for form, staged, proof in results:
-                target = self.directory / form.path
                 size, outside = _bytes(staged), _outside(staged)
-                shown = form.path.partition("/")[0] in self.formats
-                if proof.failure or not shown:
-                    if target.is_file():
-                        target.unlink()
-                    path = None
-                elif form.path.startswith("serving/"):
-                    path = _publish_servable(staged, self.directory / "serving")
-                else:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    path = staged.replace(target)
+                # What was written for the page alone leaves an earlier export as it is.
+                wanted = form.path.partition("/")[0] in self.formats
+                path = self._place(form, staged, proof) if wanted else None
                 published.append(Exported(form, path, size, proof, outside))
         except OSError as error:
             raise FerError(
@@ -264,8 +253,20 @@ class Exporter:
             ) from None
         return published
 
+    def _place(self, form: Form, staged: Path, proof: Proof) -> Path | None:
+        """Rename a form to its place, or take away what is there if this one failed."""
+        target = self.directory / form.path
+        if proof.failure:
+            if target.is_file():
+                target.unlink()
+            return None
+        if form.path.startswith("serving/"):
+            return _publish_servable(staged, self.directory / "serving")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return staged.replace(target)
+
     def _finish(self, results: Sequence[Exported]) -> None:
-        """Write what goes with the files: labels and app guides, and the page."""
+        """Write what goes with the TFLite files: labels and app guides."""
         tflite = {
             result.form.precision: result.path.name
             for result in results
