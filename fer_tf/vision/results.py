@@ -1,0 +1,139 @@
+"""What the pipeline answers: small frozen values, in pixels of the upright picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from fer_tf.emotions import FER2013
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels; it may reach beyond the picture.
+
+    Attributes:
+        left: of its left edge, from the picture's left edge.
+        top: of its upper edge, from the picture's upper edge.
+        width: greater than 0.
+        height: greater than 0.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """Of its right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Of its lower edge."""
+        return self.top + self.height
+
+    @property
+    def center(self) -> Point:
+        """(x, y) of its middle."""
+        return self.left + self.width / 2, self.top + self.height / 2
+
+    @property
+    def area(self) -> float:
+        """Square pixels."""
+        return self.width * self.height
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with `other`, in [0, 1]."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        shared = max(width, 0.0) * max(height, 0.0)
+        return shared / (self.area + other.area - shared)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face as a detector found it.
+
+    Attributes:
+        box: tight, as that detector draws it.
+        score: the detector's own, in [0, 1]; scores of different detectors do not compare.
+        eyes: the centres of the eye that is left in the picture and of the other one; () where
+            the detector gives none.
+    """
+
+    box: Box
+    score: float
+    eyes: tuple[Point, Point] | tuple[()] = ()
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face and its expression.
+
+    Attributes:
+        box: as the detector drew it; the whole picture for a face that was given cropped.
+        score: the detector's, in [0, 1]; 1 for boxes and crops that were given.
+        probabilities: calibrated, in [0, 1], of each of `labels`; their sum is 1.
+        labels: the emotions, in the order of `probabilities`.
+        eyes: as in `Detection`.
+    """
+
+    box: Box
+    score: float
+    probabilities: tuple[float, ...]
+    labels: tuple[str, ...] = FER2013
+    eyes: tuple[Point, Point] | tuple[()] = ()
+
+    @property
+    def emotion(self) -> str:
+        """The most probable of `labels`."""
+        return self.labels[self.probabilities.index(self.certainty)]
+
+    @property
+    def certainty(self) -> float:
+        """Probability of `emotion`: of a hundred answers with 0.7, about seventy are right."""
+        return max(self.probabilities)
+
+    @property
+    def by_emotion(self) -> dict[str, float]:
+        """The probabilities by name, in the order of `labels`."""
+        return dict(zip(self.labels, self.probabilities, strict=True))
+
+
+@dataclass(frozen=True)
+class Analysis(Sequence[Face]):
+    """The faces of one picture, best detector score first: a sequence of `Face`.
+
+    Attributes:
+        faces: may be empty.
+        reason: why it is empty, in one sentence; "" where it is not.
+        readable: whether the picture could be read at all.
+        width: of the upright picture, in pixels; 0 where it could not be read.
+        height: likewise.
+        source: the picture's path or name; "" for pixels.
+    """
+
+    faces: tuple[Face, ...]
+    reason: str = ""
+    readable: bool = True
+    width: int = 0
+    height: int = 0
+    source: str = ""
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    @overload
+    def __getitem__(self, index: int) -> Face: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Face, ...]: ...
+    def __getitem__(self, index: int | slice) -> Face | tuple[Face, ...]:
+        return self.faces[index]
+
+    def __iter__(self) -> Iterator[Face]:
+        return iter(self.faces)

@@ -1,0 +1,1 @@
+"""Videos: decoding, tracking, recognition and encoding, each in its own thread."""
