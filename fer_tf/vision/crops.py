@@ -1,0 +1,161 @@
+"""Cuts faces out of pictures, framed and sized as the network's training faces are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fer_tf.errors import FerError
+from fer_tf.vision.results import Box, Detection
+
+SIZE = 48  # pixels: FER2013's, on which the network was trained; it enlarges them by itself
+_FINE = 16  # samples along a crop pixel at most, so that a huge face costs no more than 768 px
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A face as the network takes it.
+
+    Attributes:
+        pixels: uint8 [48, 48], grey.
+        matrix: float64 [2, 3], the affine map from the picture to the crop, in coordinates where
+            pixel i covers [i, i + 1): the square's corners go to (0, 0) and (48, 48), exactly
+            as `Box` counts. OpenCV's warps count from pixel centres: see `between_centres`.
+    """
+
+    pixels: np.ndarray
+    matrix: np.ndarray
+
+
+def between_centres(matrix: np.ndarray) -> np.ndarray:
+    """`Crop.matrix` as OpenCV's warps take it, in coordinates where pixel i's centre is i.
+
+    Args:
+        matrix: float [2, 3], between coordinates where pixel i covers [i, i + 1).
+
+    Returns:
+        float64 [2, 3].
+    """
+    shifted = np.array(matrix, np.float64)
+    shifted[:, 2] += shifted[:, :2].sum(axis=1) / 2 - 0.5
+    return shifted
+
+
+def eye_angle(detection: Detection) -> float:
+    """By how many degrees a face is turned clockwise, in (-180, 180]; 0 where it has no eyes.
+
+    It is the direction from the first eye to the second, so an upside-down face has 180.
+    """
+    if not detection.eyes:
+        return 0.0
+    (left, top), (right, bottom) = detection.eyes
+    return math.degrees(math.atan2(bottom - top, right - left))
+
+
+def crop_face(
+    image: np.ndarray, detection: Detection, *, margin: float, align: bool = False
+) -> Crop:
+    """The square around a detection's box, widened, upright if asked for, as the network takes it.
+
+    What the square holds is averaged over the area of each crop pixel, so that large faces do
+    not alias. Beyond the picture's edges its outermost pixels are repeated.
+
+    Args:
+        image: uint8 RGB [h, w, 3].
+        detection: its box may reach beyond the picture.
+        margin: by which share of the square's side it is widened: 0.1 makes 110 pixels of 100.
+        align: turn the square so that the eyes lie level, about the middle of the box.
+
+    Raises:
+        FerError: the box lies wholly outside the picture, or is empty or not finite.
+    """
+    box = detection.box
+    _check(box, image)
+    side = (box.width + box.height) / 2 * (1 + margin)
+    matrix = _square_to_crop(box.center, side, eye_angle(detection) if align else 0.0)
+    return Crop(_sample(image, matrix), matrix)
+
+
+def whole_face(image: np.ndarray) -> Crop:
+    """A picture that is a face already, without looking for one.
+
+    A picture that isn't square is stretched, so that nothing of the face is lost; FER2013's
+    folder copies are square.
+
+    Args:
+        image: uint8 RGB [h, w, 3], h and w at least 1.
+    """
+    height, width = image.shape[:2]
+    matrix = np.array([[SIZE / width, 0, 0], [0, SIZE / height, 0]], np.float64)
+    return Crop(_sample(image, matrix), matrix)
+
+
+def _check(box: Box, image: np.ndarray) -> None:
+    height, width = image.shape[:2]
+    sides = (box.left, box.top, box.width, box.height)
+    told = f"the box at ({box.left:g}, {box.top:g}) of {box.width:g} x {box.height:g} pixels"
+    if not (all(map(math.isfinite, sides)) and box.width > 0 and box.height > 0):
+        raise FerError(f"{told} has no area, expected a width and a height above 0")
+    if box.right <= 0 or box.bottom <= 0 or box.left >= width or box.top >= height:
+        raise FerError(f"{told} lies outside the picture, which is {width} x {height} pixels")
+
+
+def _square_to_crop(center: tuple[float, float], side: float, degrees: float) -> np.ndarray:
+    scale = SIZE / side
+    cosine = scale * math.cos(math.radians(degrees))
+    sine = scale * math.sin(math.radians(degrees))
+    linear = np.array([[cosine, sine], [-sine, cosine]])
+    return np.column_stack([linear, SIZE / 2 - linear @ center])
+
+
+def _sample(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """uint8 [48, 48]: the picture seen through `matrix`, grey, averaged over areas."""
+    region, matrix = _region(image, matrix)
+    grey = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)  # ITU-R BT.601's weights
+    grey, matrix = _reduced(grey, matrix)
+    fine = math.ceil(round(max(_pixels_a_crop_pixel(matrix)), 6))  # samples along a crop pixel
+    pixels = cv2.warpAffine(
+        grey,
+        between_centres(fine * matrix),
+        (fine * SIZE, fine * SIZE),
+        flags=cv2.INTER_LINEAR if fine > 1 else cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+
+
+def _region(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the picture that the crop can see, and the map from there."""
+    height, width = image.shape[:2]
+    corners = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]) - matrix[:, 2]
+    seen = corners @ np.linalg.inv(matrix[:, :2]).T
+    limit = np.array([width, height])
+    # Two pixels more than the corners reach, for what the interpolation looks at beside them,
+    # and at least one pixel of the picture where only the repeated edge is seen.
+    start = np.clip(np.floor(seen.min(axis=0)) - 2, 0, limit - 1).astype(int)
+    end = np.clip(np.ceil(seen.max(axis=0)) + 2, start + 1, limit).astype(int)
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ start
+    return image[start[1] : end[1], start[0] : end[0]], moved
+
+
+def _reduced(grey: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`grey` no finer than `_FINE` pixels along a crop pixel, and the map from there."""
+    height, width = grey.shape
+    along_x, along_y = _pixels_a_crop_pixel(matrix)
+    new_width = max(1, round(width / max(1.0, along_x / _FINE)))
+    new_height = max(1, round(height / max(1.0, along_y / _FINE)))
+    if (new_width, new_height) == (width, height):
+        return grey, matrix
+    small = cv2.resize(grey, (new_width, new_height), interpolation=cv2.INTER_AREA)
+    scale = np.array([width / new_width, height / new_height, 1])
+    return small, matrix * scale
+
+
+def _pixels_a_crop_pixel(matrix: np.ndarray) -> tuple[float, float]:
+    """How many picture pixels in x and in y a crop pixel covers."""
+    along_x, along_y = 1 / np.linalg.norm(matrix[:, :2], axis=0)
+    return float(along_x), float(along_y)
