@@ -1,0 +1,373 @@
+"""Pictures in: from a file, bytes, a PIL image or an array to upright RGB pixels."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from fer_tf.errors import FerError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 2**26
+"""Of the largest picture that is read: 67 megapixels, a phone's 64 (9248x6936) still fits.
+
+Its RGB array has 201 MB; while it is decoded, turned and freed of transparency, 0.9 GB are held.
+"""
+
+SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "webp", "bmp", "gif", "tif", "tiff"),
+        *("avif", "heic", "heif", "pbm", "pgm", "ppm", "pnm"),
+    )
+)
+"""What counts as a picture in a folder, in lower case; HEIC is there to be reported, not missed."""
+
+# Pillow has forty formats more; some start other programs (EPS), few are safe on strangers' files.
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "HEIF")
+_PLUGINS = ("Jpeg", "Png", "WebP", "Avif", "Bmp", "Gif", "Tiff", "Ppm")
+_EXPECTED = "expected JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM"
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_ROUNDING = 1e-3  # how far floats may leave [0, 1]: half a grey level is 2e-3
+
+
+def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
+    """Read a picture as upright RGB.
+
+    Args:
+        source: one of
+            a path (str or PathLike) of a JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM file, or of
+            a HEIC file where pillow-heif has registered its opener;
+            such a file's bytes, or a binary file object (anything with `.read()`, read from where
+            it stands to its end, not closed);
+            a PIL image;
+            an array, grey [h, w] or [h, w, 1], RGB [h, w, 3] or RGBA [h, w, 4], of bool, uint8,
+            uint16 or floats in [0, 1] (NumPy's, or what has `__array__`).
+        bgr: arrays of 3 or 4 channels have them in OpenCV's order, BGR(A). It says nothing about
+            files and PIL images, which know their own order, so lists may mix them with arrays.
+
+    Of an animation the first frame is read, of a file with several pages the first one. The EXIF
+    orientation is obeyed, in PIL images too. What is transparent shows white, as on a page.
+    16 bits of grey become 8 by division by 257, whatever the brightest pixel is: 65,535 is white,
+    and a 12-bit camera's values must be spread to 16 bits first. Floats are multiplied by 255.
+    Colour profiles are not applied.
+
+    Pillow's global settings stay as they are, and its MAX_IMAGE_PIXELS plays no part.
+
+    Returns:
+        uint8 [h, w, 3], contiguous and writable, sharing no memory with `source`.
+
+    Raises:
+        FerError: absent, no picture, damaged, cut off, above `MAX_PIXELS` (told from the header,
+            before decoding), empty, or an array of another form. Nothing else is raised,
+            whatever the file holds.
+    """
+    name = _label(source)
+    if isinstance(source, (str, os.PathLike)):
+        return _read_file(source, name)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _decode(io.BytesIO(source), name)
+    if hasattr(source, "__array__"):
+        return _from_array(_array(source, name), name, bgr=bgr)
+    if hasattr(source, "read"):
+        return _decode(io.BytesIO(_contents(source, name)), name)
+
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, name)
+    raise FerError(
+        f"{name}: can't be read as a picture, expected a path, bytes, a binary file object, a PIL "
+        "image or an array"
+    )
+
+
+def name_of(source: Any) -> str:
+    """The path of a picture, or its file object's name; "" for bytes and pixels."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsdecode(source)
+    name = getattr(source, "name", "") if hasattr(source, "read") else ""
+    return name if isinstance(name, str) else ""
+
+
+def find_images(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> Iterator[Path]:
+    """The pictures among files and folders, found as they are asked for.
+
+    A path that is no folder is yielded whatever its suffix, also one that does not exist, so that
+    reading it tells. A folder is walked down in the order of its names; what has one of `SUFFIXES`
+    is yielded, hidden files and folders are passed over. A folder that can't be listed is yielded
+    itself, to be reported likewise. Links are followed.
+
+    No folder is walked twice, so loops of links end, and a file that is given is not yielded again
+    by its folder, nor the other way round. A link inside a folder counts as a file of its own.
+
+    Memory holds the names in the folders between the given one and the present one, and the path
+    of each folder that was walked: no more for many files than the fullest folder takes.
+    """
+    single = isinstance(paths, (str, os.PathLike))
+    walked: set[str] = set()
+    given: set[str] = set()
+    for path in map(Path, [paths] if single else paths):  # type: ignore[arg-type, list-item]
+        if os.path.isdir(path):
+            yield from _walk(path, walked, given)
+            continue
+        real = os.path.realpath(path)
+        known = real in given or (os.path.dirname(real) in walked and _is_picture(real))
+        given.add(real)
+        if not known:
+            yield path
+
+
+def _walk(root: Path, walked: set[str], given: set[str]) -> Iterator[Path]:
+    pending = [os.fspath(root)]
+    while pending:
+        path = pending.pop()
+        if not os.path.isdir(path):
+            if _is_picture(path) and not (given and os.path.realpath(path) in given):
+                yield Path(path)
+            continue
+        real = os.path.realpath(path)
+        if real in walked:
+            continue
+        walked.add(real)
+        try:
+            names = os.listdir(path)
+        except OSError:
+            yield Path(path)
+            continue
+        names = sorted((name for name in names if name[0] != "."), reverse=True)
+        pending += [os.path.join(path, name) for name in names]
+
+
+def _is_picture(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in SUFFIXES
+
+
+def _label(source: Any) -> str:
+    """How a sentence names `source`, on one line."""
+    name = name_of(source)
+    if not name:
+        filename = getattr(source, "filename", "")
+        name = filename if isinstance(filename, str) else ""
+    if name:
+        return name if name.isprintable() else repr(name)
+    if isinstance(source, (str, os.PathLike)):
+        return "''"
+    return f"the {type(source).__name__} given"
+
+
+def _told(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _read_file(path: str | os.PathLike, name: str) -> np.ndarray:
+    if name.lower().startswith(("http://", "https://")):
+        raise FerError(f"{name}: a web address, expected a file: download the picture first")
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            # Raises what is the matter where `find_images` could not list it.
+            os.listdir(path)
+            raise FerError(f"{name}: a folder, expected a picture")
+        if not stat.S_ISREG(mode):
+            raise FerError(f"{name}: not a regular file, expected a picture")
+        # Pillow gets no name, or it would map the file, and die where that is cut short meanwhile.
+        stream = open(path, "rb")  # noqa: SIM115
+    except FileNotFoundError as error:
+        raise FerError(f"{name}: no such file, expected a picture") from error
+    except OSError as error:
+        raise FerError(f"{name}: can't be read ({error.strerror}), expected a picture") from error
+    except FerError:
+        raise
+    except ValueError as error:
+        raise FerError(f"{name}: not the name of a file ({_told(error)})") from error
+    with stream:
+        return _decode(stream, name)
+
+
+def _array(source: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(source)
+    except Exception as error:
+        raise FerError(f"{name}: can't become a NumPy array ({_told(error)})") from error
+
+
+def _contents(source: Any, name: str) -> bytes:
+    try:
+        data = source.read()
+    except Exception as error:
+        raise FerError(f"{name}: can't be read ({_told(error)}), expected a picture") from error
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        found = "text" if isinstance(data, str) else type(data).__name__
+        raise FerError(f"{name}: its read() gives {found}, expected bytes (opened with 'rb')")
+    return bytes(data)
+
+
+def _decode(stream: IO[bytes], name: str) -> np.ndarray:
+    try:
+        prefix = stream.read(1024)
+    except OSError as error:
+        raise FerError(f"{name}: can't be read ({_told(error)}), expected a picture") from error
+    if not prefix:
+        raise FerError(f"{name}: an empty file, expected a picture")
+    plugin, factory = _plugin(prefix)
+    if factory is None:
+        raise FerError(f"{name}: {_kind(prefix)}, {_EXPECTED}")
+    stream.seek(0)
+    # PIL.Image.open would warn of large pictures, and a warning can be held back for the whole
+    # process only, not for a thread.
+    try:
+        picture = factory(stream, "")
+    except Exception as error:
+        raise _damaged(name, plugin, error) from error
+    return _from_pillow(picture, name)
+
+
+def _plugin(prefix: bytes) -> tuple[str, Any]:
+    """Pillow's name of the format that begins with `prefix` and what opens it, or ("", None)."""
+    from PIL import Image
+
+    for module in _PLUGINS:
+        with suppress(ImportError):  # AVIF came with Pillow 11.3
+            importlib.import_module(f"PIL.{module}ImagePlugin")
+    for plugin in _FORMATS:
+        factory, accept = Image.OPEN.get(plugin, (None, None))
+        # A text instead of True says that this Pillow was built without the format.
+        if factory is not None and accept is not None and accept(prefix) is True:
+            return plugin, factory
+    return "", None
+
+
+def _kind(prefix: bytes) -> str:
+    """What a file is that Pillow does not open."""
+    text = prefix.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text:
+        return "an SVG drawing, which has no pixels"
+    if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC:
+        return "a HEIC picture, which Pillow can't decode without pillow-heif"
+    if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"avif", b"avis"):
+        return "an AVIF picture, which this Pillow was built without"
+    return f"not a picture (it begins with {prefix[:12]!r})"
+
+
+def _damaged(name: str, plugin: str | None, error: BaseException) -> FerError:
+    return FerError(
+        f"{name}: a damaged or cut-off {plugin or 'picture'} ({_told(error)}), expected a whole one"
+    )
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    if width < 1 or height < 1:
+        raise FerError(f"{name}: {width}x{height} pixels, expected at least one")
+    if width * height > MAX_PIXELS:
+        raise FerError(
+            f"{name}: {width}x{height} pixels, {width * height / 1e6:,.0f} megapixels, "
+            f"expected at most {MAX_PIXELS / 1e6:.0f}"
+        )
+
+
+def _from_pillow(picture: Image, name: str) -> np.ndarray:
+    _check_size(*picture.size, name)
+    try:
+        picture.load()
+        array = np.asarray(_simple(_upright(picture)))
+    except Exception as error:
+        raise _damaged(name, picture.format, error) from error
+    if array.dtype.kind == "i":
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > 65535:
+            raise FerError(f"{name}: 32-bit pixels from {low} to {high}, expected 0 to 65535")
+        array = array.astype(np.uint16)
+    return _from_array(array, name, bgr=False)
+
+
+def _upright(picture: Image) -> Image:
+    from PIL import ExifTags, Image
+
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    # PIL.ImageOps.exif_transpose writes the other EXIF fields anew, and fails where one is odd.
+    try:
+        turn = turns.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return picture
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _simple(picture: Image) -> Image:
+    """As RGB; 16 and 32 bits a pixel stay as they are."""
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return picture
+    if picture.has_transparency_data:
+        return _on_white(picture.convert("RGBA"))
+    return picture.convert("RGB")
+
+
+def _on_white(picture: Image) -> Image:
+    from PIL import Image
+
+    page = Image.new("RGB", picture.size, "white")
+    page.paste(picture, mask=picture.getchannel("A"))
+    return page
+
+
+def _from_array(array: np.ndarray, name: str, *, bgr: bool) -> np.ndarray:
+    channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim == 3 else 0
+    if channels not in (1, 3, 4):
+        raise FerError(
+            f"{name}: an array of shape {array.shape}, expected (height, width) or (height, width, "
+            "1, 3 or 4)"
+        )
+    height, width = array.shape[:2]
+    _check_size(width, height, name)
+    pixels = _as_uint8(array, name).reshape(height, width, channels)
+    if channels == 1:
+        return np.repeat(pixels, 3, axis=2)
+    if bgr:
+        pixels = pixels[..., [2, 1, 0, 3][:channels]]
+    if channels == 4:
+        from PIL import Image
+
+        pixels = np.asarray(_on_white(Image.fromarray(np.ascontiguousarray(pixels))))
+    return np.array(pixels, order="C")
+
+
+def _as_uint8(array: np.ndarray, name: str) -> np.ndarray:
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "u" and size == 1:
+        return array
+    if kind == "b":
+        return array.astype(np.uint8) * 255
+    if kind == "u" and size == 2:
+        # Rounded to the nearest: 257 = 65,535 / 255.
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if kind != "f":
+        raise FerError(
+            f"{name}: an array of {array.dtype}, expected uint8, uint16, bool or floats in [0, 1]"
+        )
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise FerError(f"{name}: floats that are NaN or infinite, expected them in [0, 1]")
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise FerError(
+            f"{name}: floats from {low:g} to {high:g}, expected them in [0, 1] (or uint8 up to 255)"
+        )
+    return np.rint(np.clip(array, 0, 1).astype(np.float32) * 255).astype(np.uint8)
