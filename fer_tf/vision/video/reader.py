@@ -1,0 +1,195 @@
+"""Frames with their times, from a file, a URL or a camera."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from fer_tf.errors import FerError
+
+USUAL_FPS = 30.0
+"""Where a container or a camera tells no rate that can be true."""
+
+LONGEST_GAP_S = 60.0
+"""Between two frames; more is a container's fault (joined files, counters that wrap)."""
+
+_LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        index: from 0, skipped ones included.
+        time: seconds from the first frame; grows from each frame to the next.
+        pixels: uint8 BGR [h, w, 3], upright.
+    """
+
+    index: int
+    time: float
+    pixels: np.ndarray
+
+
+class VideoReader:
+    """A video that is open, and whose first frame could be read.
+
+    Args:
+        source: a file, a URL, a camera's number, or "camera" for camera 0.
+
+    Attributes:
+        name: for files made from it.
+        path: of a file; None for a URL or a camera.
+        live: it goes on whether it is read or not: a camera or a stream.
+        fps: frames a second as the container tells them, or `USUAL_FPS`.
+        expected: how many frames the container promises; 0 where it doesn't.
+        notes: what is to be told when the frames are through, a sentence each.
+
+    Raises:
+        FerError: it can't be opened, or holds no frame.
+    """
+
+    def __init__(self, source: str):
+        self.source = source
+        self.path: Path | None = None
+        self.notes: list[str] = []
+        camera = re.fullmatch(r"camera|\d+", source)
+        scheme = urlsplit(source).scheme if "://" in source else ""
+        self.live = bool(camera) or scheme in _LIVE
+        if camera:
+            number = 0 if source == "camera" else int(source)
+            self.name = f"camera-{number}"
+            self._shown = f"camera {number}"
+            self._capture = _open(number)
+        elif scheme:
+            self.name = _file_name(Path(urlsplit(source).path).stem)
+            self._shown = source
+            self._capture = _open(source)
+        else:
+            self.path = _checked(source)
+            self.name = self.path.stem
+            self._shown = source
+            # Absolute, or FFmpeg takes what stands before a colon for a protocol.
+            self._capture = _open(str(self.path))
+        self._first = self._read_first()
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if math.isfinite(fps) and 1 <= fps <= 240 else USUAL_FPS
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.expected = int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames, once; the video is closed when they end or the generator is closed."""
+        pixels: np.ndarray | None = self._first
+        clock = _Clock(1 / self.fps)
+        started = time.monotonic()
+        index = 0
+        try:
+            while pixels is not None:
+                if self.live:
+                    stamp = time.monotonic() - started
+                else:
+                    stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                yield Frame(index, clock.at(stamp), pixels)
+                index += 1
+                pixels = self._read()
+            # Counts of containers that store none are estimates from the duration.
+            if index < 0.95 * self.expected - 2:
+                self.notes.append(
+                    f"{self._shown}: ends after {index} of {self.expected} frames, expected the "
+                    "rest of a file that was cut off or is damaged; what could be read was kept"
+                )
+        finally:
+            self._capture.release()
+
+    def _read_first(self) -> np.ndarray:
+        if not self._capture.isOpened():
+            raise FerError(self._refusal())
+        pixels = self._read()
+        if pixels is None:
+            self._capture.release()
+            raise FerError(f"{self._shown}: gives no picture, expected a video with frames")
+        return pixels
+
+    def _refusal(self) -> str:
+        if self.path is not None:
+            return (
+                f"{self._shown}: can't be read as a video, expected a whole file that FFmpeg "
+                "knows (MP4, WebM, MKV, AVI, ...)"
+            )
+        what = "a camera that is connected and free" if self.live else "the address of a video"
+        return f"{self._shown} can't be opened, expected {what}"
+
+    def _read(self) -> np.ndarray | None:
+        _, pixels = self._capture.read()
+        if pixels is None or pixels.size == 0:
+            return None
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
+
+
+class _Clock:
+    """Makes of a container's timestamps times that start at 0 and grow.
+
+    Args:
+        step: seconds to the next frame where the timestamps don't tell.
+    """
+
+    def __init__(self, step: float):
+        self._step = step
+        self._stamp = math.nan
+        self._time = 0.0
+
+    def at(self, stamp: float) -> float:
+        """The time of a frame whose timestamp is `stamp`, in seconds."""
+        if not math.isnan(self._stamp):
+            gap = stamp - self._stamp
+            self._time += gap if 0 < gap <= LONGEST_GAP_S else self._step
+        self._stamp = stamp if math.isfinite(stamp) else self._stamp
+        return self._time
+
+
+def _checked(source: str) -> Path:
+    path = Path(source).absolute()
+    if path.is_dir():
+        raise FerError(f"{source}: is a folder, expected a video")
+    if not path.exists():
+        raise FerError(f"{source}: is not there, expected a video, a URL or a camera's number")
+    if path.stat().st_size == 0:
+        raise FerError(f"{source}: is empty, expected a video")
+    if not os.access(path, os.R_OK):
+        raise FerError(f"{source}: can't be read, expected a file that this user may read")
+    return path
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "stream"
+
+
+def _open(source: int | str) -> cv2.VideoCapture:
+    with _quiet():
+        if isinstance(source, str):
+            return cv2.VideoCapture(source, cv2.CAP_FFMPEG)
+        capture = cv2.VideoCapture(source)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return capture
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what OpenCV and its FFmpeg print on stderr: the error that is raised says it."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
