@@ -1,0 +1,257 @@
+"""Faces with their answers, drawn onto the picture: box, label and seven bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from fer_tf.vision import layout
+from fer_tf.vision.layout import Plan, Rect
+from fer_tf.vision.results import Face
+
+EMOTION_COLOURS = {
+    "Angry": "#ee6677",
+    "Disgust": "#228833",
+    "Fear": "#aa3377",
+    "Happy": "#ccbb44",
+    "Sad": "#4477aa",
+    "Surprise": "#66ccee",
+    "Neutral": "#bbbbbb",
+}
+"""Paul Tol's "bright" scheme, which the colour-blind tell apart on light and on dark paper
+(Tol, Colour Schemes, SRON/EPS/TN/09-002, 2021, figure 1)."""
+
+Heat = tuple[np.ndarray, np.ndarray]
+"""A map of shares, float [h, w] in [0, 1], and the affine matrix, float [2, 3], that takes the
+picture's pixels (x, y) to the map's: for a crop's map, `Crop.matrix`."""
+
+INK = (255, 255, 255)
+PAPER = (18, 21, 28)
+PAPER_OPACITY = 0.78
+TRACK_OPACITY = 0.14
+FAINT = (186, 192, 204)
+HEAT_OPACITY = 0.65
+
+
+def colour(emotion: str) -> tuple[int, int, int]:
+    """RGB of an emotion in `EMOTION_COLOURS`; grey for any other label."""
+    code = EMOTION_COLOURS.get(emotion, "#bbbbbb")
+    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
+
+
+def draw_faces(
+    image: np.ndarray,
+    faces: Sequence[Face],
+    *,
+    tracks: Sequence[int | None] = (),
+    heat: Sequence[Heat | None] = (),
+) -> np.ndarray:
+    """A copy of the picture with each face's box, label and, where there is room, seven bars.
+
+    Sizes follow the picture's and the face's. Labels and bars stay inside the picture; bars keep
+    off faces and off each other, and are left out where the face is too small for them.
+
+    Args:
+        image: upright RGB, uint8 [h, w, 3].
+        faces: in its pixels.
+        tracks: of each face, the person's number, shown before the label; None for none.
+        heat: of each face, what to lay over it, in the colours of heat; None for none.
+
+    Returns:
+        RGB, uint8 [h, w, 3].
+    """
+    canvas = np.ascontiguousarray(image).copy()
+    for item in heat:
+        if item is not None:
+            _draw_heat(canvas, *item)
+    numbers = [*tracks, *[None] * len(faces)]
+    titles = [_title(face, number) for face, number in zip(faces, numbers, strict=False)]
+    plans = layout.arrange(canvas.shape[1], canvas.shape[0], faces, titles)
+    for face, plan in zip(faces, plans, strict=True):
+        _draw_box(canvas, plan, colour(face.emotion))
+    for face, title, plan in zip(faces, titles, plans, strict=True):
+        if plan.panel is not None:
+            _draw_panel(canvas, face, plan)
+        if plan.chip is not None:
+            _draw_chip(canvas, title, plan, colour(face.emotion))
+    return canvas
+
+
+def _title(face: Face, number: int | None) -> str:
+    # Two spaces: the font's own is narrow.
+    answer = f"{face.emotion}  {face.certainty:.0%}"
+    return answer if number is None else f"#{number}  {answer}"
+
+
+def _draw_box(canvas: np.ndarray, plan: Plan, rgb: tuple[int, int, int]) -> None:
+    """The outline, over a dark one that sets it off from a background of its own colour."""
+    box, line = plan.box, plan.line
+    outline = _rounded_outline(box.width, box.height, plan.radius)
+    points = np.round((outline + np.array([box.left, box.top])) * 16).astype(np.int32)
+    for rgb_, width in ((PAPER, line + min(line, 2)), (rgb, line)):
+        cv2.polylines(canvas, [points], True, rgb_, width, cv2.LINE_AA, shift=4)
+
+
+def _draw_chip(canvas: np.ndarray, title: str, plan: Plan, rgb: tuple[int, int, int]) -> None:
+    chip = plan.chip
+    assert chip is not None
+    _fill(canvas, chip, PAPER, PAPER_OPACITY, radius=chip.height // 4)
+    size = plan.chip_font
+    dot = max(size * 5 // 9, 3)
+    left = chip.left + size // 2
+    spot = Rect(left, chip.top + (chip.height - dot) // 2, dot, dot)
+    _fill(canvas, spot, rgb, radius=dot // 2)
+    _write(canvas, title, size, left + dot + size // 3, chip.top + chip.height // 2, INK)
+
+
+def _draw_panel(canvas: np.ndarray, face: Face, plan: Plan) -> None:
+    panel, size = plan.panel, plan.panel_font
+    assert panel is not None
+    columns = layout.panel_columns(size, face.labels)
+    opacity, paint = _empty_panel(size, face.labels)
+    place = canvas[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width]
+    _blend(place, opacity, paint)
+    thick = _bar_height(size)
+    for row, (label, share) in enumerate(face.by_emotion.items()):
+        middle = panel.top + columns.middle(row)
+        first = label == face.emotion
+        if first:
+            _write(canvas, label, size, panel.left + columns.padding, middle, INK)
+        width = round(share * columns.bar_width)
+        if width > 0:
+            bar = Rect(panel.left + columns.bar, middle - thick // 2, width, thick)
+            _fill(canvas, bar, colour(label), radius=min(thick, width) // 2)
+        text = f"{share:.0%}"
+        left = panel.left + panel.width - columns.padding - layout.text_width(text, size)
+        _write(canvas, text, size, left, middle, INK if first else FAINT)
+
+
+def _bar_height(size: int) -> int:
+    return max(size * 4 // 9, 2)
+
+
+@lru_cache(maxsize=16)
+def _empty_panel(size: int, labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """What all panels share: opacity, float32 [h, w] in [0, 1], and colours, uint8 [h, w, 3].
+
+    Drawn on black and on white: what differs between the two is what shines through.
+    """
+    columns = layout.panel_columns(size, labels)
+    whole = Rect(0, 0, columns.width, columns.height)
+    black = np.zeros((columns.height, columns.width, 3), np.uint8)
+    white = np.full_like(black, 255)
+    thick = _bar_height(size)
+    for canvas in (black, white):
+        _fill(canvas, whole, PAPER, PAPER_OPACITY, radius=max(size // 3, 2))
+        for row, label in enumerate(labels):
+            middle = columns.middle(row)
+            _write(canvas, label, size, columns.padding, middle, FAINT)
+            track = Rect(columns.bar, middle - thick // 2, columns.bar_width, thick)
+            _fill(canvas, track, INK, TRACK_OPACITY, radius=thick // 2)
+    through = (white[..., 1].astype(np.float32) - black[..., 1]) / 255
+    opacity = np.clip(1 - through, 0, 1)
+    paint = np.clip(np.round(black / np.maximum(opacity, 1e-3)[..., None]), 0, 255)
+    return opacity, paint.astype(np.uint8)
+
+
+def _draw_heat(canvas: np.ndarray, shares: np.ndarray, matrix: np.ndarray) -> None:
+    """Blend the map in, the more the hotter, within the part of the picture that it covers."""
+    height, width = shares.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    inverse = cv2.invertAffineTransform(np.asarray(matrix, np.float64))
+    places = corners @ inverse[:, :2].T + inverse[:, 2]
+    left, top = np.clip(np.floor(places.min(axis=0)).astype(int), 0, canvas.shape[1::-1])
+    right, bottom = np.clip(np.ceil(places.max(axis=0)).astype(int), 0, canvas.shape[1::-1])
+    if left >= right or top >= bottom:
+        return
+    moved = np.array(matrix, np.float64)
+    moved[:, 2] += moved[:, :2] @ (left, top)
+    warped = cv2.warpAffine(
+        np.clip(shares, 0, 1).astype(np.float32),
+        moved,
+        (int(right - left), int(bottom - top)),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    codes = np.round(warped * 255).astype(np.uint8)
+    hot = cv2.cvtColor(cv2.applyColorMap(codes, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    _blend(canvas[top:bottom, left:right], warped * np.float32(HEAT_OPACITY), hot)
+
+
+def _fill(
+    canvas: np.ndarray,
+    rect: Rect,
+    rgb: tuple[int, int, int],
+    opacity: float = 1.0,
+    *,
+    radius: int,
+) -> None:
+    """Fill a rectangle with rounded corners."""
+    mask = _rounded_mask(rect.width, rect.height, radius)
+    _stamp(canvas, mask, rect.left, rect.top, rgb, opacity)
+
+
+def _write(
+    canvas: np.ndarray, text: str, size: int, left: int, middle: int, rgb: tuple[int, int, int]
+) -> None:
+    """Write a line, its capitals centred on the height `middle`."""
+    mask, rise = layout.text_mask(text, size)
+    _stamp(canvas, mask, left, middle - rise, rgb)
+
+
+def _stamp(
+    canvas: np.ndarray,
+    mask: np.ndarray,
+    left: int,
+    top: int,
+    rgb: tuple[int, int, int],
+    opacity: float = 1.0,
+) -> None:
+    """Lay a colour on through a mask, float32 [h, w] in [0, 1], cut at the picture's edges."""
+    height, width = canvas.shape[:2]
+    right, bottom = min(left + mask.shape[1], width), min(top + mask.shape[0], height)
+    x, y = max(left, 0), max(top, 0)
+    if x >= right or y >= bottom:
+        return
+    part = mask[y - top : bottom - top, x - left : right - left]
+    place = canvas[y:bottom, x:right]
+    paint = np.empty_like(place)
+    cv2.rectangle(paint, (0, 0), (paint.shape[1], paint.shape[0]), rgb, cv2.FILLED)
+    _blend(place, part * np.float32(opacity), paint)
+
+
+def _blend(place: np.ndarray, opacity: np.ndarray, paint: np.ndarray) -> None:
+    """Mix `paint`, uint8 as `place` is, in by `opacity`, float32 in [0, 1]; writes to `place`."""
+    # Four times as fast as the same in NumPy, which a video notices.
+    cv2.blendLinear(place, paint, 1 - opacity, opacity, place)
+
+
+@lru_cache(maxsize=256)
+def _rounded_mask(width: int, height: int, radius: int) -> np.ndarray:
+    """Coverage of each pixel, float32 [height, width] in [0, 1], smooth at the corners."""
+    x = np.arange(width) + 0.5
+    y = np.arange(height) + 0.5
+    # Distance from the rectangle that the corners' centres span.
+    across = np.maximum(np.abs(x - width / 2) - (width / 2 - radius), 0)
+    down = np.maximum(np.abs(y - height / 2) - (height / 2 - radius), 0)
+    distance = np.hypot(across[None, :], down[:, None])
+    return np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _rounded_outline(width: int, height: int, radius: int) -> np.ndarray:
+    """Points [n, 2] along a rounded rectangle that begins at (0, 0)."""
+    angles = np.linspace(0, np.pi / 2, 9)
+    arc = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    turned = [arc, arc[:, ::-1] * (-1, 1), -arc, arc[:, ::-1] * (1, -1)]
+    centres = [
+        (width - radius, height - radius),
+        (radius, height - radius),
+        (radius, radius),
+        (width - radius, radius),
+    ]
+    return np.concatenate(
+        [part + centre for part, centre in zip(turned, centres, strict=True)], dtype=np.float64
+    )

@@ -1,0 +1,162 @@
+"""One row a face, as JSON Lines or CSV: whole lines, as they come."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+from fer_tf.vision.results import Face
+
+Format = Literal["json", "csv"]
+FILES: dict[Format, str] = {"json": "faces.jsonl", "csv": "faces.csv"}
+"""Name of the file of rows in the folder of results."""
+
+COLUMNS = (
+    "file",
+    "time",
+    "track",
+    "face",
+    "left",
+    "top",
+    "width",
+    "height",
+    "score",
+    "emotion",
+    "certainty",
+)
+"""What both formats hold; CSV goes on with a column for each probability (`csv_columns`)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A face and where it was found.
+
+    Attributes:
+        file: the picture or video, as the user named it.
+        index: of the face in its picture or frame, from 0.
+        face: the answer.
+        time: seconds from the video's start; None in a picture.
+        track: the person's number in a video; None in a picture.
+    """
+
+    file: str
+    index: int
+    face: Face
+    time: float | None = None
+    track: int | None = None
+
+    def values(self) -> dict[str, str | int | float | None]:
+        """By the name of each of `COLUMNS`: pixels to a tenth, shares to six digits."""
+        box = self.face.box
+        return {
+            "file": self.file,
+            "time": None if self.time is None else round(self.time, 3),
+            "track": self.track,
+            "face": self.index,
+            "left": round(float(box.left), 1),
+            "top": round(float(box.top), 1),
+            "width": round(float(box.width), 1),
+            "height": round(float(box.height), 1),
+            "score": round(float(self.face.score), 6),
+            "emotion": self.face.emotion,
+            "certainty": round(float(self.face.certainty), 6),
+        }
+
+    def probabilities(self) -> dict[str, float]:
+        """By emotion, in lower case: "angry" to "neutral"."""
+        named = self.face.by_emotion
+        return {name.lower(): round(float(share), 6) for name, share in named.items()}
+
+
+def csv_columns(labels: Iterable[str] = FER2013) -> tuple[str, ...]:
+    """The header of the CSV: `COLUMNS`, then the emotions in lower case."""
+    return (*COLUMNS, *(label.lower() for label in labels))
+
+
+def to_json(row: Row) -> str:
+    """The row as one line of JSON; its probabilities are an object of their own."""
+    values = {**row.values(), "probabilities": row.probabilities()}
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def to_csv(row: Row) -> str:
+    """The row as one record of RFC 4180; an unknown value is an empty field."""
+    return _record([*row.values().values(), *row.probabilities().values()])
+
+
+def _record(values: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
+class RowWriter:
+    """Writes rows to a file or to standard output, as whole lines and without delay.
+
+    Each call of `write` is one write to the operating system, so that a reader, or whoever finds
+    the file after Ctrl-C, sees no line that is cut off.
+
+    Args:
+        format: "json" for JSON Lines, "csv" for CSV with a header.
+        path: the file, begun anew; None is standard output.
+
+    Raises:
+        FerError: the file can't be written.
+    """
+
+    def __init__(self, format: Format, path: Path | None = None):
+        self.format = format
+        self.path = path
+        self._file: IO[bytes] = sys.stdout.buffer
+        if path is not None:
+            try:
+                self._file = open(path, "wb", buffering=0)  # noqa: SIM115
+            except OSError as error:
+                raise FerError(f"{path}: can't be written: {error.strerror}") from None
+        self.count = 0
+        if format == "csv":
+            self._write(_record(csv_columns()))
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.path is not None:
+            self._file.close()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write rows.
+
+        Raises:
+            FerError: the disk is full or fails; the file then ends with the row before.
+        """
+        render = to_json if self.format == "json" else to_csv
+        lines = [render(row) for row in rows]
+        if lines:
+            self._write("".join(lines))
+            self.count += len(lines)
+
+    def _write(self, text: str) -> None:
+        # A name that isn't UTF-8 comes with lone surrogates: they stay what JSON reads back.
+        data = text.encode("utf-8", errors="backslashreplace")
+        if self.path is None:
+            self._file.write(data)
+            self._file.flush()
+            return
+        end = self._file.tell()
+        try:
+            written = self._file.write(data)
+            if written < len(data):
+                raise OSError(0, "the disk is full")
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), end)
+            raise FerError(f"{self.path}: can't be written: {error.strerror}") from None
