@@ -33,7 +33,7 @@ class Frame:
     Attributes:
         index: from 0, skipped ones included.
         time: seconds from the first frame; grows from each frame to the next.
-        pixels: uint8 BGR [h, w, 3], upright.
+        pixels: uint8 RGB [h, w, 3], upright.
     """
 
     index: int
@@ -133,7 +133,8 @@ class VideoReader:
         _, pixels = self._capture.read()
         if pixels is None or pixels.size == 0:
             return None
-        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
+        from_grey = pixels.ndim == 2 or pixels.shape[2] == 1
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if from_grey else cv2.COLOR_BGR2RGB)
 
 
 class _Clock:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from fer_tf.errors import FerError
+from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Face
+from fer_tf.vision.video.ahead import Ahead
+from fer_tf.vision.video.analysis import Analysis, Seen
+from fer_tf.vision.video.reader import VideoReader
+from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
+from fer_tf.vision.video.timeline import Timeline
+from fer_tf.vision.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer
+
+_PATIENCE_S = 5.0  # for a camera that hangs; its thread is then left to end with the process
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class VideoOptions:
     show: bool = False
     detect_every: int = 5
     recognize_every: int = 1
-    smoothing_s: float = 0.5
+    smoothing_s: float = TIME_CONSTANT_S
 
 
 @dataclass(frozen=True)
@@ -124,4 +139,135 @@ def run_video(
         FerError: the source can't be opened, holds no frame, or would be overwritten; the folder
             can't be written; there is no display to show a window on.
     """
-    raise NotImplementedError
+    _check(options)
+    reader = VideoReader(options.source)
+    with ExitStack() as stack:
+        sinks = _Sinks(options, reader, stack)
+        started = time.perf_counter()
+        analysis = Analysis(
+            analyzer,
+            detect_every=options.detect_every,
+            recognize_every=options.recognize_every,
+            smoothing_s=options.smoothing_s,
+        )
+        frames = Ahead(reader.frames(), size=1 if reader.live else 4, newest=reader.live)
+        stack.callback(frames.join, _PATIENCE_S)
+        seen = Ahead(analysis.over(frames), size=1 if reader.live else 4)
+        stack.callback(seen.join, _PATIENCE_S)
+        stack.callback(frames.stop)
+        stack.callback(seen.stop)
+        interrupted = False
+        done, last, handed = 0, 0.0, 0
+        try:
+            for item in seen:
+                for face, track in zip(item.faces, item.tracks, strict=True):
+                    rows(FaceRow(item.frame.index, item.frame.time, track, face))
+                    handed += 1
+                done, last = done + 1, item.frame.time
+                wanted = sinks.take(item)
+                progress(done, reader.expected)
+                if not wanted:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
+        frames.stop()
+        seen.stop()
+        for sentence in (*reader.notes, *sinks.notes()):
+            say(sentence)
+        video, timeline, audio = sinks.finish()
+        return VideoSummary(
+            frames=done,
+            seconds=last + 1 / reader.fps if done else 0.0,
+            elapsed=time.perf_counter() - started,
+            tracks=analysis.tracker.count,
+            rows=handed,
+            video=video,
+            timeline=timeline,
+            audio=audio,
+            interrupted=interrupted,
+            notes=(*reader.notes, *sinks.notes()),
+        )
+
+
+class _Sinks:
+    """Where annotated frames go: a file, a window, a timeline, or nowhere."""
+
+    def __init__(self, options: VideoOptions, reader: VideoReader, stack: ExitStack):
+        self._window = self._writer = None
+        self._timeline: Timeline | None = None
+        self._folder = options.out
+        self._name = reader.name
+        self._paced = not reader.live
+        self._started = time.monotonic()
+        if options.show:
+            from fer_tf.vision.video.window import Window
+
+            self._window = Window(f"fer_tf: {reader.name}")
+            stack.callback(self._window.close)
+        if options.out is not None:
+            path = options.out / f"{reader.name}.mp4"
+            if reader.path is not None and _same(path, reader.path):
+                raise FerError(
+                    f"{path}: is the video that is read, expected another folder for --out"
+                )
+            self._writer = VideoWriter(path, reader.fps, reader.path)
+            stack.callback(self._writer.abort)
+
+    def take(self, seen: Seen) -> bool:
+        """Draw and pass on a frame; False once the window was shut."""
+        if self._writer is not None:
+            self._collect(seen)
+        if self._writer is None and self._window is None:
+            return True
+        drawn = draw_faces(seen.frame.pixels, seen.faces, tracks=seen.tracks)
+        if self._writer is not None:
+            self._writer.write(drawn, seen.frame.time)
+        if self._window is None:
+            return True
+        if self._paced:
+            ahead = seen.frame.time - (time.monotonic() - self._started)
+            if ahead < 0:
+                self._started -= ahead
+            elif not self._window.wait(ahead):
+                return False
+        return self._window.show(drawn)
+
+    def notes(self) -> list[str]:
+        """What is to be told when all frames are through."""
+        if self._writer is not None and self._writer.resized:
+            return [f"{self._writer.path}: the picture's size changed, its first one was kept"]
+        return []
+
+    def finish(self) -> tuple[Path | None, Path | None, str]:
+        """Finish the files: (video, timeline, what became of the sound)."""
+        if self._writer is None or self._folder is None or self._writer.empty:
+            return None, None, ""
+        audio = self._writer.finish()
+        if self._timeline is None:
+            return self._writer.path, None, audio
+        path = self._folder / f"{self._name}-timeline.png"
+        self._timeline.save(path)
+        return self._writer.path, path, audio
+
+    def _collect(self, seen: Seen) -> None:
+        if self._timeline is not None:
+            self._timeline.extend(seen.frame.time)
+        for face, track in zip(seen.faces, seen.tracks, strict=True):
+            if self._timeline is None:
+                self._timeline = Timeline(face.labels)
+            self._timeline.add(track, seen.frame.time, np.array(face.probabilities))
+
+
+def _same(path: Path, source: Path) -> bool:
+    return path.exists() and path.samefile(source)
+
+
+def _check(options: VideoOptions) -> None:
+    for flag, value in (
+        ("--detect-every", options.detect_every),
+        ("--recognize-every", options.recognize_every),
+    ):
+        if value < 1:
+            raise FerError(f"{flag}: found {value}, expected a number of frames, at least 1")
+    if not 0 <= options.smoothing_s < math.inf:
+        raise FerError(f"--smoothing-s: found {options.smoothing_s}, expected seconds, at least 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Smoother:
         self._time = -math.inf
         self._mean: np.ndarray | None = None
 
-    def at(self, time: float, probabilities: np.ndarray) -> np.ndarray:
+    def at(self, time: float, probabilities: Sequence[float] | np.ndarray) -> np.ndarray:
         """The average at `time`.
 
         Args:

@@ -1,0 +1,260 @@
+"""Each person's probabilities over time, as one picture."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fer_tf.errors import FerError
+from fer_tf.vision.drawing import EMOTION_COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BINS = 600
+"""In which the time is held at most: a picture has few more columns."""
+
+PANELS = 6
+"""People who are drawn at most."""
+
+_FINEST_S = 0.02
+_HELD = 512  # people whose bins are held at most
+_WIDTH = 9.6  # inches
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600)
+_LABELLED = 0.055  # share of the width from which a stretch is named
+
+
+class Timeline:
+    """Collects answers in bins of time, which grow with the video: memory is bounded.
+
+    Args:
+        labels: the emotions, in the probabilities' order.
+    """
+
+    def __init__(self, labels: tuple[str, ...]):
+        self.labels = labels
+        self.end = 0.0
+        self._width = _FINEST_S
+        self._tracks: dict[int, dict[int, np.ndarray]] = {}
+        self._forgotten: set[int] = set()
+
+    def add(self, track: int, time: float, probabilities: np.ndarray) -> None:
+        """One answer.
+
+        Args:
+            track: the person's number.
+            time: seconds, at least 0.
+            probabilities: float [k].
+        """
+        self.extend(time)
+        bins = self._tracks.get(track)
+        if bins is None:
+            bins = self._tracks[track] = {}
+            self._forget()
+        index = int(time / self._width)
+        total = bins.get(index)
+        new = np.append(probabilities, 1.0)  # the last of a bin counts its answers
+        bins[index] = new if total is None else total + new
+
+    def extend(self, time: float) -> None:
+        """Let the video last until `time`, whoever is seen then."""
+        self.end = max(self.end, time)
+        while self.end >= BINS * self._width:
+            self._widen()
+
+    def __len__(self) -> int:
+        """How many people were seen."""
+        return len(self._tracks) + len(self._forgotten)
+
+    def stretches(self, track: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The stretches of time in which a person was seen.
+
+        Yields:
+            edges: float64 [n + 1], seconds.
+            means: float64 [n, k], between them.
+        """
+        bins = self._tracks[track]
+        indices = np.array(sorted(bins))
+        # A person missed for less than a tenth of a second, or by the rounding of bins, was there.
+        gap = max(2, math.ceil(0.1 / self._width) + 1)
+        for run in np.split(indices, np.flatnonzero(np.diff(indices) > gap) + 1):
+            edges = np.append(run, run[-1] + 1) * self._width
+            totals = np.array([bins[index] for index in run])
+            yield edges, totals[:, :-1] / totals[:, -1:]
+
+    def longest(self) -> list[int]:
+        """The people who were seen for longest, at most `PANELS`, by their numbers."""
+        ordered = sorted(self._tracks, key=lambda track: (-len(self._tracks[track]), track))
+        return sorted(ordered[:PANELS])
+
+    def save(self, path: Path) -> None:
+        """Write the picture as PNG: beside its place first, then renamed.
+
+        Raises:
+            FerError: it can't be written.
+        """
+        from fer_tf.report.theme import png
+
+        data = png(timeline_figure(self))
+        beside = path.with_name(f".{path.name}.part")
+        try:
+            beside.write_bytes(data)
+            os.replace(beside, path)
+        except OSError as error:
+            raise FerError(f"{path}: can't be written: {error.strerror}") from None
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _widen(self) -> None:
+        self._width *= 2
+        for track, bins in self._tracks.items():
+            merged: dict[int, np.ndarray] = {}
+            for index, total in bins.items():
+                merged[index // 2] = merged.get(index // 2, 0) + total
+            self._tracks[track] = merged
+
+    def _forget(self) -> None:
+        if len(self._tracks) <= _HELD:
+            return
+        *older, _ = self._tracks
+        shortest = min(older, key=lambda track: len(self._tracks[track]))
+        del self._tracks[shortest]
+        self._forgotten.add(shortest)
+
+
+def timeline_figure(timeline: Timeline) -> Figure:
+    """One panel a person: the probabilities stacked to 1, and above them the first emotion."""
+    from matplotlib.patches import Patch
+
+    from fer_tf.report.theme import LIGHT, new_figure
+
+    tracks = timeline.longest()
+    head, foot, each = 0.75, 0.55, 1.55
+    height = head + foot + each * max(1, len(tracks))
+    figure = new_figure(LIGHT, _WIDTH, height)
+    figure.set_layout_engine(None)
+    panels = figure.subplots(max(1, len(tracks)), 1, sharex=True, squeeze=False)[:, 0]
+    figure.subplots_adjust(
+        left=0.6 / _WIDTH,
+        right=1 - 0.25 / _WIDTH,
+        bottom=foot / height,
+        top=1 - head / height,
+        hspace=0.42,
+    )
+    for axes, track in zip(panels, tracks, strict=False):
+        _panel(axes, timeline, track)
+    handles = [
+        Patch(facecolor=EMOTION_COLOURS.get(label, "#bbbbbb"), label=label)
+        for label in timeline.labels
+    ]
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.6 / _WIDTH, 1 - 0.06 / height),
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=LIGHT.ink,
+        handlelength=0.9,
+        handleheight=0.9,
+        columnspacing=1.4,
+        handletextpad=0.5,
+        borderaxespad=0,
+        borderpad=0.2,
+    )
+    left_out = len(timeline) - len(tracks)
+    if left_out:
+        people = "1 person" if left_out == 1 else f"{left_out} people"
+        figure.text(
+            1 - 0.25 / _WIDTH,
+            0.1 / height,
+            f"not drawn: {people} seen for less time",
+            color=LIGHT.faint,
+            fontsize=8.5,
+            ha="right",
+        )
+    return figure
+
+
+def _panel(axes: Axes, timeline: Timeline, track: int) -> None:
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    from fer_tf.report.theme import LIGHT, style
+
+    style(axes, LIGHT, grid=False)
+    end = max(timeline.end, _FINEST_S)
+    colours = [EMOTION_COLOURS.get(label, "#bbbbbb") for label in timeline.labels]
+    stretches = list(timeline.stretches(track))
+    for edges, means in stretches:
+        middles = (edges[:-1] + edges[1:]) / 2
+        times = np.concatenate([edges[:1], middles, edges[-1:]])
+        shares = np.concatenate([means[:1], means, means[-1:]]).T
+        axes.stackplot(times, shares, colors=colours, linewidth=0.4, edgecolor=LIGHT.paper)
+        _ribbon(axes, edges, means, timeline.labels, end)
+    axes.set_xlim(0, end)
+    axes.set_ylim(0, 1.2)
+    axes.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    axes.spines["left"].set_bounds(0, 1)
+    axes.xaxis.set_major_locator(MultipleLocator(tick_step(end)))
+    axes.tick_params(axis="x", pad=6)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value, end)))
+    first, last = stretches[0][0][0], stretches[-1][0][-1]
+    axes.set_title(
+        f"#{track}   {clock(first, end)} to {clock(min(last, end), end)}",
+        loc="left",
+        fontsize=10,
+        color=LIGHT.ink,
+    )
+
+
+def _ribbon(
+    axes: Axes, edges: np.ndarray, means: np.ndarray, labels: tuple[str, ...], end: float
+) -> None:
+    """A band above the areas that names the most probable emotion wherever it changes."""
+    from fer_tf.report.theme import LIGHT
+
+    start = 0
+    for winner, group in itertools.groupby(means.argmax(axis=1)):
+        stop = start + len(list(group))
+        left, right = edges[start], edges[stop]
+        label = labels[winner]
+        axes.broken_barh(
+            [(left, right - left)],
+            (1.04, 0.16),
+            facecolor=EMOTION_COLOURS.get(label, "#bbbbbb"),
+            linewidth=0,
+        )
+        if right - left > _LABELLED * end * max(1.0, len(label) / 6):
+            axes.text(
+                (left + right) / 2, 1.12, label, ha="center", va="center_baseline",
+                fontsize=8.5, color=_readable(label, LIGHT.ink), clip_on=True,
+            )  # fmt: skip
+        start = stop
+
+
+def _readable(label: str, ink: str) -> str:
+    code = EMOTION_COLOURS.get(label, "#bbbbbb")
+    red, green, blue = (int(code[start : start + 2], 16) for start in (1, 3, 5))
+    return ink if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+def tick_step(end: float) -> float:
+    """Seconds between the ticks of an axis that goes to `end`: at most nine steps, round ones."""
+    return next((step for step in _STEPS if end / step <= 9), end)
+
+
+def clock(seconds: float, end: float) -> str:
+    """A time on an axis that goes to `end`: "1.5 s", "12 s", "2:05" or "1:02:05"."""
+    if end < 90:
+        return f"{seconds:.1f} s" if end < 5 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if end < 3600:
+        return f"{minutes}:{rest:02}"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,272 @@
+"""Writes annotated frames as an MP4 file: with ffmpeg and the sound, or by OpenCV alone.
+
+Each ffmpeg runs in a session of its own: Ctrl-C reaches every process of the terminal's, but the
+file is still to be finished.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO, Protocol
+
+import cv2
+import numpy as np
+
+from fer_tf.errors import FerError
+
+COPIED_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
+"""What an MP4 file holds and players play; other sound becomes AAC."""
+
+
+class VideoWriter:
+    """Writes PATH: first under a name beside it, which `finish` renames.
+
+    The file has a constant frame rate. A frame is repeated, or left out, such that each is seen
+    at its own time, so that sound and picture stay together in videos whose rate varies.
+
+    Args:
+        path: ends in ".mp4"; overwritten.
+        fps: of the file.
+        audio: the video file whose sound is taken; None for none.
+
+    Raises:
+        FerError: the folder can't be written.
+    """
+
+    def __init__(self, path: Path, fps: float, audio: Path | None = None):
+        self.path = path
+        self.fps = fps
+        self._audio = audio
+        self._beside = path.with_name(f".{path.stem}.part.mp4")
+        self._sounding = path.with_name(f".{path.stem}.sound.mp4")
+        self._encoder: _Encoder | None = None
+        self._size = (0, 0)
+        self._written = 0
+        self._waiting: np.ndarray | None = None
+        self.resized = False
+        """Whether a frame had another size than the first; it was fitted in."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._beside.touch()
+        except OSError as error:
+            raise FerError(f"{path}: can't be written: {error.strerror}") from None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no frame was written."""
+        return self._encoder is None
+
+    def write(self, pixels: np.ndarray, time: float) -> None:
+        """Add a frame.
+
+        Args:
+            pixels: uint8 RGB [h, w, 3]; fitted into the first frame's size, with black bars.
+            time: in seconds, from the first frame.
+
+        Raises:
+            FerError: the encoder failed, as on a full disk.
+        """
+        if self._encoder is None:
+            # yuv420p has half as many colours a side: an odd side gains a pixel.
+            self._size = (pixels.shape[1] + 1) // 2 * 2, (pixels.shape[0] + 1) // 2 * 2
+            self._encoder = _encoder(self._beside, self._size, self.fps)
+            self._first_shape = pixels.shape
+        if pixels.shape != self._first_shape:
+            self.resized = True
+            pixels = _fitted(pixels, self._size)
+        self._flush(round(time * self.fps))
+        self._waiting = pixels
+
+    def finish(self) -> str:
+        """Close the file and give it its name.
+
+        Returns:
+            "kept", or why it has no sound, in a few words.
+
+        Raises:
+            FerError: the encoder failed.
+        """
+        self._flush(self._written + 1)
+        if self._encoder is None:
+            raise FerError(f"{self.path}: no frame came, expected at least one")
+        self._encoder.close()
+        seconds = self._written / self.fps
+        audio = self._add_sound(seconds)
+        os.replace(self._sounding if audio == "kept" else self._beside, self.path)
+        self.abort()
+        return audio
+
+    def abort(self) -> None:
+        """Leave nothing behind but a file that is finished."""
+        if self._encoder is not None:
+            self._encoder.kill()
+        self._beside.unlink(missing_ok=True)
+        self._sounding.unlink(missing_ok=True)
+
+    def _flush(self, until: int) -> None:
+        """Write the frame that waits as often as it takes to come to frame `until`."""
+        while self._waiting is not None and self._encoder is not None and self._written < until:
+            try:
+                self._encoder.write(self._waiting)
+            except OSError as error:
+                reason = self._encoder.complaint() or error.strerror
+                raise FerError(f"{self.path}: can't be written: {reason}") from None
+            self._written += 1
+
+    def _add_sound(self, seconds: float) -> str:
+        if self._audio is None:
+            return "a camera's or a stream's sound is not taken"
+        if not isinstance(self._encoder, _Ffmpeg):
+            return "ffmpeg is not on PATH"
+        codec = _audio_codec(self._audio)
+        if codec is None:
+            return "ffprobe is not on PATH"
+        if not codec:
+            return "the video has no sound"
+        chosen = ["copy"] if codec in COPIED_AUDIO else ["aac", "-b:a", "160k"]
+        command = [
+            *("ffmpeg", "-nostdin", "-y", "-v", "error", "-i", _url(self._beside)),
+            *("-i", _url(self._audio), "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy"),
+            *("-c:a", *chosen, "-t", f"{seconds:.3f}", "-movflags", "+faststart"),
+            _url(self._sounding),
+        ]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        if done.returncode == 0:
+            return "kept"
+        return f"ffmpeg can't copy it ({_last_line(done.stderr)})"
+
+
+class _Encoder(Protocol):
+    def write(self, pixels: np.ndarray) -> None: ...
+    def close(self) -> None: ...
+    def kill(self) -> None: ...
+    def complaint(self) -> str: ...
+
+
+class _Ffmpeg:
+    """H.264 by libx264, in a process of its own that reads frames from a pipe."""
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: float):
+        self._path = path
+        self._size = size
+        # superfast takes as long as ultrafast and half the bytes (scripts/bench_video.py);
+        # one thread leaves a core to the network.
+        command = [
+            *("ffmpeg", "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p"),
+            *("-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}", "-i", "pipe:0"),
+            *("-c:v", "libx264", "-preset", "superfast", "-crf", "20", "-threads", "1"),
+            # What OpenCV's conversion is: ITU-R BT.601, which players don't assume of HD.
+            *("-colorspace", "smpte170m", "-color_range", "tv", "-movflags", "+faststart"),
+            _url(path),
+        ]
+        self._errors: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            bufsize=0,
+            start_new_session=True,
+        )
+
+    def write(self, pixels: np.ndarray) -> None:
+        planes = cv2.cvtColor(_even(pixels, self._size), cv2.COLOR_RGB2YUV_I420)
+        rest = memoryview(planes.tobytes())
+        assert self._process.stdin is not None
+        while rest:
+            rest = rest[self._process.stdin.write(rest) :]
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        finally:
+            status = self._process.wait()
+        if status:
+            raise FerError(f"{self._path}: can't be written: {self.complaint()}")
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._errors.close()
+
+    def complaint(self) -> str:
+        self._process.wait()
+        self._errors.seek(0)
+        return _last_line(self._errors.read())
+
+
+class _OpenCv:
+    """MPEG-4 part 2 by OpenCV's own FFmpeg, which has no H.264 encoder."""
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: float):
+        self._size = size
+        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+        if not self._writer.isOpened():
+            raise FerError(f"{path}: can't be written by OpenCV, expected its FFmpeg to do it")
+
+    def write(self, pixels: np.ndarray) -> None:
+        self._writer.write(cv2.cvtColor(_even(pixels, self._size), cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        self._writer.release()
+
+    def kill(self) -> None:
+        self._writer.release()
+
+    def complaint(self) -> str:
+        return ""
+
+
+def _encoder(path: Path, size: tuple[int, int], fps: float) -> _Encoder:
+    if shutil.which("ffmpeg"):
+        return _Ffmpeg(path, size, fps)
+    return _OpenCv(path, size, fps)
+
+
+def _audio_codec(path: Path) -> str | None:
+    """Name of the first sound track's codec; "" where there is none, None without ffprobe."""
+    if not shutil.which("ffprobe"):
+        return None
+    command = ["ffprobe", "-v", "error", "-select_streams", "a:0"]
+    command += ["-show_entries", "stream=codec_name", "-of", "csv=p=0", _url(path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    return done.stdout.strip().split("\n")[0].strip(",")
+
+
+def _url(path: Path) -> str:
+    """For ffmpeg, which takes what stands before a colon for a protocol, "-" for a flag."""
+    return f"file:{path}"
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "without a word"
+
+
+def _even(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    right, below = size[0] - pixels.shape[1], size[1] - pixels.shape[0]
+    if not right and not below:
+        return pixels
+    return cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
+
+
+def _fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The whole picture in `size`, (width, height), with black bars where its shape differs."""
+    height, width = pixels.shape[:2]
+    factor = min(size[0] / width, size[1] / height)
+    inner = max(1, round(width * factor)), max(1, round(height * factor))
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    small = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
+    canvas[top : top + inner[1], left : left + inner[0]] = small
+    return canvas
