@@ -38,6 +38,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "HEIF")
 _PLUGINS = ("Jpeg", "Png", "WebP", "Avif", "Bmp", "Gif", "Tiff", "Ppm")
 _EXPECTED = "expected JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM"
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_Folder = tuple[int, int]  # device and inode
 _ROUNDING = 1e-3  # how far floats may leave [0, 1]: half a grey level is 2e-3
 
 
@@ -111,46 +112,60 @@ def find_images(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> Itera
     No folder is walked twice, so loops of links end, and a file that is given is not yielded again
     by its folder, nor the other way round. A link inside a folder counts as a file of its own.
 
-    Memory holds the names in the folders between the given one and the present one, and the path
-    of each folder that was walked: no more for many files than the fullest folder takes.
+    Memory holds the names in the folders between the given one and the present one, and two
+    numbers for each folder that was walked: no more for many files than the fullest folder takes.
     """
     single = isinstance(paths, (str, os.PathLike))
-    walked: set[str] = set()
-    given: set[str] = set()
+    walked: set[_Folder | None] = set()
+    given: set[tuple[_Folder | str, str]] = set()
     for path in map(Path, [paths] if single else paths):  # type: ignore[arg-type, list-item]
-        if os.path.isdir(path):
+        if _folder(path) is not None:
             yield from _walk(path, walked, given)
             continue
-        real = os.path.realpath(path)
-        known = real in given or (os.path.dirname(real) in walked and _is_picture(real))
-        given.add(real)
+        parent = _folder(path.parent)
+        file = parent or str(path.parent), path.name
+        known = file in given or (parent in walked and _is_picture(path.name))
+        given.add(file)
         if not known:
             yield path
 
 
-def _walk(root: Path, walked: set[str], given: set[str]) -> Iterator[Path]:
-    pending = [os.fspath(root)]
+def _walk(
+    root: Path, walked: set[_Folder | None], given: set[tuple[_Folder | str, str]]
+) -> Iterator[Path]:
+    pending: list[tuple[_Folder | str, str]] = [("", os.fspath(root))]
     while pending:
-        path = pending.pop()
-        if not os.path.isdir(path):
-            if _is_picture(path) and not (given and os.path.realpath(path) in given):
+        parent, path = pending.pop()
+        folder = _folder(path)
+        if folder is None:
+            name = os.path.basename(path)
+            if _is_picture(name) and (parent, name) not in given:
                 yield Path(path)
             continue
-        real = os.path.realpath(path)
-        if real in walked:
+        if folder in walked:
             continue
-        walked.add(real)
+        walked.add(folder)
         try:
             names = os.listdir(path)
         except OSError:
             yield Path(path)
             continue
-        names = sorted((name for name in names if name[0] != "."), reverse=True)
-        pending += [os.path.join(path, name) for name in names]
+        names = sorted((name for name in names if not name.startswith(".")), reverse=True)
+        pending += [(folder, os.path.join(path, name)) for name in names]
 
 
-def _is_picture(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in SUFFIXES
+def _folder(path: str | Path) -> _Folder | None:
+    """What `path` is, whatever it is called today; None where it is no folder."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
+
+
+def _is_picture(name: str) -> bool:
+    """Of a file in a folder."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def _label(source: Any) -> str:
@@ -316,6 +331,8 @@ def _simple(picture: Image) -> Image:
     """As RGB; 16 and 32 bits a pixel stay as they are."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return picture
+    if picture.mode == "La":  # from which Pillow converts to LA only
+        picture = picture.convert("LA")
     if picture.has_transparency_data:
         return _on_white(picture.convert("RGBA"))
     return picture.convert("RGB")
