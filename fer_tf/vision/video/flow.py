@@ -19,7 +19,7 @@ _FEWEST = 0.25  # share of the points that must come through
 _LARGEST_ERROR = 0.05  # of the way there and back, as a share of the box's side
 
 _WINDOW = (15, 15)  # pixels that vote on a point's way
-_LEVELS = 3  # halvings of the picture, so that a point may move by half a box
+_LEVELS = 3  # halvings of the picture, so that a face may move by a quarter of its box
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03)
 
 
