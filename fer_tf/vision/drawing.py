@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from fer_tf.vision import layout
+from fer_tf.vision.crops import between_centres
 from fer_tf.vision.layout import Plan, Rect
 from fer_tf.vision.results import Face
 
@@ -26,7 +27,7 @@ EMOTION_COLOURS = {
 
 Heat = tuple[np.ndarray, np.ndarray]
 """A map of shares, float [h, w] in [0, 1], and the affine matrix, float [2, 3], that takes the
-picture's pixels (x, y) to the map's: for a crop's map, `Crop.matrix`."""
+picture's pixels (x, y) to the map's: `Crop.matrix` for a map of the crop's size."""
 
 INK = (255, 255, 255)
 PAPER = (18, 21, 28)
@@ -171,7 +172,7 @@ def _draw_heat(canvas: np.ndarray, shares: np.ndarray, matrix: np.ndarray) -> No
     moved[:, 2] += moved[:, :2] @ (left, top)
     warped = cv2.warpAffine(
         np.clip(shares, 0, 1).astype(np.float32),
-        moved,
+        between_centres(moved),
         (int(right - left), int(bottom - top)),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )

@@ -89,14 +89,15 @@ def to_json(row: Row) -> str:
 
 
 def to_csv(row: Row) -> str:
-    """The row as one record of RFC 4180; an unknown value is an empty field."""
+    """The row as one record of RFC 4180, but for its LF; an unknown value is an empty field."""
     return _record([*row.values().values(), *row.probabilities().values()])
 
 
 def _record(values: Iterable[object]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
+    # With CRLF as its line's end, the writer quotes a lone CR in a name, too.
+    csv.writer(text, lineterminator="\r\n").writerow(values)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 class RowWriter:

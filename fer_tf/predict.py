@@ -1,0 +1,385 @@
+"""Faces and their expressions in pictures or a video: `python -m fer_tf.predict photo.jpg`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from fer_tf import cli
+from fer_tf.errors import FerError
+
+if TYPE_CHECKING:
+    from fer_tf.vision.analyzer import FaceAnalyzer
+    from fer_tf.vision.results import Face
+    from fer_tf.vision.rows import RowWriter
+    from fer_tf.vision.saving import PictureFolder
+    from fer_tf.vision.stream import Picture
+    from fer_tf.vision.video.run import FaceRow
+
+DEFAULT_FOLDER = Path("predictions")
+NAMED = 0.05
+"""Emotions after the first are named in words from this probability on."""
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Find the faces of pictures or of a video, and recognise each one's expression."""
+
+    paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE_OR_FOLDER")] = ()
+    """Pictures, and folders of pictures (with the folders in them)."""
+    video: str | None = None
+    """In place of pictures: a file, a URL, or a camera's number or "camera"."""
+    out: Path | None = None
+    """Folder for the annotated pictures, or video and timeline; "predictions" unless the rows go
+    to standard output, or --show shows them."""
+    json: bool = False
+    """A row a face as JSON Lines: to OUT/faces.jsonl, or to standard output without --out."""
+    csv: bool = False
+    """The same as CSV: to OUT/faces.csv, or to standard output without --out."""
+    explain: bool = False
+    """For each face a picture of what the answer rests on as well; needs TensorFlow."""
+    show: bool = False
+    """Show the video in a window while it is worked on; q ends it."""
+    model: Path | None = None
+    """A .tflite, .onnx or .keras file, a run folder or a servable; else the network that ships."""
+    detector: str = "auto"
+    """"haar", "mtcnn", "yunet" or YuNet's .onnx file; "auto" takes the best that is at hand."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where pictures or the video are written; None for nowhere."""
+        silent = (self.json or self.csv) and not self.explain
+        return self.out or (None if silent or self.show else DEFAULT_FOLDER)
+
+    @property
+    def rows_on_stdout(self) -> bool:
+        """Whether standard output is for rows, and for nothing else."""
+        return (self.json or self.csv) and self.out is None
+
+
+@dataclass
+class Tally:
+    """What became of the pictures."""
+
+    pictures: int = 0
+    faces: int = 0
+    empty: int = 0
+    stopped: bool = False
+    troubles: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = [_count(self.pictures, "picture"), _count(self.faces, "face")]
+        if self.empty:
+            parts.append(f"{self.empty:,} without a face")
+        if self.troubles:
+            parts.append(f"{len(self.troubles):,} unreadable")
+        return ", ".join(parts) + ("; stopped before the rest" if self.stopped else "")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command.
+
+    Raises:
+        FerError: as of `predict`.
+    """
+    predict(cli.parse(Predict, argv, "python -m fer_tf.predict"))
+
+
+def predict(args: Predict) -> None:
+    """Answer for every picture, or for the video.
+
+    Raises:
+        FerError: flags that do not fit together; a model, detector, video or folder that can't be
+            used; not one picture that can be read.
+        KeyboardInterrupt: Ctrl-C; what was done until then is kept, and has been summed up.
+    """
+    _check(args)
+    # What can't be encoded, of a file's name say, is written as an escape.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+    from fer_tf.vision.analyzer import FaceAnalyzer
+    from fer_tf.vision.saving import make_folder
+
+    analyzer = FaceAnalyzer(args.model, args.detector)
+    if args.folder is not None:
+        make_folder(args.folder)
+    with _rows(args) as rows:
+        if args.video is None:
+            _predict_pictures(args, analyzer, rows)
+        else:
+            _predict_video(args, args.video, analyzer, rows)
+
+
+def _check(args: Predict) -> None:
+    if args.video is None and not args.paths:
+        raise FerError("nothing to look at: expected pictures, folders or --video")
+    if args.video is not None and args.paths:
+        raise FerError(f"--video and {args.paths[0]}: expected a video or pictures, not both")
+    if args.json and args.csv:
+        raise FerError("--json and --csv: expected one of them")
+    if args.show and args.video is None:
+        raise FerError("--show is for --video: expected a video or a camera")
+    if args.explain and args.video is not None:
+        raise FerError("--explain is for pictures: expected no --video")
+
+
+@contextlib.contextmanager
+def _rows(args: Predict) -> Iterator[RowWriter | None]:
+    if not (args.json or args.csv):
+        yield None
+        return
+    from fer_tf.vision.rows import FILES, Format, RowWriter
+
+    format_: Format = "json" if args.json else "csv"
+    path = None if args.out is None else args.out / FILES[format_]
+    with RowWriter(format_, path) as rows:
+        yield rows
+
+
+def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | None) -> None:
+    from fer_tf.vision.saving import PictureFolder
+    from fer_tf.vision.stream import read_ahead
+
+    tally = Tally()
+    folder = None if args.folder is None else PictureFolder(args.folder)
+    total = sum(1 for _ in _find(args)) if sys.stderr.isatty() else 0
+    try:
+        with _bar(total) as (say, step), contextlib.closing(read_ahead(_find(args))) as chunks:
+            for chunk in chunks:
+                for picture, faces in _answer(analyzer, chunk, tally):
+                    lines = _keep(args, analyzer, picture, faces, folder, rows)
+                    if not args.rows_on_stdout:
+                        say("\n".join(lines))
+                step(len(chunk))
+    except KeyboardInterrupt:
+        tally.stopped = True
+        raise
+    finally:
+        _sum_up(tally)
+    if not tally.pictures:
+        raise FerError(_nothing_read(args, tally))
+
+
+def _find(args: Predict) -> Iterator[Path]:
+    """The pictures, but for those that an earlier run wrote to the same folder."""
+    from fer_tf.vision.images import find_images
+    from fer_tf.vision.saving import MARK, mark_of
+
+    own = None if args.folder is None else os.path.join(os.path.abspath(args.folder), "")
+    for path in find_images(args.paths):
+        inside = own is not None and os.path.abspath(path).startswith(own)
+        if not inside or path in args.paths or not mark_of(path).startswith(MARK):
+            yield path
+
+
+def _answer(
+    analyzer: FaceAnalyzer, chunk: Sequence[Picture], tally: Tally
+) -> Iterator[tuple[Picture, tuple[Face, ...]]]:
+    """The faces of those pictures of a chunk that can be read."""
+    readable, detections = [], []
+    for picture in chunk:
+        if picture.trouble:
+            tally.troubles.append(picture.trouble)
+            continue
+        try:
+            detections.append(analyzer.detect(picture.pixels))
+        except FerError as error:
+            tally.troubles.append(f"{picture.path}: {error}")
+            continue
+        readable.append(picture)
+    answers = analyzer.recognize([picture.pixels for picture in readable], detections)
+    for picture, faces in zip(readable, answers, strict=True):
+        yield picture, faces
+        tally.pictures += 1
+        tally.faces += len(faces)
+        tally.empty += not faces
+
+
+def _keep(
+    args: Predict,
+    analyzer: FaceAnalyzer,
+    picture: Picture,
+    faces: tuple[Face, ...],
+    folder: PictureFolder | None,
+    rows: RowWriter | None,
+) -> list[str]:
+    """Write one picture's rows and files; returns what there is to say."""
+    from fer_tf.vision.analyzer import NO_FACE
+    from fer_tf.vision.drawing import draw_faces
+    from fer_tf.vision.rows import Row
+
+    name = os.fspath(picture.path)
+    shown = _shown(picture.path)
+    if not faces:
+        return [f"{shown}: {NO_FACE}"]
+    lines = [f"{shown}: {describe(face)}" for face in faces]
+    if folder is not None:
+        source = _relative(picture.path, args.paths)
+        drawn = draw_faces(picture.pixels, faces)
+        lines.append(f"  drawn in {_shown(folder.save(drawn, source, '-faces'))}")
+        for number, face in enumerate(faces, 1) if args.explain else ():
+            ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
+            panels = _explain(analyzer, picture, face)
+            lines.append(f"  explained in {_shown(folder.save(panels, source, ending))}")
+    if rows is not None:
+        rows.write(Row(name, index, face) for index, face in enumerate(faces))
+    return lines
+
+
+def _explain(analyzer: Any, picture: Picture, face: Face) -> Any:
+    """The four-panel picture of one face: RGB, uint8 [h, w, 3]."""
+    raise FerError("--explain: is not there yet")
+
+
+def describe(face: Face) -> str:
+    """An answer in words, for a person: "Happy 95%, Neutral 3% (115x115 pixels at 223, 85)"."""
+    ranked = sorted(face.by_emotion.items(), key=lambda item: -item[1])
+    likely = [pair for index, pair in enumerate(ranked) if index == 0 or pair[1] >= NAMED]
+    answer = ", ".join(f"{name} {share:.0%}" for name, share in likely[:3])
+    box = face.box
+    return f"{answer} ({box.width:.0f}x{box.height:.0f} pixels at {box.left:.0f}, {box.top:.0f})"
+
+
+def _shown(path: Path) -> str:
+    """The path on one line, and without what a terminal would take for a command."""
+    name = os.fspath(path)
+    return name if name.isprintable() else repr(name)
+
+
+def _relative(path: Path, given: Sequence[Path]) -> Path:
+    """Of a picture, its place in the folder that was given; its name, if it was given itself."""
+    if path not in given:
+        for folder in given:
+            if path.is_relative_to(folder):
+                return path.relative_to(folder)
+    return Path(path.name)
+
+
+def _sum_up(tally: Tally) -> None:
+    """On stderr, where it is more than one picture: counts, and what could not be read."""
+    if tally.pictures + len(tally.troubles) > 1 or tally.stopped:
+        print(tally, file=sys.stderr)
+        for trouble in tally.troubles:
+            print(f"unreadable: {trouble}", file=sys.stderr)
+
+
+def _nothing_read(args: Predict, tally: Tally) -> str:
+    if len(tally.troubles) == 1:
+        return tally.troubles[0]
+    if tally.troubles:
+        return f"none of {_count(len(tally.troubles), 'picture')} can be read"
+    return (
+        f"{', '.join(map(str, args.paths))}: no pictures in there, expected JPEG, PNG or the like"
+    )
+
+
+def _predict_video(
+    args: Predict, source: str, analyzer: FaceAnalyzer, rows: RowWriter | None
+) -> None:
+    from fer_tf.vision.rows import Row
+    from fer_tf.vision.video.run import VideoOptions, run_video
+
+    people: dict[int, Counter[str]] = {}
+    frame, index = -1, 0
+
+    def keep(row: FaceRow) -> None:
+        nonlocal frame, index
+        frame, index = row.frame, index + 1 if row.frame == frame else 0
+        people.setdefault(row.track, Counter())[row.face.emotion] += 1
+        if rows is not None:
+            rows.write([Row(source, index, row.face, row.time, row.track)])
+
+    with _bar(0, unit="frames") as (_, step):
+        done = 0
+
+        def progress(frames: int, total: int) -> None:
+            nonlocal done
+            step(frames - done, total)
+            done = frames
+
+        summary = run_video(
+            VideoOptions(source, args.folder, args.show),
+            analyzer,
+            rows=keep,
+            say=lambda text: print(text, file=sys.stderr),
+            progress=progress,
+        )
+    for note in summary.notes:
+        print(note, file=sys.stderr)
+    if not args.rows_on_stdout:
+        print(
+            f"{source}: {_count(summary.frames, 'frame')} of {summary.seconds:.1f} s, "
+            f"{_count(summary.tracks, 'person', 'people')}, {summary.fps:.0f} frames a second"
+        )
+        for number, emotions in people.items():
+            seen = emotions.total()
+            shares = ", ".join(f"{name} {n / seen:.0%}" for name, n in emotions.most_common(3))
+            print(f"{source}: person {number} in {_count(seen, 'frame')}: {shares}")
+        if summary.video is not None:
+            print(f"  drawn in {summary.video} (audio: {summary.audio})")
+        if summary.timeline is not None:
+            print(f"  over time in {summary.timeline}")
+    if summary.interrupted:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _bar(
+    total: int, unit: str = "pictures"
+) -> Iterator[tuple[Callable[[str], None], Callable[..., None]]]:
+    """A bar on stderr, if that is a terminal and there is more than one piece of work.
+
+    Yields:
+        What prints lines on stdout, and what moves the bar by (steps, new total).
+    """
+    if not sys.stderr.isatty() or total == 1:
+        yield lambda text: print(text, flush=True), lambda steps, total=0: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    progress = Progress(
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+    )
+
+    def say(text: str) -> None:
+        if sys.stdout.isatty():
+            # On the same terminal: above the bar.
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(text, flush=True)
+
+    with progress:
+        task = progress.add_task("", total=total or None)
+        yield say, lambda steps, total=0: progress.update(task, advance=steps, total=total or None)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+if __name__ == "__main__":
+    cli.run(main)

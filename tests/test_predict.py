@@ -1,0 +1,365 @@
+"""The command on real pictures with the network that ships: rows, files, and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_tf import predict as command
+from fer_tf.errors import FerError
+from fer_tf.predict import main
+from fer_tf.vision import stream
+from fer_tf.vision.results import Box, Detection, Face
+from fer_tf.vision.rows import Row, RowWriter, csv_columns, to_csv, to_json
+from fer_tf.vision.saving import MARK, mark_of
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    """A picture with one happy face, 640x480."""
+    data = pytest.importorskip("skimage.data")
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    upper = cv2.resize(data.astronaut()[:384], (640, 480))
+    cv2.imwrite(str(path), cv2.cvtColor(upper, cv2.COLOR_RGB2BGR))
+    return path
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Faceless:
+    """In place of FaceAnalyzer: one face in each picture, at once."""
+
+    def __init__(self, *_):
+        pass
+
+    def detect(self, image):
+        return [Detection(Box(2, 2, 10, 10), 0.8)]
+
+    def recognize(self, images, detections):
+        return [tuple(Face(d.box, d.score, SHARES) for d in found) for found in detections]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr("fer_tf.vision.analyzer.FaceAnalyzer", Faceless)
+
+
+def blank(path, size=(24, 24)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((*size, 3), 128, np.uint8))
+    return path
+
+
+def start(*arguments, cwd, **keywords):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "fer_tf.predict", *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        **keywords,
+    )
+
+
+def test_a_photo_gets_an_answer_and_an_annotated_picture(photo, here, capsys):
+    main([str(photo)])
+    out, err = capsys.readouterr()
+    first, second = out.splitlines()
+    assert first.startswith(f"{photo}: Happy ") and "pixels at" in first
+    assert second == "  drawn in predictions/astronaut-faces.png" and err == ""
+    drawn = cv2.imread("predictions/astronaut-faces.png")
+    assert drawn.shape == (480, 640, 3) and (drawn != cv2.imread(str(photo))).any()
+    assert os.listdir("predictions") == ["astronaut-faces.png"]
+
+
+def test_json_alone_gives_rows_on_stdout_and_writes_nothing(photo, here, capsys):
+    main(["--json", str(photo), str(blank(here / "grey.png"))])
+    out, err = capsys.readouterr()
+    (row,) = map(json.loads, out.splitlines())
+    assert list(row) == [*csv_columns()[:11], "probabilities"]
+    assert row["file"] == str(photo) and row["emotion"] == "Happy" and row["face"] == 0
+    assert row["time"] is None and row["track"] is None
+    assert max(row["probabilities"], key=row["probabilities"].get) == "happy"
+    assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert 180 < row["left"] < 260 and 60 < row["top"] < 120 and 80 < row["width"] < 160
+    assert err == "2 pictures, 1 face, 1 without a face\n"
+    assert os.listdir(here) == ["grey.png"]
+
+
+def test_csv_with_a_folder_gives_both(photo, here, capsys):
+    main(["--csv", "--out", "results", str(photo)])
+    assert "Happy" in capsys.readouterr().out
+    text = Path("results/faces.csv").read_text(encoding="utf-8")
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert tuple(row) == csv_columns() and row["time"] == "" and float(row["happy"]) > 0.5
+    assert sorted(os.listdir("results")) == ["astronaut-faces.png", "faces.csv"]
+
+
+def test_loads_neither_tensorflow_nor_keras_nor_what_draws_plots(photo, here):
+    code = (
+        "import sys; from fer_tf.predict import main; main(sys.argv[1:]); "
+        "print(*{'tensorflow', 'keras', 'matplotlib', 'pandas', 'sklearn', 'jax'} & {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, photo],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert "drawn in" in done.stdout
+    assert done.stdout.splitlines()[-1] == ""
+
+
+def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
+    blank(here / "in/good.png")
+    (here / "in/empty.jpg").write_bytes(b"")
+    (here / "in/cut.png").write_bytes((here / "in/good.png").read_bytes()[:60])
+    (here / "clip.mp4").write_bytes(b"\0" * 64)
+    main(["in", "missing.png", "clip.mp4"])
+    out, err = capsys.readouterr()
+    assert "in/good.png: Happy 90%" in out
+    lines = err.splitlines()
+    assert lines[0] == "1 picture, 1 face, 4 unreadable"
+    assert [line.split(":")[1].strip() for line in lines[1:]] == [
+        "in/cut.png",
+        "in/empty.jpg",
+        "missing.png",
+        "clip.mp4",
+    ]
+    assert "--video clip.mp4" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "nothing to look at"),
+        (["a.png"], "a.png: no such file"),
+        (["a.png", "b.png"], "none of 2 pictures can be read"),
+        (["hollow"], "hollow: no pictures in there"),
+        (["a.png", "--video", "b.mp4"], "--video and a.png"),
+        (["a.png", "--json", "--csv"], "--json and --csv"),
+        (["a.png", "--show"], "--show is for --video"),
+        (["--video", "a.mp4", "--explain"], "--explain is for pictures"),
+        (["a.png", "--out", "file"], "file: a file, expected a folder"),
+        (["a.png", "--out", "file/deep"], "file/deep: "),
+        (["a.png", "--model", "missing.tflite"], "missing.tflite"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, sentence, here):
+    (here / "hollow").mkdir()
+    (here / "file").write_text("mine")
+    with pytest.raises(FerError) as error:
+        main(arguments)
+    assert sentence in str(error.value) and "\n" not in str(error.value)
+    assert (here / "file").read_text() == "mine"
+
+
+def test_same_names_stay_apart_and_folders_keep_their_shape(here, quick):
+    for name in ("a/x.png", "b/x.png", "a/trip/x.png", "a/x.bmp"):
+        blank(here / name)
+    expected = [
+        "out/trip/x-faces.png",
+        "out/x-faces-2.png",
+        "out/x-faces-3.png",
+        "out/x-faces.png",
+    ]
+    for _ in range(2):  # a second run replaces what the first one wrote
+        main(["a", "b", "--out", "out"])
+        assert sorted(map(str, Path("out").rglob("*.*"))) == expected
+
+
+def test_other_peoples_pictures_are_never_overwritten(here, quick):
+    mine = blank(here / "photos/x-faces.png")
+    blank(here / "photos/x.png")
+    before = mine.read_bytes()
+    for _ in range(2):
+        main(["photos", "--out", "photos"])
+        assert mine.read_bytes() == before
+        names = ["x-faces-2.png", "x-faces-faces.png", "x-faces.png", "x.png"]
+        assert sorted(os.listdir("photos")) == names
+    assert mark_of(here / "photos/x-faces-2.png").startswith(MARK)
+
+
+def test_own_pictures_are_not_taken_for_photos(here, quick, capsys):
+    blank(here / "x.png")
+    main(["."])
+    main(["."])
+    assert capsys.readouterr().err == ""
+    assert os.listdir("predictions") == ["x-faces.png"]
+
+
+def test_jpeg_stays_jpeg(here, quick):
+    blank(here / "x.JPG")
+    main(["x.JPG"])
+    assert os.listdir("predictions") == ["x-faces.jpg"]
+    assert mark_of(here / "predictions/x-faces.jpg").startswith(MARK)
+
+
+def test_a_name_that_is_not_utf8_is_written_as_an_escape(here, quick, capfd):
+    name = os.fsdecode(b"caf\xe9.png")
+    os.rename(blank(here / "x.png"), name)
+    main(["--json", name])
+    assert json.loads(capfd.readouterr().out)["file"] == name
+
+
+def test_hundreds_of_files_are_held_a_few_at_a_time(here, quick, monkeypatch, capsys):
+    for index in range(300):
+        blank(here / f"in/{index:03}.png")
+    alive, most = 0, 0
+    read = stream.read_image
+
+    def counted(path):
+        nonlocal alive, most
+        image = read(path)
+        alive += 1
+        most = max(most, alive)
+        weakref.finalize(image, gone)
+        return image
+
+    def gone():
+        nonlocal alive
+        alive -= 1
+
+    monkeypatch.setattr(stream, "read_image", counted)
+    main(["in", "--csv"])
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 301 and err == "300 pictures, 300 faces\n"
+    assert most <= 3 * stream.CHUNK
+
+
+def test_a_chunk_ends_with_a_picture_of_many_pixels(here, monkeypatch):
+    monkeypatch.setattr(stream, "CHUNK_PIXELS", 1_000)
+    paths = [blank(here / f"{i}.png", size) for i, size in enumerate([(9, 9), (40, 30), (9, 9)])]
+    sizes = [[p.path.name for p in chunk] for chunk in stream.read_ahead(paths)]
+    assert sizes == [["0.png", "1.png"], ["2.png"]]
+
+
+def test_ctrl_c_keeps_what_is_done(photo, tmp_path):
+    (tmp_path / "in").mkdir()
+    for index in range(400):
+        (tmp_path / f"in/{index:03}.png").symlink_to(photo)
+    process = start(
+        "in",
+        "--out",
+        "out",
+        "--json",
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "000.png: Happy" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err and err.endswith("; stopped before the rest\n")
+    rows = [json.loads(line) for line in (tmp_path / "out/faces.jsonl").open(encoding="utf-8")]
+    assert 1 <= len(rows) < 400
+    pictures = [name for name in os.listdir(tmp_path / "out") if name != "faces.jsonl"]
+    assert len(rows) <= len(pictures) <= len(rows) + 1
+    assert all(cv2.imread(str(tmp_path / "out" / name)) is not None for name in pictures)
+
+
+def test_a_bar_on_the_terminal_leaves_stdout_to_the_rows(photo, tmp_path):
+    pty = pytest.importorskip("pty")
+    terminal, end = pty.openpty()
+    process = start(
+        photo,
+        photo.parent / "missing.png",
+        "--json",
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=end,
+        text=True,
+    )
+    os.close(end)
+    out, _ = process.communicate(timeout=60)
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # Linux says that nobody writes any more
+            break
+        if not part:
+            break
+        shown += part
+    os.close(terminal)
+    assert process.returncode == 0
+    assert [json.loads(line)["emotion"] for line in out.splitlines()] == ["Happy"]
+    assert b"2/2" in shown and b"1 unreadable" in shown
+
+
+def test_a_reader_that_leaves_ends_it_quietly(photo, tmp_path):
+    process = start(
+        photo,
+        "--json",
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+    assert "Traceback" not in err
+
+
+def test_describe_names_the_likely_ones():
+    shares = (0.05, 0.0, 0.0, 0.6, 0.01, 0.3, 0.04)
+    answer = command.describe(Face(Box(10.4, 20.6, 30, 40), 0.9, shares))
+    assert answer == "Happy 60%, Surprise 30%, Angry 5% (30x40 pixels at 10, 21)"
+
+
+names = st.text(min_size=1).filter(lambda name: "\0" not in name)
+
+
+@given(names, st.one_of(st.none(), st.floats(0, 1e5)), st.one_of(st.none(), st.integers(1, 99)))
+def test_rows_come_back_from_json_and_csv(name, time, track):
+    row = Row(name, 3, Face(Box(1.25, -2, 30, 40), 0.75, SHARES), time, track)
+    read = json.loads(to_json(row))
+    assert to_json(row).count("\n") == 1 and to_json(row).endswith("\n")
+    assert read["file"] == name and read["track"] == track and read["probabilities"]["happy"] == 0.9
+    (fields,) = csv.reader(io.StringIO(to_csv(row), newline=""))
+    values = dict(zip(csv_columns(), fields, strict=True))
+    assert values["file"] == name and values["happy"] == "0.9" and values["top"] == "-2.0"
+    assert values["time"] == ("" if time is None else str(round(time, 3)))
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path):
+    class Full(io.FileIO):
+        def write(self, data):
+            return super().write(data[: len(data) // 2])
+
+    path = tmp_path / "faces.jsonl"
+    row = Row("a.png", 0, Face(Box(0, 0, 9, 9), 1.0, SHARES))
+    with RowWriter("json", path) as rows:
+        rows.write([row])
+        whole = path.read_bytes()
+        rows._file.close()
+        rows._file = Full(path, "r+")
+        rows._file.seek(0, os.SEEK_END)
+        with pytest.raises(FerError, match="can't be written: the disk is full"):
+            rows.write([row])
+    assert path.read_bytes() == whole

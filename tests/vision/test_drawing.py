@@ -1,0 +1,168 @@
+"""Boxes, labels and bars: inside the picture, off the faces, and the picture itself untouched."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fer_tf.emotions import FER2013
+from fer_tf.vision.drawing import (
+    EMOTION_COLOURS,
+    FAINT,
+    INK,
+    PAPER,
+    _empty_panel,
+    colour,
+    draw_faces,
+)
+from fer_tf.vision.layout import Rect, arrange, chip_width, text_mask
+from fer_tf.vision.results import Box, Face
+
+SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
+
+
+def face(left: float, top: float, width: float, height: float, shares=SHARES) -> Face:
+    return Face(Box(left, top, width, height), 0.9, shares)
+
+
+@st.composite
+def scenes(draw):
+    width, height = draw(st.integers(1, 900)), draw(st.integers(1, 700))
+    sides = st.floats(1, 500)
+    faces = draw(
+        st.lists(
+            st.builds(face, st.floats(-200, width), st.floats(-200, height), sides, sides),
+            max_size=6,
+        )
+    )
+    return width, height, faces
+
+
+def inside(rect: Rect, width: int, height: int) -> bool:
+    return rect.overlap(Rect(0, 0, width, height)) == rect.width * rect.height > 0
+
+
+@given(scenes())
+@settings(max_examples=150, deadline=None)
+def test_labels_and_bars_lie_inside_and_bars_keep_off_everything(scene):
+    width, height, faces = scene
+    plans = arrange(width, height, faces, ["Happy  90%"] * len(faces))
+    panels = [plan.panel for plan in plans if plan.panel]
+    chips = [plan.chip for plan in plans if plan.chip]
+    assert all(inside(rect, width, height) for rect in panels + chips)
+    for panel in panels:
+        assert not any(panel.overlap(plan.box) for plan in plans)
+        assert not any(panel.overlap(chip) for chip in chips)
+    assert not any(a.overlap(b) for a, b in itertools.combinations(panels, 2))
+
+
+@given(scenes())
+@settings(max_examples=60, deadline=None)
+def test_draws_any_scene_on_a_copy(scene):
+    width, height, faces = scene
+    image = np.full((height, width, 3), 90, np.uint8)
+    drawn = draw_faces(image, faces, tracks=[3, None])
+    assert drawn.shape == image.shape and drawn.dtype == np.uint8
+    assert not np.shares_memory(drawn, image) and (image == 90).all()
+    assert bool(faces) or (drawn == image).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(100, 100), (640, 480), (4000, 3000)])
+def test_a_face_in_the_middle_gets_a_label_and_bars_where_they_can_be_read(width, height):
+    one = face(width * 0.4, height * 0.3, height * 0.3, height * 0.35)
+    (plan,) = arrange(width, height, [one], ["Happy  90%"])
+    assert plan.chip is not None and plan.chip.top + plan.chip.height <= plan.box.top
+    assert (plan.panel is not None) == (height > 100)
+    if plan.panel is not None:
+        assert plan.panel.left > plan.box.left + plan.box.width
+
+
+def test_bars_go_to_the_left_of_a_face_at_the_right_edge():
+    (plan,) = arrange(640, 480, [face(470, 100, 160, 180)], ["Happy  90%"])
+    assert plan.panel is not None
+    assert plan.panel.left + plan.panel.width < plan.box.left
+
+
+def test_the_face_itself_is_not_drawn_over():
+    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    drawn = draw_faces(image, [face(200, 150, 150, 170)])
+    inner = np.s_[160:310, 210:340]
+    assert (drawn[inner] == image[inner]).all()
+    assert (drawn != image).any(axis=2).sum() > 10_000
+
+
+def test_a_face_as_large_as_the_picture_keeps_its_middle():
+    image = np.full((160, 150, 3), 200, np.uint8)
+    drawn = draw_faces(image, [face(0, 0, 150, 160)])
+    assert (drawn[50:110, 30:120] == 200).all()
+
+
+def test_a_bar_is_as_long_as_its_probability():
+    image = np.zeros((480, 640, 3), np.uint8)
+    one = face(100, 100, 160, 180, (0.0, 0.0, 0.25, 0.75, 0.0, 0.0, 0.0))
+    drawn = draw_faces(image, [one]).astype(int)
+    (plan,) = arrange(640, 480, [one], ["Happy  75%"])
+    panel = drawn[:, plan.panel.left : plan.panel.left + plan.panel.width]
+
+    def length(emotion):
+        return (abs(panel - colour(emotion)).max(axis=2) < 30).sum(axis=1).max()
+
+    assert length("Happy") == pytest.approx(3 * length("Fear"), abs=4)
+    assert length("Sad") == 0
+
+
+def test_labels_can_be_read_on_black_and_on_white():
+    # WCAG 2.2, success criterion 1.4.3: 4.5 to 1.
+    def luminance(rgb):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+        return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+    opacity, paint = _empty_panel(14, FER2013)
+    corner = opacity[5, opacity.shape[1] // 2], paint[5, opacity.shape[1] // 2]
+    assert np.abs(corner[1].astype(int) - PAPER).max() <= 2
+    for background in (0.0, 1.0):
+        paper = background * (1 - corner[0]) + corner[0] * corner[1] / 255
+        for rgb in (INK, FAINT):
+            ink = luminance([c / 255 for c in rgb])
+            assert (ink + 0.05) / (luminance(paper) + 0.05) > 4.5
+
+
+def test_heat_covers_the_crop_and_nothing_else():
+    image = np.full((200, 200, 3), 100, np.uint8)
+    shares = np.ones((48, 48), np.float32)
+    matrix = np.array([[0.5, 0, -20], [0, 0.5, -30]])  # the square from (40, 60) to (136, 156)
+    drawn = draw_faces(image, [], heat=[(shares, matrix), None])
+    changed = (drawn != image).any(axis=2)
+    assert changed[62:154, 42:134].all()
+    assert not changed[:59].any() and not changed[:, :39].any()
+    assert not changed[157:].any() and not changed[:, 137:].any()
+
+
+def test_heat_outside_of_the_picture_changes_nothing():
+    image = np.full((50, 50, 3), 100, np.uint8)
+    away = np.array([[1.0, 0, -500], [0, 1.0, -500]])
+    assert (draw_faces(image, [], heat=[(np.ones((48, 48)), away)]) == image).all()
+
+
+def test_every_emotion_has_a_colour_of_its_own():
+    assert tuple(EMOTION_COLOURS) == FER2013
+    assert len({colour(name) for name in FER2013}) == 7
+    assert colour("contempt") == colour("Neutral")
+
+
+def test_the_track_is_in_the_label():
+    assert chip_width("#12  Happy  90%", 14) > chip_width("Happy  90%", 14)
+    image = np.zeros((300, 300, 3), np.uint8)
+    one = face(80, 80, 60, 60)
+    plain, numbered = draw_faces(image, [one]), draw_faces(image, [one], tracks=[12])
+    assert (plain != numbered).any()
+
+
+def test_text_is_ink_in_0_to_1():
+    ink, rise = text_mask("Happy  90%", 20)
+    assert ink.dtype == np.float32 and ink.min() == 0 and 0.9 < ink.max() <= 1
+    assert 0 < rise < ink.shape[0]
