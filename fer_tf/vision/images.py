@@ -64,7 +64,8 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
     and a 12-bit camera's values must be spread to 16 bits first. Floats are multiplied by 255.
     Colour profiles are not applied.
 
-    Pillow's global settings stay as they are, and its MAX_IMAGE_PIXELS plays no part.
+    Pillow's global settings stay as they are. Only its GIF and TIFF readers ask MAX_IMAGE_PIXELS;
+    whoever has set LOAD_TRUNCATED_IMAGES gets the half of a cut-off picture, as asked for.
 
     Returns:
         uint8 [h, w, 3], contiguous and writable, sharing no memory with `source`.
@@ -278,6 +279,11 @@ def _kind(prefix: bytes) -> str:
 
 
 def _damaged(name: str, plugin: str | None, error: BaseException) -> FerError:
+    from PIL import Image
+
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        limit = f"{MAX_PIXELS / 1e6:.0f} megapixels"
+        return FerError(f"{name}: {plugin} frames far above {limit}, expected at most that")
     return FerError(
         f"{name}: a damaged or cut-off {plugin or 'picture'} ({_told(error)}), expected a whole one"
     )
