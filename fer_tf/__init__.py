@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from fer_tf.models.registry import create_model, list_models
     from fer_tf.models.saving import load_model
     from fer_tf.recipes import RECIPES, Recipe
+    from fer_tf.vision import Analysis, Box, Face, FaceAnalyzer
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Analysis": "fer_tf.vision.results",
+    "Box": "fer_tf.vision.results",
+    "Face": "fer_tf.vision.results",
+    "FaceAnalyzer": "fer_tf.vision.analyzer",
     "FerError": "fer_tf.errors",
     "Faces": "fer_tf.data.faces",
     "RECIPES": "fer_tf.recipes",
@@ -32,6 +37,10 @@ _HOMES = {
 
 __all__ = [
     "RECIPES",
+    "Analysis",
+    "Box",
+    "Face",
+    "FaceAnalyzer",
     "Faces",
     "FerError",
     "Recipe",

@@ -57,6 +57,7 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
             "size": result.form.size,
             "face": result.form.face,
             "channels": result.form.channels,
+            "temperature": round(exporter.temperature(result.form.size), 4),
             "bytes": result.bytes,
             "outside_xnnpack": result.outside,
             **dataclasses.asdict(result.proof),
@@ -100,6 +101,12 @@ def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) 
         proof=results[0].proof,
         faces=f"{split}, {Path(faces.source).name}" if faces.labelled else faces.source,
         calibration=len(faces.calibration),
+        temperatures={
+            f"{height}x{width}": exporter.temperature((height, width))
+            for height, width in exporter.sizes
+        }
+        if faces.labelled
+        else {},
         results=[_Row(result, _place(exporter, result)) for result in results],
         runs=TIMED_RUNS,
         machine=machine.header(),

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +28,7 @@ from fer_tf.deploy.runtimes import FACE
 from fer_tf.deploy.tflite import PRECISIONS, Precision
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.training.calibration import fit_temperature
 from fer_tf.training.inference import predict_logits, softmax
 from fer_tf.training.run import write_text
 
@@ -126,6 +126,9 @@ class Exporter:
     grey: bool
     material: Material
     say: Callable[[str], None] = field(default=lambda _: None)
+    _references: dict[tuple[Size, Size], np.ndarray] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def export(self) -> list[Exported]:
         """Write, prove and publish every form.
@@ -136,7 +139,6 @@ class Exporter:
         Raises:
             FerError: a form can't be written.
         """
-        reference = cache(self._reference)
         with _stage(self.directory) as stage:
             results = []
             for form in self.forms():
@@ -144,7 +146,7 @@ class Exporter:
                 place = stage / form.path
                 place.parent.mkdir(parents=True, exist_ok=True)
                 written = self._write(form, place, stage)
-                proof = self._prove(form, written, reference(form.size, form.face))
+                proof = self._prove(form, written, self._reference(form.size, form.face))
                 results.append((form, written, proof))
             self._write_page(results)
             published = self._publish(results)
@@ -190,20 +192,34 @@ class Exporter:
                 face=form.face,
                 labels=FER2013,
                 calibration=self.material.calibration,
+                temperature=self.temperature(form.size),
             )
             return path
         from fer_tf.deploy.onnx import write_onnx, write_onnx_int8
 
         if form.precision == "float32":
-            write_onnx(self.model, path, size=form.size, labels=FER2013)
+            temperature = self.temperature(form.size)
+            write_onnx(self.model, path, size=form.size, labels=FER2013, temperature=temperature)
         else:
             faces = to_input(self.material.calibration, form.size)
             source = path.with_name(path.name.replace("int8", "float32"))
             write_onnx_int8(source, path, calibration=faces)
         return path
 
+    def temperature(self, size: Size) -> float:
+        """Of the network at `size`, fitted to the faces that it is compared on; 1 without labels
+        that mean something."""
+        if not self.material.labelled:
+            return 1.0
+        return fit_temperature(self._reference(size, size), self.material.faces.labels)
+
     def _reference(self, size: Size, face: Size) -> np.ndarray:
         """Keras' probabilities of the faces, resized in bytes as a file's user would, or within."""
+        if (size, face) not in self._references:
+            self._references[size, face] = self._answer(size, face)
+        return self._references[size, face]
+
+    def _answer(self, size: Size, face: Size) -> np.ndarray:
         images = self.material.faces.images
         if face != size:
             return softmax(predict_logits(self.model, images, size=size))

@@ -39,19 +39,25 @@ CALIBRATION_BATCH = 32
 
 
 def write_onnx(
-    model: keras.Model, path: Path, *, size: tuple[int, int], labels: Sequence[str]
+    model: keras.Model,
+    path: Path,
+    *,
+    size: tuple[int, int],
+    labels: Sequence[str],
+    temperature: float = 1.0,
 ) -> None:
     """Write the network as float32 ONNX.
 
     The graph takes "image", uint8 [n, height, width, 3], grey or RGB, for any n, and returns
     "probabilities", float32 [n, classes]. Its metadata_props are "labels" (a JSON list), "size"
-    (HxW), "normalisation", "fer_tf" (the version) and "licence".
+    (HxW), "normalisation", "temperature", "fer_tf" (the version) and "licence".
 
     Args:
         model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits.
         path: file to write; it appears complete or not at all.
         size: (height, width) of the faces in pixels.
         labels: the classes, in the order of the probabilities.
+        temperature: kept in the metadata; see `fer_tf.training.calibration`.
 
     Raises:
         FerError: the labels are not as many as the classes, or the file cannot be written.
@@ -65,6 +71,7 @@ def write_onnx(
         "labels": json.dumps(list(labels)),
         "size": f"{size[0]}x{size[1]}",
         "normalisation": NORMALISATION,
+        "temperature": f"{temperature:.4f}",
         "fer_tf": fer_tf.__version__,
         "licence": LICENCE,
     }

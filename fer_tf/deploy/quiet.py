@@ -13,11 +13,16 @@ from collections.abc import Iterator
 def quiet() -> Iterator[None]:
     """Nothing is written to stdout and stderr within, not from C++ either; errors still rise.
 
-    The file descriptors themselves lead nowhere meanwhile, those of all threads.
+    The file descriptors themselves lead nowhere meanwhile, those of all threads. A process without
+    them, such as a windowed one, has nothing to be kept quiet.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = {number: os.dup(number) for number in (1, 2)}
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    kept = {}
+    for number in (1, 2):
+        with contextlib.suppress(OSError):
+            kept[number] = os.dup(number)
     with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:
         for number, copy in kept.items():
             stack.callback(os.close, copy)

@@ -29,6 +29,8 @@ class Runner(Protocol):
         size: (height, width) in pixels of the images it takes.
         channels: 3 for RGB, 1 for grey.
         batch: how many images one run of the graph takes; None for any number.
+        temperature: that calibrates the probabilities (`fer_tf.training.calibration`): from the
+            file's metadata, 1 where it has none.
     """
 
     @property
@@ -39,6 +41,8 @@ class Runner(Protocol):
     def channels(self) -> int: ...
     @property
     def batch(self) -> int | None: ...
+    @property
+    def temperature(self) -> float: ...
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Probabilities, float32 [n, classes], of uint8 images [n, *size, channels].

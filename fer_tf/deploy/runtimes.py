@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from fer_tf.deploy.tflite_metadata import read_temperature
 from fer_tf.errors import FerError
 
 FACE = (48, 48)
@@ -27,6 +28,8 @@ class Port(NamedTuple):
 
 class Base(ABC):
     """Checks the graph and the images, and cuts these into the batches that the graph takes."""
+
+    temperature = 1.0
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class LiteRT(Base):
             for tensors in (inputs, outputs)
         ]
         super().__init__("LiteRT", path, ports, size)
+        self.temperature = _read_temperature(path)
         self._interpreter = interpreter
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
 
@@ -120,6 +124,7 @@ class OnnxRuntime(Base):
         inputs, outputs = session.get_inputs(), session.get_outputs()
         ports = self._ports(inputs), self._ports(outputs)
         super().__init__("ONNX Runtime", path, ports, size)
+        self.temperature = float(session.get_modelmeta().custom_metadata_map.get("temperature", 1))
         self._session, self._input = session, inputs[0].name
 
     def _ports(self, tensors) -> list[Port]:
@@ -168,6 +173,8 @@ class OpenVino(Base):
             for tensors in (compiled.inputs, compiled.outputs)
         ]
         super().__init__("OpenVINO", path, ports, size)
+        if path.suffix == ".tflite":
+            self.temperature = _read_temperature(path)
         self._request = compiled.create_infer_request()
 
     def _run(self, images: np.ndarray) -> np.ndarray:
@@ -265,6 +272,13 @@ def _start_tensorflow(path: Path, threads: int) -> Any:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     return tensorflow
+
+
+def _read_temperature(path: Path) -> float:
+    try:
+        return read_temperature(path.read_bytes())
+    except FerError as error:
+        raise FerError(f"{path}: {error}") from None
 
 
 def _damaged(path: Path, runtime: str, error: Exception) -> FerError:

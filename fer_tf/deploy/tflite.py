@@ -45,6 +45,7 @@ def write_tflite(
     face: tuple[int, int] | None = None,
     labels: Sequence[str] = FER2013,
     calibration: np.ndarray | None = None,
+    temperature: float = 1.0,
 ) -> None:
     """Write a TFLite file: uint8 [1, h, w, channels] in, float32 [1, classes] out.
 
@@ -59,6 +60,7 @@ def write_tflite(
         labels: the classes, kept in the file's metadata.
         calibration: uint8 [n, h, w], grey faces of the training split, for int8; drawn faces if
             None.
+        temperature: kept in the file's metadata; see `fer_tf.training.calibration`.
 
     Raises:
         FerError: the network can't be converted, or the file can't be written.
@@ -73,6 +75,7 @@ def write_tflite(
         name=f"fer_tf {model.name} {precision}",
         description="The expression of a face that fills the picture, by its probabilities.",
         version=fer_tf.__version__,
+        temperature=temperature,
     )
     _write(Path(path), content)
 

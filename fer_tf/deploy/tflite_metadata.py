@@ -1,4 +1,4 @@
-"""Labels and normalisation inside a TFLite file, so that a client needs that file alone.
+"""Labels, temperature and normalisation inside a TFLite file: a client needs that file alone.
 
 TFLite's metadata is a flatbuffer of its own (schema "M001") in a buffer of the model, named
 "TFLITE_METADATA", and the label file in a zip archive behind the model. Generated classes of that
@@ -11,8 +11,9 @@ ImageClassifier.
 from __future__ import annotations
 
 import io
+import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from fer_tf.errors import FerError
 
 LABELS = "labels.txt"
 """Name of the label file within the TFLite file."""
+
+CALIBRATION = "calibration.json"
+"""Name of the file beside it with the temperature, `fer_tf.training.calibration`."""
 
 METADATA = "TFLITE_METADATA"
 """Name under which the model lists the metadata."""
@@ -54,8 +58,9 @@ def add_metadata(
     description: str,
     version: str,
     license: str = "Apache-2.0",
+    temperature: float = 1.0,
 ) -> bytes:
-    """Put labels and normalisation into a TFLite file, in place of those that it has.
+    """Put labels, temperature and normalisation into a TFLite file, in place of those that it has.
 
     The normalisation is mean 0 and deviation 1: the network takes bytes and scales them itself.
     The weights stay as they are, bit for bit, at multiples of 16 bytes.
@@ -68,6 +73,7 @@ def add_metadata(
         description: of the model.
         version: of the model.
         license: of the model.
+        temperature: that calibrates the probabilities, above 0; the graph does not apply it.
 
     Returns:
         The content of the new file.
@@ -104,7 +110,11 @@ def add_metadata(
         model.buffers.append(schema.BufferT())
     (place,) = [entry.buffer for entry in model.metadata if entry.name == METADATA.encode()]
     model.buffers[place].data = np.frombuffer(metadata.to_bytes(b"M001"), np.uint8)
-    return _with_file(write_tflite(model), LABELS, "".join(f"{label}\n" for label in labels))
+    files = {
+        LABELS: "".join(f"{label}\n" for label in labels),
+        CALIBRATION: json.dumps({"temperature": round(temperature, 4)}) + "\n",
+    }
+    return _with_files(write_tflite(model), files)
 
 
 def read_labels(content: bytes) -> tuple[str, ...]:
@@ -118,6 +128,29 @@ def read_labels(content: bytes) -> tuple[str, ...]:
             return tuple(archive.read(LABELS).decode().splitlines())
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
         raise FerError(f"expected a TFLite file with {LABELS}, found {error}") from error
+
+
+def read_temperature(content: bytes) -> float:
+    """The temperature in a TFLite file, as `add_metadata` wrote it; 1 where there is none.
+
+    Raises:
+        FerError: there is one that is no number above 0.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            text = archive.read(CALIBRATION)
+    except (zipfile.BadZipFile, KeyError):
+        return 1.0
+    try:
+        temperature = float(json.loads(text)["temperature"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        temperature = 0.0
+    if not 0.0 < temperature < 1e3:
+        raise FerError(
+            f'{CALIBRATION} in the TFLite file is {text[:80]!r}: expected {{"temperature": T}}, '
+            "T above 0"
+        )
+    return temperature
 
 
 def _check_labels(labels: Sequence[str], classes: int) -> None:
@@ -218,9 +251,10 @@ def _write_value(builder, value: str | np.ndarray | _Table | list[_Table]) -> in
     return builder.EndVector()
 
 
-def _with_file(content: bytes, name: str, text: str) -> bytes:
-    """Append a zip archive of one file, uncompressed, as readers map it; with no date in it."""
+def _with_files(content: bytes, files: Mapping[str, str]) -> bytes:
+    """Append a zip archive, uncompressed, as readers map it; with no date in it."""
     whole = io.BytesIO(content)
     with zipfile.ZipFile(whole, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(name), text.encode())
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text.encode())
     return whole.getvalue()

@@ -1,0 +1,195 @@
+"""From pictures to faces to expressions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fer_tf.errors import FerError
+from fer_tf.vision.crops import crop_face, whole_face
+from fer_tf.vision.detectors import open_detector
+from fer_tf.vision.detectors.protocol import Detector
+from fer_tf.vision.images import name_of, read_image
+from fer_tf.vision.recognizer import open_recognizer
+from fer_tf.vision.results import Analysis, Box, Detection, Face
+
+NO_FACE = "no face was found"
+
+
+class FaceAnalyzer:
+    """Finds the faces of pictures and recognises each one's expression.
+
+    An image is a path, bytes, a binary file object, a PIL image, or an array: uint8 RGB
+    [h, w, 3] (BGR with bgr=True), grey or RGBA too; see `fer_tf.vision.images.read_image`. Boxes
+    are in pixels of the upright picture. Uses neither TensorFlow nor Keras with the network that
+    ships, or another .tflite file, but for `explain`.
+
+    Several threads may share one, but for its detector: give each thread its own where they
+    detect at the same time.
+
+    Args:
+        model: None for the network that ships; else a .tflite, .onnx or .keras file, a run folder,
+            a servable or an export folder.
+        detector: "auto" (the best that is at hand), "haar", "mtcnn", "yunet", the path of YuNet's
+            .onnx file, or an object like `fer_tf.vision.detectors.protocol.Detector`.
+        size: N or (height, width) in pixels at which a network runs that takes any size; None for
+            the size at which a run was best, or what the file was built for, or 224.
+        threads: that the network computes with.
+
+    Raises:
+        FerError: a model or a detector that is not there, damaged, or not one of these.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        detector: str | os.PathLike[str] | Detector = "auto",
+        *,
+        size: int | tuple[int, int] | None = None,
+        threads: int = 2,
+    ):
+        sides = (size, size) if isinstance(size, int) else size
+        self.model = model
+        self.recognizer = open_recognizer(model, size=sides, threads=threads)
+        self.detector = open_detector(detector)
+
+    def analyze(
+        self,
+        image: Any,
+        *,
+        boxes: Iterable[Box | Sequence[float]] | None = None,
+        bgr: bool = False,
+    ) -> Analysis:
+        """The faces of one image, best detector score first.
+
+        Args:
+            image: see the class.
+            boxes: where the faces are, (left, top, width, height) in pixels each, in place of
+                looking for them; tight, as a detector draws them.
+            bgr: an array's channels are in OpenCV's order.
+
+        Raises:
+            FerError: the image can't be read, or a box has no area or lies outside of it. That no
+                face was found is no error: the answer is empty and has a `reason`.
+        """
+        picture = read_image(image, bgr=bgr)
+        detections = self.detect(picture) if boxes is None else given_boxes(boxes)
+        (faces,) = self.recognize([picture], [detections])
+        return _analysis(picture.shape, faces, name_of(image))
+
+    def analyze_batch(self, images: Iterable[Any], *, bgr: bool = False) -> list[Analysis]:
+        """The faces of several images; all of them go through the network as one batch.
+
+        Images are read one after another and none is kept. One that can't be read does not stop
+        the others: its answer is not `readable` and has the `reason`.
+
+        Args:
+            images: see the class.
+            bgr: the arrays' channels are in OpenCV's order.
+        """
+        found: list[list[Detection]] = []
+        crops: list[np.ndarray] = []
+        outcomes: list[tuple[tuple[int, ...], str, str]] = []
+        for image in images:
+            name = name_of(image)
+            try:
+                picture = read_image(image, bgr=bgr)
+                detections = self.detect(picture)
+                crops += [self.crop(picture, detection) for detection in detections]
+            except FerError as error:
+                outcomes.append(((), name, str(error)))
+                continue
+            found.append(detections)
+            outcomes.append((picture.shape, name, ""))
+        answers = iter(self._answer(found, crops))
+        return [
+            Analysis((), reason, readable=False, source=name)
+            if reason
+            else _analysis(shape, next(answers), name)
+            for shape, name, reason in outcomes
+        ]
+
+    def analyze_faces(self, crops: Iterable[Any], *, bgr: bool = False) -> list[Face]:
+        """The expressions of pictures that are a face each, cropped already; none is looked for.
+
+        Args:
+            crops: see the class; framed as FER2013's faces, from the brows' top to the chin.
+            bgr: the arrays' channels are in OpenCV's order.
+
+        Raises:
+            FerError: one can't be read.
+        """
+        pictures = [read_image(crop, bgr=bgr) for crop in crops]
+        whole = [
+            [Detection(Box(0.0, 0.0, float(p.shape[1]), float(p.shape[0])), 1.0)] for p in pictures
+        ]
+        answers = self._answer(whole, [whole_face(picture).pixels for picture in pictures])
+        return [face for (face,) in answers]
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """The faces of an upright RGB picture, uint8 [h, w, 3], best score first."""
+        return self.detector.detect(image)
+
+    def recognize(
+        self, images: Sequence[np.ndarray], detections: Sequence[Sequence[Detection]]
+    ) -> list[tuple[Face, ...]]:
+        """The expressions of faces that were found; all go through the network as one batch.
+
+        Args:
+            images: upright RGB pictures, uint8 [h, w, 3].
+            detections: of each of them.
+
+        Raises:
+            FerError: a box has no area or lies outside its picture.
+        """
+        crops = [
+            self.crop(image, detection)
+            for image, found in zip(images, detections, strict=True)
+            for detection in found
+        ]
+        return self._answer(detections, crops)
+
+    def crop(self, image: np.ndarray, detection: Detection) -> np.ndarray:
+        """A face as the network is given it: uint8 [48, 48], grey.
+
+        Raises:
+            FerError: the box has no area or lies outside the picture.
+        """
+        return crop_face(image, detection, margin=self.detector.margin, align=True).pixels
+
+    def _answer(
+        self, detections: Sequence[Sequence[Detection]], crops: Sequence[np.ndarray]
+    ) -> list[tuple[Face, ...]]:
+        probabilities = iter(self.recognizer(np.array(crops, np.uint8)).tolist())
+        return [
+            tuple(Face(d.box, d.score, tuple(next(probabilities)), eyes=d.eyes) for d in found)
+            for found in detections
+        ]
+
+
+def given_boxes(boxes: Iterable[Box | Sequence[float]]) -> list[Detection]:
+    """Detections with score 1 from `Box` values or (left, top, width, height) in pixels.
+
+    Raises:
+        FerError: something else.
+    """
+    detections = []
+    for box in boxes:
+        if not isinstance(box, Box):
+            try:
+                left, top, width, height = map(float, box)
+            except (TypeError, ValueError):
+                raise FerError(
+                    f"boxes: found {box!r}: expected (left, top, width, height) in pixels"
+                ) from None
+            box = Box(left, top, width, height)
+        detections.append(Detection(box, 1.0))
+    return detections
+
+
+def _analysis(shape: tuple[int, ...], faces: tuple[Face, ...], source: str) -> Analysis:
+    height, width = shape[:2]
+    return Analysis(faces, "" if faces else NO_FACE, True, width, height, source)

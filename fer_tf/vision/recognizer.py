@@ -1,0 +1,121 @@
+"""From faces to calibrated probabilities, on whichever runtime the model's file needs."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from fer_tf.deploy.pixels import to_input
+from fer_tf.deploy.quiet import quiet
+from fer_tf.deploy.runners import Runner, open_runner
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+from fer_tf.recipes import from_json
+from fer_tf.training.calibration import apply_temperature
+from fer_tf.training.run import Run
+from fer_tf.vision.shipped import shipped_model
+
+DEFAULT_SIZE = (224, 224)
+"""(height, width) of the faces for a .keras file that takes any, where nothing says more."""
+
+Size = tuple[int, int]
+
+
+class Recognizer:
+    """A network that is ready to recognise; several threads may call it.
+
+    A LiteRT file holds a graph of one face, all of which XNNPACK runs: a single face is answered
+    by it on all threads, several are spread over as many copies of it as there are threads.
+
+    Attributes:
+        name: the runtime's, like "LiteRT".
+        path: the file that answers.
+        size: (height, width) in pixels at which the network runs.
+        temperature: that calibrates its probabilities, from the file's metadata.
+    """
+
+    def __init__(self, path: Path, *, size: Size | None, threads: int):
+        self.path = path
+        self._open = partial(open_runner, path, size=size)
+        self._threads = threads
+        # LiteRT tells of its delegate on stderr, from C++.
+        with quiet():
+            self._alone: Runner = self._open(threads=threads)
+        self._copies: list[Runner] = []
+        self._lock = Lock()
+        self.name, self.size = self._alone.name, self._alone.size
+        self.temperature = self._alone.temperature
+        # A runtime that cannot run the file, or a file of other classes, shows now.
+        classes = self._alone(self._input(np.zeros((1, *self.size), np.uint8))).shape[1]
+        if classes != len(FER2013):
+            raise FerError(
+                f"{path}: has {classes} classes: expected {len(FER2013)} ({', '.join(FER2013)})"
+            )
+
+    def __call__(self, faces: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float32 [n, 7], of grey faces, uint8 [n, h, w], n from 0."""
+        if not len(faces):
+            return np.zeros((0, len(FER2013)), np.float32)
+        images = self._input(faces)
+        with self._lock:
+            spread = self._alone.batch == 1 and min(self._threads, len(images)) > 1
+            answers = self._spread(images) if spread else self._alone(images)
+        return apply_temperature(answers, self.temperature)
+
+    def _input(self, faces: np.ndarray) -> np.ndarray:
+        return to_input(faces, self.size, self._alone.channels)
+
+    def _spread(self, images: np.ndarray) -> np.ndarray:
+        if not self._copies:
+            self._copies = [self._open(threads=1) for _ in range(self._threads)]
+            self._pool = ThreadPoolExecutor(self._threads, "fer_tf-recognize")
+        parts = np.array_split(images, min(len(images), self._threads))
+        jobs = [
+            self._pool.submit(run, part) for run, part in zip(self._copies, parts, strict=False)
+        ]
+        return np.concatenate([job.result() for job in jobs])
+
+
+def open_recognizer(
+    model: str | os.PathLike[str] | None = None,
+    *,
+    size: Size | None = None,
+    threads: int = 2,
+) -> Recognizer:
+    """Open a network.
+
+    Args:
+        model: a .tflite or .onnx file, a servable or an export folder, a .keras file, or a run
+            folder, whose best.keras is taken; None for the LiteRT file that ships.
+        size: (height, width) in pixels of a form that takes any; None for a run's best, or what
+            the file was built for, or 224x224.
+        threads: how many it computes with.
+
+    Raises:
+        FerError: no such file, a damaged one or one with other inputs or outputs, a size that it
+            does not take, or a runtime that is not installed.
+    """
+    path = shipped_model() if model is None else Path(model)
+    run = Run(path)
+    if run.best_file.is_file() and run.recipe_file.is_file():
+        recipe = from_json(run.recipe_file.read_text("utf-8"), source=str(run.recipe_file))
+        path, size = run.best_file, size or (run.best_size(recipe),) * 2
+    if path.suffix == ".keras" and size is None:
+        size = _built_for(path)
+    return Recognizer(path, size=size, threads=threads)
+
+
+def _built_for(path: Path) -> Size:
+    """(height, width) that a .keras file was built for."""
+    from fer_tf.cli import start_keras
+
+    start_keras()
+    from fer_tf.models.saving import load_model
+
+    height, width = load_model(path).input_shape[1:3]
+    return height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1]

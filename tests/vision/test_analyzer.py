@@ -1,0 +1,173 @@
+"""From any kind of picture to faces with expressions, on real photographs."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fer_tf
+from fer_tf import FaceAnalyzer, FerError
+from fer_tf.emotions import FER2013
+from fer_tf.vision.results import Box, Detection
+
+ASTRONAUT = Box(176, 64, 100, 100)
+"""Where her face is in skimage's picture, about."""
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> np.ndarray:
+    return pytest.importorskip("skimage.data").astronaut()
+
+
+@pytest.fixture(scope="module")
+def hopper() -> np.ndarray:
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer(detector="haar")
+
+
+class OneBox:
+    """A detector of one's own: one face, at one place of every picture that is large enough."""
+
+    name, margin = "mine", 0.1
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, ...]] = []
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        self.seen.append(image.shape)
+        return [Detection(ASTRONAUT, 0.5)] if image.shape[0] > 300 else []
+
+
+def test_a_smile_is_found_and_called_happy(analyzer, astronaut) -> None:
+    analysis = analyzer.analyze(astronaut)
+    (face,) = analysis
+    assert face.box.iou(ASTRONAUT) > 0.6
+    assert face.emotion == "Happy" and face.certainty > 0.7
+    assert sum(face.probabilities) == pytest.approx(1, abs=1e-5)
+    assert (analysis.width, analysis.height, analysis.readable, analysis.reason) == (
+        512,
+        512,
+        True,
+        "",
+    )
+
+
+def test_every_kind_of_image_gets_the_same_answer(analyzer, astronaut, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    picture = Image.fromarray(astronaut)
+    picture.save(path)
+    expected = analyzer.analyze(astronaut)
+    assert analyzer.analyze(str(path)).source == str(path)
+    with path.open("rb") as file:
+        assert analyzer.analyze(file).faces == expected.faces
+    for image in (path, path.read_bytes(), io.BytesIO(path.read_bytes()), picture):
+        assert analyzer.analyze(image).faces == expected.faces
+    assert analyzer.analyze(astronaut[:, :, ::-1], bgr=True).faces == expected.faces
+
+
+def test_no_face_is_an_answer_with_a_reason(analyzer) -> None:
+    analysis = analyzer.analyze(np.full((120, 160, 3), 128, np.uint8))
+    assert len(analysis) == 0 and analysis.readable
+    assert analysis.reason == "no face was found"
+
+
+def test_a_batch_goes_on_after_bad_files_and_equals_single_answers(
+    analyzer, astronaut, hopper, tmp_path: Path
+) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    grey = np.full((90, 90), 7, np.uint8)
+    images = [astronaut, tmp_path / "text.jpg", grey, hopper, tmp_path, b"", tmp_path / "no.png"]
+    calls = []
+    recognizer = analyzer.recognizer
+    analyzer.recognizer = lambda faces: calls.append(len(faces)) or recognizer(faces)
+    try:
+        answers = analyzer.analyze_batch(images)
+    finally:
+        analyzer.recognizer = recognizer
+    assert calls == [2], "one batch"
+    assert [a.readable for a in answers] == [True, False, True, True, False, False, False]
+    assert [len(a) for a in answers] == [1, 0, 0, 1, 0, 0, 0]
+    for answer, image in ((answers[0], astronaut), (answers[3], hopper)):
+        assert answer.faces[0].box == analyzer.analyze(image).faces[0].box
+        np.testing.assert_allclose(
+            answer.faces[0].probabilities,
+            analyzer.analyze(image).faces[0].probabilities,
+            atol=1e-5,
+        )
+    assert "text.jpg" in answers[1].reason and answers[1].source.endswith("text.jpg")
+    assert all("\n" not in a.reason and a.reason for a in answers if not len(a))
+
+
+def test_an_unreadable_image_alone_is_an_error(analyzer, tmp_path: Path) -> None:
+    with pytest.raises(FerError, match=r"no\.jpg"):
+        analyzer.analyze(tmp_path / "no.jpg")
+
+
+def test_given_boxes_are_taken_without_looking(astronaut) -> None:
+    detector = OneBox()
+    analyzer = FaceAnalyzer(detector=detector)
+    analysis = analyzer.analyze(astronaut, boxes=[(176, 64, 100, 100), Box(0, 0, 512, 512)])
+    assert not detector.seen
+    assert [face.box for face in analysis] == [ASTRONAUT, Box(0, 0, 512, 512)]
+    assert [face.score for face in analysis] == [1.0, 1.0]
+    assert analysis[0].emotion == "Happy"
+    assert analyzer.analyze(astronaut, boxes=[]).reason == "no face was found"
+
+
+@pytest.mark.parametrize("box", [(1, 2, 3), "four", (1, 2, 3, "x"), (0, 0, 0, 10), (600, 0, 9, 9)])
+def test_a_box_that_is_none_is_refused(box, astronaut) -> None:
+    with pytest.raises(FerError, match="box"):
+        FaceAnalyzer(detector=OneBox()).analyze(astronaut, boxes=[box])
+
+
+def test_a_detector_of_ones_own(astronaut) -> None:
+    detector = OneBox()
+    faces = FaceAnalyzer(detector=detector).analyze(astronaut).faces
+    assert [(face.box, face.score) for face in faces] == [(ASTRONAUT, 0.5)]
+    assert detector.seen == [(512, 512, 3)]
+
+
+def test_crops_are_recognised_whole(astronaut) -> None:
+    detector = OneBox()
+    analyzer = FaceAnalyzer(detector=detector)
+    crop = astronaut[64:164, 176:276]
+    colour, grey = analyzer.analyze_faces([crop, crop.mean(axis=2).astype(np.uint8)])
+    assert not detector.seen
+    assert (colour.box, colour.score) == (Box(0, 0, 100, 100), 1.0)
+    assert colour.emotion == grey.emotion == "Happy"
+    assert analyzer.analyze_faces([]) == []
+
+
+def test_labels_are_fer2013s(analyzer, astronaut) -> None:
+    (face,) = analyzer.analyze(astronaut)
+    assert face.labels == FER2013 and list(face.by_emotion) == list(FER2013)
+
+
+def test_neither_tensorflow_nor_keras_is_loaded(astronaut, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(astronaut).save(path)
+    code = (
+        "import sys, fer_tf\n"
+        f"assert len(fer_tf.FaceAnalyzer(detector='haar').analyze({str(path)!r})) == 1\n"
+        "print(sorted({'tensorflow', 'keras', 'jax', 'matplotlib', 'pandas', 'sklearn'}"
+        " & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_it_is_public() -> None:
+    assert {"FaceAnalyzer", "Analysis", "Box", "Face"} <= {*fer_tf.__all__}

@@ -1,0 +1,119 @@
+"""The recogniser: one call for every kind of model, calibrated, the batch spread over threads."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_tf.data.synthetic import draw
+from fer_tf.deploy.pixels import to_input
+from fer_tf.deploy.runners import open_runner
+from fer_tf.errors import FerError
+from fer_tf.training.calibration import apply_temperature
+from fer_tf.vision.recognizer import open_recognizer
+from fer_tf.vision.shipped import SHIPPED_SIZE, shipped_model, shipped_weights
+
+FACES = draw(np.arange(9) % 7, seed=5)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return open_recognizer()
+
+
+def test_the_shipped_network_answers_calibrated(shipped) -> None:
+    runner = open_runner(shipped_model())
+    plain = runner(to_input(FACES, SHIPPED_SIZE))
+    assert (shipped.name, shipped.size) == ("LiteRT", SHIPPED_SIZE)
+    assert runner.temperature == shipped.temperature != 1.0
+    np.testing.assert_allclose(
+        shipped(FACES), apply_temperature(plain, shipped.temperature), atol=1e-5
+    )
+
+
+def test_any_number_of_faces_and_of_threads_gives_the_same_answers(shipped) -> None:
+    expected = np.concatenate([shipped(face[None]) for face in FACES])
+    for threads in (1, 3):
+        recognizer = open_recognizer(threads=threads)
+        for count in (0, 1, 2, len(FACES)):
+            answers = recognizer(FACES[:count])
+            assert answers.shape == (count, 7) and answers.dtype == np.float32
+            np.testing.assert_allclose(answers, expected[:count], atol=1e-5)
+
+
+def test_threads_may_share_one(shipped) -> None:
+    expected = shipped(FACES)
+    with ThreadPoolExecutor(4) as pool:
+        for answers in pool.map(lambda _: shipped(FACES), range(12)):
+            np.testing.assert_array_equal(answers, expected)
+
+
+def test_shipped_weights_are_the_same_network(shipped) -> None:
+    from fer_tf.models.registry import create_model
+    from fer_tf.training.inference import predict_logits, softmax
+    from fer_tf.vision.shipped import SHIPPED_NETWORK
+
+    model = create_model(
+        SHIPPED_NETWORK, input_shape=(None, None, 3), weights=str(shipped_weights())
+    )
+    logits = predict_logits(model, FACES, size=SHIPPED_SIZE)
+    keras = apply_temperature(softmax(logits), shipped.temperature)
+    assert np.abs(keras - shipped(FACES)).max() < 0.25, "int8 is no further from Keras than that"
+    assert (keras.argmax(axis=1) == shipped(FACES).argmax(axis=1)).mean() > 0.8
+
+
+def test_a_run_folder_answers_at_its_best_size(small_network, tmp_path: Path) -> None:
+    from fer_tf.models.registry import create_model
+    from fer_tf.recipes import Recipe, to_json
+
+    run = tmp_path / "run"
+    run.mkdir()
+    create_model("short", input_shape=(None, None, 3)).save(run / "best.keras")
+    (run / "recipe.json").write_text(to_json(Recipe(stages=((40, 1),))))
+    recognizer = open_recognizer(run)
+    assert (recognizer.size, recognizer.temperature) == ((40, 40), 1.0)
+    np.testing.assert_allclose(recognizer(FACES).sum(axis=1), 1, atol=1e-5)
+    assert open_recognizer(run, size=(48, 56)).size == (48, 56)
+    assert open_recognizer(run / "best.keras").size == (224, 224)
+
+
+def test_other_classes_are_refused(small_network, tmp_path: Path) -> None:
+    from fer_tf.deploy.tflite import write_tflite
+    from fer_tf.models.registry import create_model
+
+    model = create_model("short", classes=3, input_shape=(32, 32, 3))
+    path = tmp_path / "three.tflite"
+    write_tflite(model, path, size=(32, 32), precision="float32", labels=("a", "b", "c"))
+    with pytest.raises(FerError, match=r"three\.tflite: has 3 classes: expected 7 \(Angry"):
+        open_recognizer(tmp_path / "three.tflite")
+
+
+@pytest.mark.parametrize("kind", ["absent", "text", "cut"])
+def test_a_bad_file_is_one_sentence(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.tflite"
+    if kind == "text":
+        path.write_text("no network")
+    elif kind == "cut":
+        path.write_bytes(shipped_model().read_bytes()[:5000])
+    with pytest.raises(FerError, match=r"bad\.tflite: ") as error:
+        open_recognizer(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_size_that_the_file_does_not_take_is_refused() -> None:
+    with pytest.raises(FerError, match="takes images of 64x64 pixels only"):
+        open_recognizer(size=(96, 96))
+
+
+def test_litert_says_nothing(tmp_path: Path) -> None:
+    """Its C++ would tell of its delegate."""
+    copy = shutil.copy(shipped_model(), tmp_path / "copy.tflite")
+    code = f"from fer_tf.vision.recognizer import open_recognizer; open_recognizer({str(copy)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
