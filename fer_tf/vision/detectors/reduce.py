@@ -1,0 +1,46 @@
+"""Large pictures are searched at a reduced size; boxes and eyes are scaled back."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from fer_tf.vision.results import Box, Detection, Point
+
+
+def reduced(image: np.ndarray, side: int) -> np.ndarray:
+    """The picture with its longer side at most `side` pixels, averaged over areas.
+
+    Args:
+        image: uint8 [h, w] or [h, w, 3].
+        side: 1 or more.
+    """
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    smaller = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+
+
+def scaled(detection: Detection, x: float, y: float) -> Detection:
+    """A detection in a picture that is `x` times as wide and `y` times as high."""
+    box = detection.box
+
+    def moved(point: Point) -> Point:
+        return point[0] * x, point[1] * y
+
+    return Detection(
+        Box(box.left * x, box.top * y, box.width * x, box.height * y),
+        detection.score,
+        (moved(detection.eyes[0]), moved(detection.eyes[1])) if detection.eyes else (),
+    )
+
+
+def best_first(
+    detections: list[Detection], searched: np.ndarray, image: np.ndarray
+) -> list[Detection]:
+    """Detections in `searched`, scaled to `image`, of which it is a reduction; best score first."""
+    x = image.shape[1] / searched.shape[1]
+    y = image.shape[0] / searched.shape[0]
+    return sorted((scaled(found, x, y) for found in detections), key=lambda found: -found.score)

@@ -1,0 +1,281 @@
+"""Which detector finds faces, and by which margin its boxes lose least: figures and a picture.
+
+    python scripts/measure_detectors.py --data data/fer2013.csv [--cache detections.json]
+
+Each of a sample of PublicTest's faces is enlarged and pasted into a picture of 640x480 pixels
+(scripts/_scenes.py). A detection counts as found where its IoU with the pasted square is 0.4 or
+more. The found ones are cut out with each margin and recognised; their accuracy is compared with
+that of the same faces as they are in the file. --cache keeps the detections between runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from _machine import ROOT, header
+from _scenes import SIZES, Scene, photos, scene
+
+from fer_tf.data import load_faces
+from fer_tf.errors import FerError
+from fer_tf.vision.crops import crop_face, eye_angle
+from fer_tf.vision.detectors import open_detector
+from fer_tf.vision.detectors.protocol import Detector
+from fer_tf.vision.detectors.second_look import SecondLook, View, turned
+from fer_tf.vision.recognizer import open_recognizer
+from fer_tf.vision.results import Box, Detection
+
+MARGINS = (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+IOU = 0.4
+TURNS = (0, 15, 30, 45, 60, 90, 135, 180, -45, -90)
+LIGHTS = (1.0, 0.5, 0.25, 0.12, 0.06)
+Found = list[list[Detection]]
+
+
+def main() -> None:
+    """Measure and write docs/detectors/detectors.txt and margins.png."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv")
+    parser.add_argument("--faces", type=int, default=1200, help="sample (default: 1200)")
+    parser.add_argument("--all", action="store_true", help="all 3,589 faces of PublicTest")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--detectors", nargs="+", default=["haar", "mtcnn"], help="or YuNet's file")
+    parser.add_argument("--cache", type=Path, help="JSON file that keeps the detections")
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "detectors")
+    args = parser.parse_args()
+
+    faces = load_faces(str(args.data)).of("PublicTest")
+    chosen = np.random.default_rng(args.seed).permutation(len(faces.images))
+    chosen = chosen if args.all else chosen[: args.faces]
+    images, labels = faces.images[chosen], faces.labels[chosen]
+
+    def at(number: int) -> Scene:
+        return scene(images[number], number, SIZES[number % len(SIZES)], seed=args.seed)
+
+    recognise = open_recognizer()
+    plain = recognise(images).argmax(axis=1) == labels
+    lines = [
+        header(),
+        "",
+        f"{len(images)} faces of PublicTest, seed {args.seed}, each pasted once, at "
+        f"{', '.join(map(str, SIZES))} px in turn, every other",
+        f"one feathered, into 640x480; found: IoU >= {IOU} with the pasted square. As they are in "
+        f"the file,",
+        f"{100 * plain.mean():.1f} % of them are recognised ({recognise.path.name}, "
+        f"{recognise.size[0]} px). Shares are in %.",
+        "",
+    ]
+    curves = {}
+    for name in args.detectors:
+        detector = open_detector(name, second_look=False)
+        print(f"{name}: looking", flush=True)
+        found = cached(args.cache, f"{name} {args.seed} {len(images)}", detector, at, len(images))
+        hits = [match(each, at(number).square) for number, each in enumerate(found)]
+        lines += found_lines(name, detector, found, hits, at) + photo_lines(detector) + [""]
+        rows, curve = margin_lines(hits, at, recognise, labels, plain)
+        lines += [*rows, ""]
+        curves |= {f"{name}{variant}": values for variant, values in curve.items()}
+        print("\n".join(lines), flush=True)
+    args.to.mkdir(parents=True, exist_ok=True)
+    (args.to / "detectors.txt").write_text("\n".join(lines).rstrip() + "\n", "utf-8")
+    (args.to / "margins.png").write_bytes(picture(curves))
+
+
+def cached(
+    path: Path | None, key: str, detector: Detector, at: Callable[[int], Scene], count: int
+) -> Found:
+    """What the detector finds in each scene, from the file or to it."""
+    kept = json.loads(path.read_text("utf-8")) if path and path.exists() else {}
+    if key not in kept:
+        kept[key] = [
+            [[d.box.left, d.box.top, d.box.width, d.box.height, d.score, d.eyes] for d in found]
+            for found in (detector.detect(at(number).image) for number in range(count))
+        ]
+        if path:
+            path.write_text(json.dumps(kept), "utf-8")
+    return [
+        [Detection(Box(*row[:4]), row[4], tuple(map(tuple, row[5]))) for row in rows]
+        for rows in kept[key]
+    ]
+
+
+def match(found: list[Detection], square: Box) -> Detection | None:
+    """The detection that covers the square best, or None where none counts."""
+    best = max(found, key=lambda each: each.box.iou(square), default=None)
+    return best if best and best.box.iou(square) >= IOU else None
+
+
+def found_lines(
+    name: str,
+    detector: Detector,
+    found: Found,
+    hits: list[Detection | None],
+    at: Callable[[int], Scene],
+) -> list[str]:
+    """What was found by size, what was not there, and what a second look adds and costs."""
+    by_size = {
+        size: [hit is not None for n, hit in enumerate(hits) if SIZES[n % len(SIZES)] == size]
+        for size in SIZES
+    }
+    edges = [[hit is not None for hit in hits[start::2]] for start in (0, 1)]
+    false = sum(len(each) - (hit is not None) for each, hit in zip(found, hits, strict=True))
+    second = SecondLook(detector)
+    missed = [n for n, hit in enumerate(hits) if hit is None][:100]
+    again = [second.detect(at(n).image) for n in missed]
+    regained = [match(each, at(n).square) for each, n in zip(again, missed, strict=True)]
+    upright = sum(hit is not None and abs(eye_angle(hit)) < 1 for hit in regained)
+    tilted = sum(hit is not None for hit in regained) - upright
+    wrong = sum(len(each) for each in again) - upright - tilted
+    share = [f"{size} px {100 * statistics.mean(hit):.0f}" for size, hit in by_size.items()]
+    x, y, ratio = offsets(hits, at)
+    return [
+        f"{name}: found {100 * statistics.mean(hit is not None for hit in hits):.1f} "
+        f"({', '.join(share)}; hard edge {100 * statistics.mean(edges[0]):.0f}, feathered "
+        f"{100 * statistics.mean(edges[1]):.0f}), false finds {false}, "
+        f"{milliseconds(detector):.0f} ms a picture of 640x480",
+        f"  the pasted square is {ratio[1]:.2f} times as wide as the box (quartiles {ratio[0]:.2f} "
+        f"and {ratio[2]:.2f}), its middle {x:+.3f} right and {y:+.3f} below (medians, in sides)",
+        f"  second look at the first {len(missed)} of those not found: {upright} found upright, "
+        f"{tilted} turned, {wrong} false",
+    ]
+
+
+def offsets(
+    hits: list[Detection | None], at: Callable[[int], Scene]
+) -> tuple[float, float, list[float]]:
+    """Medians of the square's place against the box, and quartiles of its side."""
+    rows = []
+    for number, hit in enumerate(hits):
+        if hit:
+            square, box = at(number).square, hit.box
+            side = (box.width + box.height) / 2
+            dx = (square.center[0] - box.center[0]) / side
+            rows.append((dx, (square.center[1] - box.center[1]) / side, square.width / side))
+    quartiles = np.percentile(np.array(rows), [25, 50, 75], axis=0)
+    return float(quartiles[1, 0]), float(quartiles[1, 1]), quartiles[:, 2].tolist()
+
+
+def milliseconds(detector: Detector) -> float:
+    """The median time for a photo of 640x480 pixels with a face."""
+    astronaut = photos()["astronaut"]
+    image = cv2.copyMakeBorder(astronaut[:480], 0, 0, 64, 64, cv2.BORDER_REPLICATE)
+    times = []
+    for _ in range(25):
+        start = time.perf_counter()
+        detector.detect(image)
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times[5:])
+
+
+def photo_lines(detector: Detector) -> list[str]:
+    """Photos turned and darkened: in how many the surest find is the face, by either look."""
+    second = SecondLook(detector)
+    known = [(image, found[0]) for image in photos().values() if (found := detector.detect(image))]
+    lines = [f"  {len(known)} of {len(photos())} photos as they are: found"]
+    changes: tuple[tuple[str, Sequence[float], Callable[[np.ndarray, float], View]], ...] = (
+        ("turned clockwise by", TURNS, lambda image, degrees: turned(image, -round(degrees))),
+        ("darkened to", LIGHTS, darkened),
+    )
+    for what, values, change in changes:
+        for look, one in (("first", detector), ("second", second)):
+            counts = []
+            for value in values:
+                views = [(change(image, value), face) for image, face in known]
+                good = sum(lands(face, one.detect(view.image), view) for view, face in views)
+                counts.append(f"{value:g}: {good}")
+            lines.append(f"  found {what}, {look} look: {', '.join(counts)}")
+    return lines
+
+
+def darkened(image: np.ndarray, times: float) -> View:
+    """The picture with less light, and the noise that a camera then has."""
+    noise = np.random.default_rng(0).normal(0, 2 if times < 1 else 0, image.shape)
+    dark = np.clip(image * times + noise, 0, 255).round().astype(np.uint8)
+    return View(dark, np.eye(2, 3))
+
+
+def lands(face: Detection, found: list[Detection], view: View) -> bool:
+    """Whether the surest find in a changed picture is where `face` then is."""
+    if not found:
+        return False
+    x, y = view.matrix @ (*face.box.center, 1)
+    seen = found[0].box
+    near = np.hypot(seen.center[0] - x, seen.center[1] - y) < 0.3 * face.box.width
+    return bool(near) and 0.6 < seen.width / face.box.width < 1.6
+
+
+def margin_lines(
+    hits: list[Detection | None],
+    at: Callable[[int], Scene],
+    recognise: Callable[[np.ndarray], np.ndarray],
+    labels: np.ndarray,
+    plain: np.ndarray,
+) -> tuple[list[str], dict[str, list[float]]]:
+    """Accuracy by margin against the same faces as they are, by squaring and alignment."""
+    there = [number for number, hit in enumerate(hits) if hit]
+    kept = [(at(number).image, hits[number]) for number in there]
+    has_eyes = any(hit and hit.eyes for hit in hits)
+    tall = any(hit and abs(hit.box.width - hit.box.height) > 0.02 * hit.box.width for hit in hits)
+    variants = [("", False, False)]
+    variants += [(", aligned", False, True)] if has_eyes else []
+    variants += [(", longer side", True, False)] if tall else []
+    base = 100 * plain[there].mean()
+    lines = [f"  the same {len(there)} faces as they are: {base:.1f}"]
+    curves: dict[str, list[float]] = {}
+    for variant, longer, align in variants:
+        curves[variant] = []
+        for margin in MARGINS:
+            crops = [
+                crop_face(
+                    image, squared(hit) if longer and hit else hit, margin=margin, align=align
+                ).pixels
+                for image, hit in kept
+                if hit
+            ]
+            right = recognise(np.stack(crops)).argmax(axis=1) == labels[there]
+            curves[variant].append(100 * right.mean() - base)
+        told = ", ".join(
+            f"{m:+.2f}: {v:+.1f}" for m, v in zip(MARGINS, curves[variant], strict=True)
+        )
+        lines.append(f"  margin: points of accuracy{variant or ', mean side'}: {told}")
+    return lines, curves
+
+
+def squared(hit: Detection) -> Detection:
+    """With the longer side of its box on all sides."""
+    side = max(hit.box.width, hit.box.height)
+    x, y = hit.box.center
+    return Detection(Box(x - side / 2, y - side / 2, side, side), hit.score, hit.eyes)
+
+
+def picture(curves: dict[str, list[float]]) -> bytes:
+    """Points of accuracy that are lost by margin, a line for each detector and variant."""
+    from fer_tf.report.theme import LIGHT, new_figure, png, style
+
+    figure = new_figure(LIGHT, 7.2, 4.0)
+    axes = figure.add_subplot()
+    style(axes, LIGHT)
+    axes.axhline(0, color=LIGHT.faint, linewidth=1, linestyle=":")
+    dashes = {"": "-", ", aligned": "--", ", longer side": ":"}
+    for name, values in curves.items():
+        detector, _, variant = name.partition(",")
+        colour = LIGHT.accent if detector == "haar" else LIGHT.second
+        dash = dashes[f",{variant}" if variant else ""]
+        axes.plot(MARGINS, values, dash, color=colour, marker="o", markersize=4, label=name)
+    axes.set_xlabel("margin: by which share of its side the box is widened")
+    axes.set_ylabel("points of accuracy against the uncropped faces")
+    axes.legend(frameon=False, labelcolor=LIGHT.ink, fontsize=9.5)
+    return png(figure)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FerError as error:
+        raise SystemExit(f"measure_detectors: {error}") from None
