@@ -1,0 +1,101 @@
+"""A page to try it on one's own pictures and camera: `python -m fer_tf.demo`."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import arg
+
+from fer_tf import cli
+from fer_tf.errors import FerError
+
+MEBIBYTE = 2**20
+PORTS = range(2**16)
+UPLOADS = range(1, 1025)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Serve a page that finds the faces of a picture or of the camera, and tells what they show."""
+
+    model: tuple[str, ...] = ()
+    """Networks to choose from, one or more: .tflite, .onnx or .keras files, run folders or
+    servables, each with its own input size; the one that ships if none is given."""
+    size: tuple[int, ...] = ()
+    """Pixels of a side, one or more, for networks that take any; each is there at each size."""
+    detector: str = "auto"
+    """Face detector to begin with: auto, haar, mtcnn, yunet or a file."""
+    host: str = "127.0.0.1"
+    """Address to listen on; any other than this lets other machines in."""
+    port: int = 0
+    """Port to listen on; 0 is the first free one from 7860 on."""
+    open: Annotated[bool, arg(aliases=("-o",))] = False
+    """Open the page in the browser."""
+    max_upload_mb: int = 20
+    """Megabytes (2**20 bytes) of the largest picture file that is taken."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command; it serves until Ctrl-C.
+
+    Raises:
+        FerError: a flag, a model or the detector is not as expected, or Gradio is missing.
+    """
+    args = cli.parse(Demo, argv, "python -m fer_tf.demo")
+    check(args)
+    # Also a plain `kill` must leave no picture behind: it ends the server as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    serve(args)
+
+
+def check(args: Demo) -> None:
+    """Refuse what can't be meant, before long work.
+
+    Raises:
+        FerError: the flag, what was found and what was expected.
+    """
+    if importlib.util.find_spec("gradio") is None:
+        raise FerError("demo: needs gradio, which is not installed: expected fer_tf[demo]")
+    if any(size < 1 for size in args.size):
+        raise FerError(f"--size {' '.join(map(str, args.size))}: expected pixels, from 1")
+    if args.port not in PORTS:
+        raise FerError(f"--port {args.port}: expected 0 to {PORTS[-1]}")
+    if args.max_upload_mb not in UPLOADS:
+        raise FerError(
+            f"--max-upload-mb {args.max_upload_mb}: expected {UPLOADS[0]} to {UPLOADS[-1]}"
+        )
+
+
+def serve(args: Demo) -> None:
+    """Serve the page until the process is interrupted.
+
+    Raises:
+        FerError: a model, the detector or the address is not as expected.
+    """
+    from fer_tf.demo_page.handlers import Handlers
+    from fer_tf.demo_page.server import is_loopback, serving
+    from fer_tf.demo_page.service import Service
+
+    if not is_loopback(args.host):
+        print(
+            f"fer_tf: --host {args.host} lets other machines use this page, without a password "
+            "and without encryption",
+            file=sys.stderr,
+        )
+    service = Service(args.model or (None,), args.detector, sizes=args.size)
+    limit = args.max_upload_mb * MEBIBYTE
+    with serving(
+        Handlers(service), host=args.host, port=args.port, max_upload=limit, browser=args.open
+    ) as address:
+        print(f"{address} (Ctrl-C ends it)", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    cli.run(main)

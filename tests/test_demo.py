@@ -1,0 +1,437 @@
+"""The demo page: its answers, its privacy, and itself in a browser with a camera."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import io
+import itertools
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib import resources
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from demo_browser import NARROW, WIDE, demo_browser, demo_page, write_film
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from fer_tf import cli, demo
+from fer_tf.demo_page import answers, handlers
+from fer_tf.demo_page.film import Film
+from fer_tf.demo_page.handlers import Handlers, Settings
+from fer_tf.demo_page.memory import Memory
+from fer_tf.demo_page.reasons import Explainer
+from fer_tf.demo_page.server import is_loopback, serving
+from fer_tf.demo_page.service import Answer, Service, available_detectors
+from fer_tf.demo_page.storage import private_folder, take
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+from fer_tf.vision.results import Box, Detection, Face
+
+MEBIBYTE = 2**20
+EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
+
+
+@pytest.fixture(scope="module")
+def service():
+    return Service([None], "haar")
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return np.asarray(Image.open(io.BytesIO(handlers.example_file("astronaut.jpg"))))
+
+
+@pytest.fixture
+def settings(service):
+    return Settings(service.networks[0], "haar")
+
+
+# ---- the command
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--port", "70000"], "--port 70000: expected 0 to 65535"),
+        (["--max-upload-mb", "0"], "--max-upload-mb 0: expected 1 to 1024"),
+        (["--size", "0"], "--size 0: expected pixels, from 1"),
+        (["--model", "absent.tflite"], "absent.tflite"),
+        (["--detector", "eyes"], "eyes"),
+    ],
+)
+def test_refuses_flags_in_a_sentence(flags, told, capsys):
+    with pytest.raises(SystemExit) as exit:
+        cli.run(lambda: demo.main(flags))
+    error = capsys.readouterr().err
+    assert exit.value.code == 2 and told in error and error.count("\n") == 1
+
+
+def test_names_the_missing_extra(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FerError, match=r"gradio, which is not installed: expected fer_tf\[demo\]"):
+        demo.main([])
+
+
+def test_warns_of_other_machines_and_names_a_busy_port(capsys):
+    with socket.create_server(("0.0.0.0", 0)) as busy:
+        port = busy.getsockname()[1]
+        with pytest.raises(FerError, match=f"--host 0.0.0.0 --port {port}: can't be listened on"):
+            demo.serve(demo.Demo(host="0.0.0.0", port=port))
+    assert "--host 0.0.0.0 lets other machines use this page" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_knows_loopback(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "::", "example.org"])
+def test_knows_what_is_not_loopback(host):
+    assert not is_loopback(host)
+
+
+def test_ends_without_a_trace_when_killed(tmp_path):
+    command = [sys.executable, "-m", "fer_tf.demo", "--detector", "haar"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        said = process.stdout.readline()
+        assert said.startswith("http://127.0.0.1:") and said.endswith("/ (Ctrl-C ends it)\n")
+        (folder,) = tmp_path.glob("fer_tf-demo-*")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        process.terminate()
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in error
+    assert not list(tmp_path.glob("fer_tf-demo-*"))
+
+
+# ---- what it remembers and writes
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers()), max_size=30))
+def test_memory_holds_the_latest_pages(visits):
+    memory: Memory[int] = Memory(pages=2)
+    expected: dict[str, int] = {}
+    for page, value in visits:
+        memory.keep(page, value)
+        expected.pop(page, None)
+        expected[page] = value
+        expected = dict(itertools.islice(expected.items(), max(0, len(expected) - 2), None))
+        assert {page: memory.get(page) for page in expected} == expected
+        assert len(memory) == len(expected)
+    memory.forget("a")
+    assert memory.get("a") is None
+
+
+def test_an_upload_is_deleted_as_it_is_read(tmp_path):
+    path = tmp_path / "hash" / "face.jpg"
+    path.parent.mkdir()
+    path.write_bytes(b"pixels")
+    assert take(path) == b"pixels"
+    assert not path.parent.exists()
+
+
+def test_the_folder_is_private_and_goes(monkeypatch):
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    before = dict(os.environ)
+    with private_folder() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+        (folder / "face.jpg").write_bytes(b"pixels")
+    assert not folder.exists()
+    assert dict(os.environ) == before
+
+
+def test_the_examples_are_small_and_their_licences_told():
+    files = resources.files("fer_tf") / "demo_files"
+    names = sorted(file.name for file in files.iterdir() if file.name.endswith(".jpg"))
+    assert names == sorted(EXAMPLES)
+    licences = (files / "LICENSES.md").read_text("utf-8")
+    for name in names:
+        assert len(handlers.example_file(name)) < 60_000
+        assert f"`{name}`" in licences
+
+
+# ---- the answers
+
+
+BOX = Box(1.0, 2.0, 3.0, 4.0)
+
+
+def face(box=BOX, best=3, labels=FER2013):
+    probabilities = [0.04] * len(labels)
+    probabilities[best] = 1 - 0.04 * (len(labels) - 1)
+    return Face(box, 1.0, tuple(probabilities), labels)
+
+
+def answer(*faces, size=(100, 80)):
+    return Answer(faces, *size, "haar", "64 px, shipped", 12.3, 4.5)
+
+
+class Reader(HTMLParser):
+    """Collects the tags, the text, and the places of the boxes."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.places = [], "", []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        style = dict(attributes).get("style") or ""
+        if style.startswith("left:"):
+            parts = dict(part.split(":") for part in style.split(";"))
+            names = ("left", "top", "width", "height")
+            self.places.append([float(parts[name].rstrip("%")) for name in names])
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=60))
+def test_whatever_is_told_is_escaped(text):
+    reader = Reader(answers.message_html(text, f"{text}: <script>", bad=True))
+    assert reader.tags == ["section", "p", "p"]
+    assert f"{text}: <script>" in reader.text
+    labels = ("<img src=x>", *FER2013[1:])
+    reader = Reader(answers.bars_html(answer(face(labels=labels, best=0))))
+    assert "img" not in reader.tags and "<img src=x>" in reader.text
+
+
+@given(*[st.floats(-200, 300)] * 2, *[st.floats(1, 400)] * 2)
+def test_boxes_stay_in_the_picture(left, top, width, height):
+    (place,) = Reader(answers.boxes_html(answer(face(Box(left, top, width, height))))).places
+    assert min(place) >= 0
+    visible = left < 100 and top < 80 and left + width > 0 and top + height > 0
+    if visible:
+        assert place[0] + place[2] <= 100.01 and place[1] + place[3] <= 100.01
+
+
+def test_labels_keep_off_other_faces():
+    above, below = Box(10.0, 20.0, 30.0, 20.0), Box(10.0, 42.0, 30.0, 20.0)
+    html = answers.boxes_html(answer(face(above), face(below)))
+    first, second = html.split("</button>")[:2]
+    assert "fer-low" not in first and "fer-low" in second
+
+
+def last(answers_):
+    return list(answers_)[-1]
+
+
+def test_finds_and_tells(service, settings):
+    handle = Handlers(service)
+    html = last(handle.example("page", "astronaut.jpg", settings))
+    assert '<img src="data:image/jpeg;base64,' in html
+    assert html.count("fer-box") == 1 and "Happy" in Reader(html).text
+    assert "64 px, shipped" in html and " ms" in html
+
+
+def test_answers_for_the_chosen_face(service, settings):
+    handle = Handlers(service)
+    assert last(handle.choose("page", 1)) == handlers.EMPTY
+    last(handle.example("page", "drawn.jpg", settings))
+    count = len(handle.memory.get("page").answer.faces)
+    assert count > 3
+    assert f"face 2 of {count}" in last(handle.choose("page", 1))
+    assert list(handle.choose("page", count)) == []
+    handle.forget("page")
+    assert last(handle.again("page", settings)) == handlers.EMPTY
+
+
+def test_tells_what_is_wrong_with_a_picture(service, settings):
+    handle = Handlers(service)
+    last(handle.example("page", "astronaut.jpg", settings))
+    html = last(handle.picture("page", b"GIF89a", "<b>.gif", settings))
+    assert "role=alert" in html and Reader(html).text.count("<b>.gif") == 1
+    assert len(handle.memory) == 0
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "grey").save(buffer, "png")
+    html = last(handle.picture("page", buffer.getvalue(), "grey.png", settings))
+    assert "The detector haar found no face in these 64\N{MULTIPLICATION SIGN}48 pixels." in html
+    html = last(handle.again("page", Settings(settings.network, "absent")))
+    assert "role=alert" in html and "absent" in html
+
+
+class Changing:
+    """Finds the astronaut's face in each frame, which is Happy once and Sad ever after."""
+
+    def __init__(self):
+        self.emotions = iter([3])
+
+    def answer(self, frame, network, detector, follow):
+        best = next(self.emotions, 4)
+        (found,) = follow([Detection(Box(176.0, 64.0, 100.0, 100.0), 1.0)])
+        return answer(face(found.box, best), size=(512, 512))
+
+
+def test_a_film_is_smooth(astronaut):
+    seconds = iter(np.arange(0, 10, 0.1).tolist())
+    film, service = Film(clock=lambda: next(seconds)), Changing()
+    faces = [film.answer(astronaut, service, "64 px, shipped", "haar").faces[0] for _ in range(20)]
+    sad = np.array([face.probabilities[4] for face in faces])
+    assert (np.diff(sad) > 0).all() and sad[0] == 0.04 and sad[-1] == pytest.approx(0.76, abs=0.03)
+    assert sad[5] == pytest.approx(0.76 - 0.72 * np.exp(-1), abs=1e-6)
+    np.testing.assert_allclose([sum(face.probabilities) for face in faces], 1)
+
+
+def test_shows_why(service, settings):
+    handle = Handlers(service)
+    shown = list(handle.example("page", "astronaut.jpg", replace(settings, why=True)))
+    assert handlers.WAITING in Reader(shown[0]).text
+    assert shown[-1].count('<img src="data:image/jpeg') == 3 and "Heat map" in shown[-1]
+    assert "Heat map" not in last(handle.again("page", settings))
+
+
+def test_says_why_it_cannot_show_why(service, settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fer_tf.explanations.network", None)
+    monkeypatch.setattr(service, "_explainer", Explainer())
+    html = last(Handlers(service).example("page", "astronaut.jpg", replace(settings, why=True)))
+    assert "which is not installed: expected tensorflow" in html and "Happy" in html
+
+
+def test_a_camera_sees_nobody(service, settings):
+    boxes, bars = Handlers(service).frame("page", np.zeros((48, 64, 3), np.uint8), settings)
+    assert "fer-box" not in boxes and "No face found" in bars
+
+
+def test_offers_the_detectors_that_are_here(service):
+    assert available_detectors()[-1] == "haar"
+    assert set(service.detectors) == set(available_detectors())
+
+
+# ---- the page
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory):
+    """The only place for temporary files while the page is served."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("temporary"))
+    yield tempfile.tempdir
+    tempfile.tempdir = before
+
+
+@pytest.fixture(scope="module")
+def served(service, temporary):
+    """(address, handlers) of a server that takes files of a megabyte."""
+    pytest.importorskip("gradio")
+    handle = Handlers(service)
+    with serving(handle, host="127.0.0.1", port=0, max_upload=MEBIBYTE) as address:
+        yield address, handle
+
+
+@pytest.fixture(scope="module")
+def browser(served, astronaut, tmp_path_factory):
+    film = write_film(tmp_path_factory.mktemp("film") / "face.mjpeg", astronaut)
+    with demo_browser(film) as browser:
+        yield browser
+
+
+def files(folder):
+    return [name for _, _, names in os.walk(folder) for name in names]
+
+
+def ask(address, path, **headers):
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def test_serves_this_machine_only(served):
+    address, _ = served
+    response, _ = ask(address, "/")
+    assert response.status == 200
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert ask(address, "/", Host="elsewhere.example")[0].status == 400
+    configuration = json.loads(ask(address, "/config")[1])
+    assert not configuration["analytics_enabled"] and not configuration["run_history"]
+    assert all(fn["api_visibility"] == "private" for fn in configuration["dependencies"])
+
+
+def test_takes_a_turned_picture_and_keeps_nothing(served, browser, temporary, astronaut):
+    address, handle = served
+    turned = Image.fromarray(astronaut).rotate(90, expand=True)
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    turned.save(buffer, "jpeg", exif=exif)
+    with demo_page(browser, address, viewport=WIDE) as page:
+        page.set_input_files("#upload input", _file("face.jpg", buffer.getvalue()))
+        page.wait_for_selector(".fer-verdict:has-text('Happy')")
+        assert page.locator("#answer .fer-box").count() == 1
+        picture = page.locator(".fer-frame").bounding_box()
+        bars = page.locator(".fer-bars").bounding_box()
+        assert bars["x"] > picture["x"] + picture["width"]
+        assert files(temporary) == []
+
+        page.set_input_files("#upload input", _file("big.jpg", bytes(MEBIBYTE + 1)))
+        page.wait_for_selector("text=exceed the maximum allowed size")
+        page.set_input_files("#upload input", _file("cut.jpg", buffer.getvalue()[:5000]))
+        page.wait_for_selector("[role=alert]:has-text('cut.jpg: a damaged or cut-off JPEG')")
+        assert files(temporary) == []
+    _wait(lambda: len(handle.memory) == 0)
+
+
+def test_examples_faces_and_narrow_windows(served, browser):
+    address, _ = served
+    with demo_page(browser, address, viewport=NARROW, color_scheme="dark") as page:
+        page.click("[data-example='drawn.jpg']")
+        page.wait_for_selector(".fer-faces")
+        page.focus(".fer-faces button >> nth=2")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=Expression of face 3 of")
+        page.locator(".fer-box").nth(1).click()
+        page.wait_for_selector("text=Expression of face 2 of")
+        picture = page.locator(".fer-frame").bounding_box()
+        bars = page.locator(".fer-bars").bounding_box()
+        assert bars["y"] > picture["y"] + picture["height"]
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+
+
+def test_answers_the_camera(served, browser, temporary):
+    address, handle = served
+    with demo_page(browser, address, viewport=WIDE) as page:
+        page.click("button[role=tab]:has-text('Camera')")
+        page.click("[title='grant webcam access'] button")
+        page.click("#camera .button-wrap button")
+        page.wait_for_selector("#boxes .fer-box:has-text('Happy')")
+        page.wait_for_selector("#live .fer-verdict:has-text('Happy')")
+        film = page.locator("#camera video").bounding_box()
+        box = page.locator("#boxes .fer-box").bounding_box()
+        # The face's middle, 226 and 114 pixels into the picture, which begins at 64; mirrored.
+        x = (box["x"] + box["width"] / 2 - film["x"]) / film["width"]
+        y = (box["y"] + box["height"] / 2 - film["y"]) / film["height"]
+        assert x == pytest.approx(1 - (64 + 226) / 640, abs=0.02)
+        assert y == pytest.approx(114 / 480, abs=0.03)
+        page.click("#camera .button-wrap button")
+        page.wait_for_selector("#boxes .fer-box", state="hidden")
+        assert files(temporary) == []
+    _wait(lambda: len(handle.films) == 0)
+
+
+def _file(name, data):
+    return {"name": name, "mimeType": "image/jpeg", "buffer": data}
+
+
+def _wait(condition):
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    assert condition()
