@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
@@ -17,12 +17,16 @@ from fer_tf import cli
 from fer_tf.errors import FerError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from fer_tf.vision.analyzer import FaceAnalyzer
     from fer_tf.vision.results import Face
     from fer_tf.vision.rows import RowWriter
     from fer_tf.vision.saving import PictureFolder
     from fer_tf.vision.stream import Picture
     from fer_tf.vision.video.run import FaceRow
+
+    Explainer = Callable[[Picture, Face], np.ndarray]
 
 DEFAULT_FOLDER = Path("predictions")
 NAMED = 0.05
@@ -45,7 +49,7 @@ class Predict:
     csv: bool = False
     """The same as CSV: to OUT/faces.csv, or to standard output without --out."""
     explain: bool = False
-    """For each face a picture of what the answer rests on as well; needs TensorFlow."""
+    """For each face a picture of what its answer rests on as well: takes seconds, and Keras."""
     show: bool = False
     """Show the video in a window while it is worked on; q ends it."""
     model: Path | None = None
@@ -152,12 +156,13 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
 
     tally = Tally()
     folder = None if args.folder is None else PictureFolder(args.folder)
+    explain = _explainer(args, analyzer) if args.explain else None
     total = sum(1 for _ in _find(args)) if sys.stderr.isatty() else 0
     try:
         with _bar(total) as (say, step), contextlib.closing(read_ahead(_find(args))) as chunks:
             for chunk in chunks:
                 for picture, faces in _answer(analyzer, chunk, tally):
-                    lines = _keep(args, analyzer, picture, faces, folder, rows)
+                    lines = _keep(args, picture, faces, folder, rows, explain)
                     if not args.rows_on_stdout:
                         say("\n".join(lines))
                 step(len(chunk))
@@ -166,6 +171,8 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
         raise
     finally:
         _sum_up(tally)
+        if args.rows_on_stdout and tally.faces and folder is not None:
+            print(f"pictures in {_shown(folder.root)}", file=sys.stderr)
     if not tally.pictures:
         raise FerError(_nothing_read(args, tally))
 
@@ -207,11 +214,11 @@ def _answer(
 
 def _keep(
     args: Predict,
-    analyzer: FaceAnalyzer,
     picture: Picture,
     faces: tuple[Face, ...],
     folder: PictureFolder | None,
     rows: RowWriter | None,
+    explain: Explainer | None,
 ) -> list[str]:
     """Write one picture's rows and files; returns what there is to say."""
     from fer_tf.vision.analyzer import NO_FACE
@@ -227,18 +234,40 @@ def _keep(
         source = _relative(picture.path, args.paths)
         drawn = draw_faces(picture.pixels, faces)
         lines.append(f"  drawn in {_shown(folder.save(drawn, source, '-faces'))}")
-        for number, face in enumerate(faces, 1) if args.explain else ():
-            ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
-            panels = _explain(analyzer, picture, face)
-            lines.append(f"  explained in {_shown(folder.save(panels, source, ending))}")
+        if explain is not None:
+            for number, face in enumerate(faces, 1):
+                ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
+                written = folder.save(explain(picture, face), source.with_suffix(".png"), ending)
+                lines.append(f"  explained in {_shown(written)}")
     if rows is not None:
         rows.write(Row(name, index, face) for index, face in enumerate(faces))
     return lines
 
 
-def _explain(analyzer: Any, picture: Picture, face: Face) -> Any:
-    """The four-panel picture of one face: RGB, uint8 [h, w, 3]."""
-    raise FerError("--explain: is not there yet")
+def _explainer(args: Predict, analyzer: FaceAnalyzer) -> Explainer:
+    """Opens the network once, then draws the four panels of any face: RGB, uint8 [h, w, 3].
+
+    Raises:
+        FerError: a model without gradients.
+    """
+    from fer_tf.explanations.network import open_network
+
+    network, size = open_network(args.model)
+    from fer_tf.explanations import explain_faces
+    from fer_tf.explanations.panels import four_panels
+    from fer_tf.vision.crops import crop_face
+    from fer_tf.vision.images import read_image
+    from fer_tf.vision.results import Detection
+
+    def explain(picture: Picture, face: Face) -> np.ndarray:
+        found = Detection(face.box, face.score, face.eyes)
+        crop = crop_face(picture.pixels, found, margin=analyzer.detector.margin, align=True)
+        (why,) = explain_faces(
+            network, crop.pixels[None], size=size, temperature=analyzer.recognizer.temperature
+        )
+        return read_image(four_panels(picture.pixels, face.box, crop.matrix, why))
+
+    return explain
 
 
 def describe(face: Face) -> str:
@@ -314,8 +343,6 @@ def _predict_video(
             say=lambda text: print(text, file=sys.stderr),
             progress=progress,
         )
-    for note in summary.notes:
-        print(note, file=sys.stderr)
     if not args.rows_on_stdout:
         print(
             f"{source}: {_count(summary.frames, 'frame')} of {summary.seconds:.1f} s, "
@@ -326,7 +353,8 @@ def _predict_video(
             shares = ", ".join(f"{name} {n / seen:.0%}" for name, n in emotions.most_common(3))
             print(f"{source}: person {number} in {_count(seen, 'frame')}: {shares}")
         if summary.video is not None:
-            print(f"  drawn in {summary.video} (audio: {summary.audio})")
+            audio = f" (audio: {summary.audio})" if summary.audio else ""
+            print(f"  drawn in {summary.video}{audio}")
         if summary.timeline is not None:
             print(f"  over time in {summary.timeline}")
     if summary.interrupted:

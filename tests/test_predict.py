@@ -326,6 +326,61 @@ def test_a_reader_that_leaves_ends_it_quietly(photo, tmp_path):
     assert "Traceback" not in err
 
 
+@pytest.fixture(scope="module")
+def clip(photo, tmp_path_factory):
+    """Twelve frames of the photo, 320x240."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    frame = cv2.resize(cv2.imread(str(photo)), (320, 240), interpolation=cv2.INTER_AREA)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (320, 240))
+    for _ in range(12):
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+def test_a_video_gives_a_row_a_face_a_frame(clip, here, capsys):
+    main(["--video", str(clip), "--csv"])
+    out, err = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert len(rows) == 12 and {row["emotion"] for row in rows} == {"Happy"}
+    assert [float(row["time"]) for row in rows] == [round(i / 25, 3) for i in range(12)]
+    assert {row["track"] for row in rows} == {"1"} and {row["face"] for row in rows} == {"0"}
+    assert os.listdir(here) == [] and "Traceback" not in err
+
+
+def test_a_video_is_annotated_and_summed_up(clip, here, capsys):
+    main(["--video", str(clip), "--json", "--out", "out"])
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith(f"{clip}: 12 frames of 0.5 s, 1 person, ")
+    assert out[1] == f"{clip}: person 1 in 12 frames: Happy 100%"
+    assert out[2].startswith("  drawn in out/clip.mp4")
+    assert len(Path("out/faces.jsonl").read_text().splitlines()) == 12
+
+
+def test_explain_writes_a_picture_a_face(photo, here, monkeypatch, capsys):
+    from fer_tf import explanations
+    from fer_tf.explanations import Explanation, network
+
+    def explain_faces(model, faces, **_):
+        return [Explanation(np.eye(48, dtype=np.float32), "occlusion", 3, SHARES) for _ in faces]
+
+    monkeypatch.setattr(network, "open_network", lambda model: (None, (64, 64)))
+    # Not setattr, which would look for the real one, and so import Keras.
+    monkeypatch.setitem(vars(explanations), "explain_faces", explain_faces)
+    main([str(photo), "--explain", "--json"])
+    out, err = capsys.readouterr()
+    assert json.loads(out)["emotion"] == "Happy" and err == "pictures in predictions\n"
+    assert sorted(os.listdir("predictions")) == ["astronaut-explained.png", "astronaut-faces.png"]
+    assert cv2.imread("predictions/astronaut-explained.png").shape[1] > 1000
+
+
+def test_explain_needs_a_network_with_gradients(photo, here):
+    from fer_tf.vision.shipped import shipped_model
+
+    with pytest.raises(FerError, match="can't be explained"):
+        main([str(photo), "--explain", "--model", str(shipped_model())])
+
+
 def test_describe_names_the_likely_ones():
     shares = (0.05, 0.0, 0.0, 0.6, 0.01, 0.3, 0.04)
     answer = command.describe(Face(Box(10.4, 20.6, 30, 40), 0.9, shares))

@@ -15,13 +15,13 @@ TEXT_SIZE, TEXT_SIDE, TEXT_POWER = 14, 480, 0.8
 """14 pixels in a picture whose shorter side is 480, and more in a larger one by the power 0.8:
 large pictures are shown smaller, but not as much smaller as they are larger."""
 
-SMALLEST_TEXT = 10
+SMALLEST_TEXT = 11
 """Pixels; smaller than that, only labels that would not fit in a tiny picture are written."""
 
 LEAST_TEXT = 6
 """Pixels; a label that would have to be smaller is left out."""
 
-PANEL_SHARE, PANEL_MOST = 0.105, 0.16
+PANEL_SHARE, PANEL_MOST = 0.13, 0.18
 """Height of the bars' text, as a share of the face's: as a rule, and where it must be legible."""
 
 
@@ -128,7 +128,7 @@ def arrange(width: int, height: int, faces: Sequence[Face], titles: Sequence[str
 
 def _line(base: int, face: Face) -> int:
     """Thickness of the outline: of the text's strokes, and thinner around a small face."""
-    return max(min(round(base / 7), round(face.box.height / 40)), 1)
+    return max(min(round(base / 7), round(face.box.height / 30)), 1)
 
 
 def _inside(face: Face, width: int, height: int, line: int) -> Rect:
