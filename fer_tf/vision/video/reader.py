@@ -23,6 +23,8 @@ USUAL_FPS = 30.0
 LONGEST_GAP_S = 60.0
 """Between two frames; more is a container's fault (joined files, counters that wrap)."""
 
+SHORTEST_GAP_S = 1e-4
+
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
 
 
@@ -102,14 +104,19 @@ class VideoReader:
                 yield Frame(index, clock.at(stamp), pixels)
                 index += 1
                 pixels = self._read()
-            # Counts of containers that store none are estimates from the duration.
-            if index < 0.95 * self.expected - 2:
+            if self._is_cut(index, clock.time):
                 self.notes.append(
-                    f"{self._shown}: ends after {index} of {self.expected} frames, expected the "
-                    "rest of a file that was cut off or is damaged; what could be read was kept"
+                    f"{self._shown}: ends after {index} of {self.expected} frames, so it was cut "
+                    "off or is damaged: what could be read is kept"
                 )
         finally:
             self._capture.release()
+
+    def _is_cut(self, count: int, end: float) -> bool:
+        # Where a container stores no count, it is estimated from the duration and the rate,
+        # which is too many where the rate varies: then the times come to the end.
+        missing = count < 0.95 * self.expected - 2
+        return missing and end < 0.95 * self.expected / self.fps - 2 / self.fps
 
     def _read_first(self) -> np.ndarray:
         if not self._capture.isOpened():
@@ -147,15 +154,18 @@ class _Clock:
     def __init__(self, step: float):
         self._step = step
         self._stamp = math.nan
-        self._time = 0.0
+        self._begun = False
+        self.time = 0.0
+        """Of the frame before."""
 
     def at(self, stamp: float) -> float:
         """The time of a frame whose timestamp is `stamp`, in seconds."""
-        if not math.isnan(self._stamp):
+        if self._begun:
             gap = stamp - self._stamp
-            self._time += gap if 0 < gap <= LONGEST_GAP_S else self._step
+            self.time += gap if SHORTEST_GAP_S <= gap <= LONGEST_GAP_S else self._step
+        self._begun = True
         self._stamp = stamp if math.isfinite(stamp) else self._stamp
-        return self._time
+        return self.time
 
 
 def _checked(source: str) -> Path:

@@ -165,7 +165,7 @@ def run_video(
                     handed += 1
                 done, last = done + 1, item.frame.time
                 wanted = sinks.take(item)
-                progress(done, reader.expected)
+                progress(done, max(done, reader.expected) if reader.expected else 0)
                 if not wanted:
                     break
         except KeyboardInterrupt:

@@ -1,0 +1,206 @@
+"""Frames and their times, from files of every kind and from what is no video."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from clips import ffmpeg, frames, sway, write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_tf.errors import FerError
+from fer_tf.vision.video.reader import LONGEST_GAP_S, VideoReader, _Clock
+
+needs_ffmpeg = pytest.mark.skipif(
+    not shutil.which("ffmpeg"), reason="ffmpeg is not on PATH: it makes this clip"
+)
+SMALL = (160, 120)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """50 frames of 160x120 pixels at 25 a second."""
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    ramp = [np.full((120, 160, 3), (5 * i, 40, 200 - 3 * i), np.uint8) for i in range(50)]
+    return write(path, iter(ramp))
+
+
+def read(path):
+    reader = VideoReader(str(path))
+    return reader, list(reader.frames())
+
+
+def test_a_plain_clip(clip):
+    reader, got = read(clip)
+    assert (reader.name, reader.path, reader.live, reader.fps) == ("clip", clip, False, 25)
+    assert reader.expected == len(got) == 50
+    assert [frame.index for frame in got] == list(range(50))
+    np.testing.assert_allclose([frame.time for frame in got], np.arange(50) / 25, atol=1e-6)
+    # RGB: what was written as blue comes last.
+    assert got[40].pixels[60, 80] == pytest.approx([80, 40, 200], abs=12)
+    assert got[0].pixels.shape == (120, 160, 3)
+    assert reader.notes == []
+
+
+@needs_ffmpeg
+def test_rotation_is_obeyed(clip, tmp_path):
+    path = tmp_path / "phone.mp4"
+    ffmpeg("-i", clip, "-c:v", "mpeg4", tmp_path / "plain.mp4")
+    ffmpeg("-i", tmp_path / "plain.mp4", "-c", "copy", "-metadata:s:v:0", "rotate=90", path)
+    if b"\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00" not in path.read_bytes():
+        pytest.skip("this ffmpeg writes no rotation")
+    _, got = read(path)
+    assert {frame.pixels.shape for frame in got} == {(160, 120, 3)}
+
+
+@needs_ffmpeg
+def test_a_rate_that_varies_keeps_its_times_and_is_not_called_cut(clip, tmp_path):
+    path = tmp_path / "varies.mkv"
+    choice = "select=lt(n\\,20)+not(mod(n\\,5))"
+    ffmpeg("-i", clip, "-vf", choice, "-fps_mode", "vfr", "-c:v", "mpeg4", path)
+    reader, got = read(path)
+    assert len(got) == 26
+    expected = [i / 25 for i in [*range(20), 20, 25, 30, 35, 40, 45]]
+    np.testing.assert_allclose([frame.time for frame in got], expected, atol=2e-3)
+    assert reader.notes == []
+
+
+@needs_ffmpeg
+def test_of_a_file_that_is_cut_off_what_is_there_is_read_and_said(tmp_path):
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write(tmp_path / "source.mp4", frames(50, *_face(), size=(320, 240)))
+    ffmpeg("-i", tmp_path / "source.mp4", "-c", "copy", "-movflags", "+faststart", whole)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    reader, got = read(cut)
+    assert 2 < len(got) < 45
+    [note] = reader.notes
+    assert f"ends after {len(got)} of 50 frames" in note
+
+
+def _face():
+    from clips import astronaut
+
+    return [(astronaut(), sway)]
+
+
+@needs_ffmpeg
+def test_odd_sizes(clip, tmp_path):
+    path = tmp_path / "odd.mkv"
+    ffmpeg("-i", clip, "-vf", "scale=161:121", "-c:v", "ffv1", path)
+    _, got = read(path)
+    assert got[0].pixels.shape == (121, 161, 3)
+
+
+@needs_ffmpeg
+def test_without_timestamps_frames_are_counted(clip, tmp_path):
+    path = tmp_path / "raw.mjpeg"
+    ffmpeg("-i", clip, "-c:v", "mjpeg", path)
+    reader, got = read(path)
+    assert reader.expected == 0
+    np.testing.assert_allclose(np.diff([frame.time for frame in got]), 1 / reader.fps, atol=1e-6)
+
+
+@needs_ffmpeg
+def test_a_size_that_changes_does_not_stop_it(clip, tmp_path):
+    for name, size in (("a", "160:120"), ("b", "96:96")):
+        ffmpeg("-i", clip, "-vf", f"scale={size}", "-c:v", "mpeg2video", tmp_path / f"{name}.ts")
+    both = tmp_path / "both.ts"
+    both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    _, got = read(both)
+    assert len(got) > 90
+    assert (np.diff([frame.time for frame in got]) > 0).all()
+
+
+def test_a_name_with_a_colon_or_a_dash(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a:b.mp4", "-c.mp4", "ü %03d.mp4"):
+        shutil.copy(clip, tmp_path / name)
+        assert len(read(name)[1]) == 50
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (None, "is not there"),
+        (b"", "is empty"),
+        (b"What one calls a video is a text.\n" * 40, "can't be read as a video"),
+        (bytes(range(256)) * 20, "can't be read as a video"),
+    ],
+)
+def test_what_is_no_video(tmp_path, content, found):
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FerError, match=found) as caught:
+        VideoReader(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_and_a_file_without_an_index(tmp_path, clip):
+    with pytest.raises(FerError, match="is a folder"):
+        VideoReader(str(tmp_path))
+    half = tmp_path / "half.mp4"
+    half.write_bytes(clip.read_bytes()[:2000])
+    with pytest.raises(FerError, match="can't be read as a video, expected a whole file"):
+        VideoReader(str(half))
+
+
+@needs_ffmpeg
+def test_sound_alone_is_no_video(tmp_path):
+    path = tmp_path / "sine.wav"
+    ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", path)
+    with pytest.raises(FerError, match="can't be read as a video"):
+        VideoReader(str(path))
+
+
+@pytest.mark.skipif(os.path.exists("/dev/video63"), reason="this machine has a camera 63")
+def test_a_camera_that_is_not_there():
+    with pytest.raises(FerError, match="camera 63 can't be opened"):
+        VideoReader("63")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x.mp4", "rtsp://127.0.0.1:9/live", "no://x"])
+def test_a_url_that_can_not_be_opened(url):
+    with pytest.raises(FerError, match="can't be opened"):
+        VideoReader(url)
+
+
+def test_refusing_prints_nothing_beside_the_error(tmp_path):
+    # FFmpeg takes its level of talk when it is first used: so in a process of its own.
+    (tmp_path / "clip.mp4").write_bytes(bytes(range(256)) * 20)
+    script = """
+import sys
+from fer_tf.errors import FerError
+from fer_tf.vision.video.reader import VideoReader
+for source in sys.argv[1:]:
+    try:
+        VideoReader(source)
+    except FerError:
+        print("refused")
+"""
+    sources = [str(tmp_path / "clip.mp4"), "http://127.0.0.1:9/x.mp4", "63"]
+    done = subprocess.run([sys.executable, "-c", script, *sources], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("refused\n" * 3, "")
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=30), st.floats(0.001, 1))
+def test_times_start_at_zero_and_grow(stamps, step):
+    clock = _Clock(step)
+    times = [clock.at(stamp) for stamp in stamps]
+    assert times[:1] in ([], [0.0])
+    gaps = np.diff(times)
+    assert (gaps > 0).all()
+    assert (gaps <= max(LONGEST_GAP_S, step) + 1e-6).all()
+
+
+@given(st.lists(st.floats(0.01, 50), min_size=1, max_size=30), st.floats(0, 1000))
+def test_good_timestamps_are_kept(gaps, start):
+    stamps = np.concatenate([[0], np.cumsum(gaps)])
+    clock = _Clock(0.04)
+    np.testing.assert_allclose([clock.at(start + s) for s in stamps], stamps, atol=1e-6)

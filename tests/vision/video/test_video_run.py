@@ -1,0 +1,252 @@
+"""The whole way: from a clip to rows, an annotated video and a timeline, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import astronaut, ffmpeg, frames, sway, write
+from PIL import Image
+from stub import PROBABILITIES, StubAnalyzer
+
+from fer_tf.errors import FerError
+from fer_tf.vision.results import Box
+from fer_tf.vision.video.reader import VideoReader
+from fer_tf.vision.video.run import VideoOptions, run_video
+
+COUNT = 50
+SMALL = (320, 240)
+FACE = Box(127, 69, 58, 58)
+
+
+def still(_):
+    return 100, 40, 0.6
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Two seconds of 320x240 pixels with a face at `FACE`."""
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    return write(path, frames(COUNT, (astronaut(), still), size=SMALL))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    """All threads of a run have ended when it returns or raises."""
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_rows_video_and_timeline(clip, tmp_path):
+    rows, progress, said = [], [], []
+    analyzer = StubAnalyzer(FACE)
+    out = tmp_path / "out"
+    summary = run_video(
+        VideoOptions(str(clip), out=out),
+        analyzer,
+        rows=rows.append,
+        progress=lambda *numbers: progress.append(numbers),
+        say=said.append,
+    )
+    assert [row.frame for row in rows] == list(range(COUNT))
+    np.testing.assert_allclose([row.time for row in rows], np.arange(COUNT) / 25, atol=1e-6)
+    assert {row.track for row in rows} == {1}
+    assert rows[-1].face.probabilities == pytest.approx(PROBABILITIES)
+    assert rows[-1].face.box.iou(FACE) > 0.8
+    assert progress == [(done, COUNT) for done in range(1, COUNT + 1)]
+    assert said == []
+    assert (summary.frames, summary.rows, summary.tracks) == (COUNT, COUNT, 1)
+    assert summary.seconds == pytest.approx(2)
+    assert summary.fps > 0 and not summary.interrupted
+    assert names(out) == ["clip-timeline.png", "clip.mp4"]
+    assert (summary.video, summary.timeline) == (out / "clip.mp4", out / "clip-timeline.png")
+    drawn = list(VideoReader(str(summary.video)).frames())
+    source = list(VideoReader(str(clip)).frames())
+    assert len(drawn) == COUNT
+    # Something is drawn about the face, and far from it nothing.
+    change = np.abs(drawn[20].pixels.astype(int) - source[20].pixels)
+    assert change[60:140, 110:200].max() > 80
+    assert np.median(change) < 8
+
+
+def test_searches_and_recognises_as_often_as_told(clip):
+    analyzer = StubAnalyzer(FACE)
+    run_video(VideoOptions(str(clip), detect_every=10, recognize_every=5), analyzer)
+    assert (analyzer.searched, analyzer.recognized) == (5, 10)
+
+
+def test_without_anyone_there_is_no_timeline(clip, tmp_path):
+    analyzer = StubAnalyzer()
+    analyzer.detect = lambda image: []
+    summary = run_video(VideoOptions(str(clip), out=tmp_path), analyzer)
+    assert summary.timeline is None and summary.tracks == summary.rows == 0
+    assert names(tmp_path) == ["clip.mp4"]
+
+
+def test_without_a_folder_nothing_is_written(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    summary = run_video(VideoOptions(str(clip)), StubAnalyzer(FACE))
+    assert (summary.video, summary.timeline, summary.audio) == (None, None, "")
+    assert names(tmp_path) == []
+
+
+def test_is_steadier_the_longer_it_is_smoothed(clip):
+    def jumps(seconds):
+        analyzer = StubAnalyzer(FACE)
+        rng = np.random.default_rng(0)
+        steady = analyzer.recognize
+
+        def noisy(images, detections):
+            [[face]] = steady(images, detections)
+            shares = rng.dirichlet(20 * np.array(PROBABILITIES))
+            return [(type(face)(face.box, face.score, tuple(shares.tolist())),)]
+
+        analyzer.recognize = noisy
+        rows = []
+        run_video(VideoOptions(str(clip), smoothing_s=seconds), analyzer, rows=rows.append)
+        happy = [row.face.probabilities[3] for row in rows]
+        assert all(sum(row.face.probabilities) == pytest.approx(1) for row in rows)
+        return np.abs(np.diff(happy)).mean()
+
+    assert jumps(1.0) < jumps(0.2) / 2 < jumps(0) / 4
+
+
+@pytest.mark.parametrize("raised", [ZeroDivisionError, FerError])
+@pytest.mark.parametrize("where", ["detect", "recognize", "rows"])
+def test_errors_come_out_as_themselves_and_leave_nothing(clip, tmp_path, where, raised):
+    analyzer = StubAnalyzer(FACE)
+    calls = 0
+
+    def fail(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise raised("told")
+        return kept(*arguments)
+
+    kept = (lambda row: None) if where == "rows" else getattr(analyzer, where)
+    if where != "rows":
+        setattr(analyzer, where, fail)
+    with pytest.raises(raised, match="told"):
+        run_video(
+            VideoOptions(str(clip), out=tmp_path),
+            analyzer,
+            rows=fail if where == "rows" else kept if where == "rows" else lambda row: None,
+        )
+    assert names(tmp_path) == []
+
+
+def test_ctrl_c_keeps_what_is_done(clip, tmp_path):
+    def rows(row):
+        if row.frame == 20:
+            raise KeyboardInterrupt
+
+    summary = run_video(VideoOptions(str(clip), out=tmp_path), StubAnalyzer(FACE), rows=rows)
+    assert summary.interrupted
+    assert summary.frames == 20
+    assert names(tmp_path) == ["clip-timeline.png", "clip.mp4"]
+    assert len(list(VideoReader(str(tmp_path / "clip.mp4")).frames())) == 20
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[3]]
+from stub import StubAnalyzer
+from fer_tf.vision.video.run import VideoOptions, run_video
+summary = run_video(
+    VideoOptions(sys.argv[1], out=Path(sys.argv[2])), StubAnalyzer(),
+    rows=lambda row: print(row.frame, flush=True),
+)
+print("interrupted" if summary.interrupted else "whole", summary.frames)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
+def test_a_real_ctrl_c_to_the_whole_terminal(tmp_path):
+    long = write(tmp_path / "long.mp4", frames(600, (astronaut(), still), size=SMALL))
+    command = [sys.executable, "-c", SCRIPT, str(long), str(tmp_path / "out")]
+    command.append(str(Path(__file__).parent))
+    run = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert run.stdout is not None
+    for line in run.stdout:
+        if line == "30\n":
+            # As a terminal does it: to every process of the group, an encoder among them.
+            os.killpg(run.pid, signal.SIGINT)
+            break
+    out, err = run.communicate(timeout=60)
+    word, count = out.splitlines()[-1].split()
+    assert (word, run.returncode, err) == ("interrupted", 0, "")
+    assert names(tmp_path / "out") == ["long-timeline.png", "long.mp4"]
+    written = list(VideoReader(str(tmp_path / "out" / "long.mp4")).frames())
+    assert abs(len(written) - int(count)) <= 1
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not on PATH: it makes the clip")
+def test_sound_is_kept_and_a_cut_is_told(clip, tmp_path):
+    sounding, cut = tmp_path / "sounding.mp4", tmp_path / "cut.mp4"
+    ffmpeg(
+        "-i", clip, "-f", "lavfi", "-i", "sine=d=2", "-c:v", "copy", "-c:a", "aac",
+        "-movflags", "+faststart", sounding,
+    )  # fmt: skip
+    summary = run_video(VideoOptions(str(sounding), out=tmp_path / "a"), StubAnalyzer(FACE))
+    assert summary.audio == "kept" and summary.notes == ()
+    cut.write_bytes(sounding.read_bytes()[: sounding.stat().st_size // 2])
+    said = []
+    options = VideoOptions(str(cut), out=tmp_path / "b")
+    summary = run_video(options, StubAnalyzer(FACE), say=said.append)
+    assert said == list(summary.notes) and "was cut off" in said[0]
+    assert 0 < summary.frames < COUNT
+    assert summary.video is not None and summary.video.exists()
+
+
+def test_never_writes_over_what_it_reads(clip, tmp_path):
+    path = tmp_path / "clip.mp4"
+    shutil.copy(clip, path)
+    with pytest.raises(FerError, match="is the video that is read"):
+        run_video(VideoOptions(str(path), out=tmp_path), StubAnalyzer(FACE))
+    assert path.read_bytes() == clip.read_bytes()
+    assert names(tmp_path) == ["clip.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"detect_every": 0}, "--detect-every: found 0"),
+        ({"recognize_every": -1}, "--recognize-every: found -1"),
+        ({"smoothing_s": -0.5}, "--smoothing-s: found -0.5"),
+        ({"smoothing_s": float("nan")}, "--smoothing-s: found nan"),
+        ({"source": "absent.mp4"}, "absent.mp4: is not there"),
+    ],
+)
+def test_bad_options_are_told_in_one_sentence(clip, change, told):
+    with pytest.raises(FerError, match=told):
+        run_video(VideoOptions(**{"source": str(clip), **change}), StubAnalyzer())
+
+
+def test_the_shipped_network_on_a_real_face(tmp_path):
+    from fer_tf.vision.analyzer import FaceAnalyzer
+
+    clip = write(tmp_path / "clip.mp4", frames(30, (astronaut(), sway)))
+    rows = []
+    options = VideoOptions(str(clip), out=tmp_path / "out", detect_every=10)
+    summary = run_video(options, FaceAnalyzer(detector="haar", threads=1), rows=rows.append)
+    assert summary.tracks == 1 and len(rows) == 30
+    assert {row.face.emotion for row in rows} == {"Happy"}
+    assert summary.timeline is not None
+    with Image.open(summary.timeline) as picture:
+        assert picture.width > 1000

@@ -1,0 +1,183 @@
+"""Files that are whole, with their sound, at the right times, or not there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from clips import ffmpeg
+
+from fer_tf.errors import FerError
+from fer_tf.vision.video import writer as module
+from fer_tf.vision.video.reader import VideoReader
+from fer_tf.vision.video.writer import VideoWriter
+
+needs_ffmpeg = pytest.mark.skipif(
+    not (shutil.which("ffmpeg") and shutil.which("ffprobe")),
+    reason="ffmpeg or ffprobe is not on PATH: they write and check the sound",
+)
+
+
+def grey(level, width=64, height=48):
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def streams(path):
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["streams"]
+
+
+def levels(path):
+    return [int(frame.pixels.mean()) for frame in VideoReader(str(path)).frames()]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(params=["ffmpeg", "opencv"])
+def encoder(request, monkeypatch):
+    """Each encoder in turn."""
+    if request.param == "opencv":
+        monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    elif not shutil.which("ffmpeg"):
+        pytest.skip("ffmpeg is not on PATH")
+    return request.param
+
+
+def test_writes_each_frame_at_its_time(tmp_path, encoder):
+    path = tmp_path / "new" / "out.mp4"
+    writer = VideoWriter(path, 10)
+    # The third comes late, the fifth too early: repeated, and left out.
+    for time, level in [(0, 20), (0.1, 60), (0.5, 100), (0.6, 140), (0.62, 180), (0.7, 220)]:
+        writer.write(grey(level), time)
+    writer.finish()
+    assert names(path.parent) == ["out.mp4"]
+    expected = [20, 60, 60, 60, 60, 100, 180, 220]
+    assert levels(path) == pytest.approx(expected, abs=6)
+
+
+@pytest.mark.parametrize("size", [(65, 48), (64, 49), (33, 33)])
+def test_odd_sizes_gain_a_pixel(tmp_path, encoder, size):
+    path = tmp_path / "odd.mp4"
+    writer = VideoWriter(path, 25)
+    for index in range(4):
+        writer.write(grey(120, *size), index / 25)
+    writer.finish()
+    [first, *_] = VideoReader(str(path)).frames()
+    assert first.pixels.shape[:2] == ((size[1] + 1) // 2 * 2, (size[0] + 1) // 2 * 2)
+    assert first.pixels.mean() == pytest.approx(120, abs=4)
+
+
+def test_another_size_is_fitted_in(tmp_path, encoder):
+    path = tmp_path / "out.mp4"
+    writer = VideoWriter(path, 25)
+    writer.write(grey(200), 0)
+    assert not writer.resized
+    writer.write(grey(200, 48, 48), 0.04)
+    assert writer.resized
+    writer.finish()
+    _, second = (frame.pixels for frame in VideoReader(str(path)).frames())
+    assert second[:, 12:52].mean() == pytest.approx(200, abs=12)
+    assert second[:, :6].mean() < 20
+
+
+def test_colours_survive(tmp_path, encoder):
+    path = tmp_path / "out.mp4"
+    writer = VideoWriter(path, 25)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, :32], picture[:, 32:] = (200, 60, 40), (30, 120, 210)
+    writer.write(picture, 0)
+    writer.finish()
+    [frame] = VideoReader(str(path)).frames()
+    assert frame.pixels[24, 12].tolist() == pytest.approx([200, 60, 40], abs=8)
+    assert frame.pixels[24, 52].tolist() == pytest.approx([30, 120, 210], abs=8)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("codec", "container", "kept"),
+    [("aac", "mp4", "aac"), ("pcm_s16le", "mkv", "aac"), ("libmp3lame", "mkv", "mp3")],
+)
+def test_sound_is_copied_or_becomes_aac(tmp_path, codec, container, kept):
+    source = tmp_path / f"source.{container}"
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=c=red:s=64x48:r=25:d=2", "-f", "lavfi", "-i", "sine=d=2",
+        "-c:v", "mpeg4", "-c:a", codec, "-shortest", source,
+    )  # fmt: skip
+    path = tmp_path / "out" / "out.mp4"
+    writer = VideoWriter(path, 25, source)
+    for index in range(25):
+        writer.write(grey(5 * index), index / 25)
+    assert writer.finish() == "kept"
+    assert names(path.parent) == ["out.mp4"]
+    video, audio = streams(path)
+    assert (video["codec_name"], video["pix_fmt"]) == ("h264", "yuv420p")
+    assert audio["codec_name"] == kept
+    # As long as the picture, which was stopped after half.
+    assert float(audio["duration"]) == pytest.approx(1, abs=0.1)
+    assert float(video["duration"]) == pytest.approx(1, abs=0.01)
+    # The index comes first: a player starts before it has all.
+    head = path.read_bytes()[:4096]
+    assert b"moov" in head
+
+
+@needs_ffmpeg
+def test_sound_shorter_than_the_picture_does_not_shorten_it(tmp_path):
+    source = tmp_path / "source.mkv"
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=s=64x48:r=25:d=2", "-f", "lavfi", "-i", "sine=d=0.5",
+        "-c:v", "mpeg4", "-c:a", "aac", source,
+    )  # fmt: skip
+    writer = VideoWriter(tmp_path / "out.mp4", 25, source)
+    for index in range(50):
+        writer.write(grey(index), index / 25)
+    assert writer.finish() == "kept"
+    assert float(streams(tmp_path / "out.mp4")[0]["duration"]) == pytest.approx(2, abs=0.01)
+
+
+@needs_ffmpeg
+def test_says_why_there_is_no_sound(tmp_path, monkeypatch):
+    silent = tmp_path / "silent.mp4"
+    writer = VideoWriter(silent, 25)
+    writer.write(grey(1), 0)
+    assert "camera" in writer.finish()
+    writer = VideoWriter(tmp_path / "out.mp4", 25, silent)
+    writer.write(grey(1), 0)
+    assert writer.finish() == "the video has no sound"
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    writer = VideoWriter(tmp_path / "out.mp4", 25, silent)
+    writer.write(grey(1), 0)
+    assert writer.finish() == "ffmpeg is not on PATH"
+
+
+def test_aborted_leaves_nothing_and_what_was_there_stays(tmp_path, encoder):
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"of before")
+    writer = VideoWriter(path, 25)
+    writer.write(grey(1), 0)
+    writer.write(grey(1), 1)
+    writer.abort()
+    assert names(tmp_path) == ["out.mp4"]
+    assert path.read_bytes() == b"of before"
+
+
+def test_a_folder_that_can_not_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FerError, match=r"out\.mp4: can't be written"):
+        VideoWriter(tmp_path / "file" / "out.mp4", 25)
+
+
+@needs_ffmpeg
+def test_an_encoder_that_dies_is_told_in_one_sentence(tmp_path):
+    writer = VideoWriter(tmp_path / "out.mp4", 25)
+    writer.write(grey(1), 0)
+    writer._encoder._process.kill()
+    with pytest.raises(FerError, match=r"out\.mp4: can't be written"):
+        for index in range(1, 2000):
+            writer.write(grey(1), index / 25)
+    writer.abort()
+    assert names(tmp_path) == []
