@@ -99,7 +99,7 @@ def test_int8_is_near(exported):
     answers = ask(int8, images)
     np.testing.assert_allclose(answers.sum(1), 1, atol=1e-4)
     difference = np.abs(answers - probabilities(model, images))
-    assert 0 < difference.max() < 0.1
+    assert 0 < difference.max() < 0.15, "weights of 7 bits; random ones, their logits times 40"
     assert int8.stat().st_size < path.stat().st_size
 
 
