@@ -112,11 +112,8 @@ def predict(args: Predict) -> None:
             stream.reconfigure(errors="backslashreplace")
 
     from fer_tf.vision.analyzer import FaceAnalyzer
-    from fer_tf.vision.saving import make_folder
 
     analyzer = FaceAnalyzer(args.model, args.detector)
-    if args.folder is not None:
-        make_folder(args.folder)
     with _rows(args) as rows:
         if args.video is None:
             _predict_pictures(args, analyzer, rows)
@@ -135,6 +132,9 @@ def _check(args: Predict) -> None:
         raise FerError("--show is for --video: expected a video or a camera")
     if args.explain and args.video is not None:
         raise FerError("--explain is for pictures: expected no --video")
+    for place in () if args.folder is None else (args.folder, *args.folder.parents):
+        if os.path.exists(place) and not os.path.isdir(place):
+            raise FerError(f"--out {args.folder}: {place} is a file, expected a folder")
 
 
 @contextlib.contextmanager
@@ -227,6 +227,8 @@ def _keep(
 
     name = os.fspath(picture.path)
     shown = _shown(picture.path)
+    if rows is not None:
+        rows.write(Row(name, index, face) for index, face in enumerate(faces))
     if not faces:
         return [f"{shown}: {NO_FACE}"]
     lines = [f"{shown}: {describe(face)}" for face in faces]
@@ -239,8 +241,6 @@ def _keep(
                 ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
                 written = folder.save(explain(picture, face), source.with_suffix(".png"), ending)
                 lines.append(f"  explained in {_shown(written)}")
-    if rows is not None:
-        rows.write(Row(name, index, face) for index, face in enumerate(faces))
     return lines
 
 
@@ -343,6 +343,8 @@ def _predict_video(
             say=lambda text: print(text, file=sys.stderr),
             progress=progress,
         )
+    if rows is not None:
+        rows.write(())
     if not args.rows_on_stdout:
         print(
             f"{source}: {_count(summary.frames, 'frame')} of {summary.seconds:.1f} s, "

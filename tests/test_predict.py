@@ -47,7 +47,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-class Faceless:
+class Instant:
     """In place of FaceAnalyzer: one face in each picture, at once."""
 
     def __init__(self, *_):
@@ -62,7 +62,7 @@ class Faceless:
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr("fer_tf.vision.analyzer.FaceAnalyzer", Faceless)
+    monkeypatch.setattr("fer_tf.vision.analyzer.FaceAnalyzer", Instant)
 
 
 def blank(path, size=(24, 24)):
@@ -115,6 +115,24 @@ def test_csv_with_a_folder_gives_both(photo, here, capsys):
     assert sorted(os.listdir("results")) == ["astronaut-faces.png", "faces.csv"]
 
 
+def test_rows_of_before_stay_until_there_are_new_ones(here, quick, capsys):
+    blank(here / "x.png")
+    main(["x.png", "--csv", "--out", "out"])
+    before = Path("out/faces.csv").read_text(encoding="utf-8")
+    with pytest.raises(FerError):
+        main(["missing.png", "--csv", "--out", "out"])
+    assert Path("out/faces.csv").read_text(encoding="utf-8") == before
+
+
+def test_pictures_without_faces_give_a_header_alone(here, quick, monkeypatch, capsys):
+    monkeypatch.setattr(Instant, "detect", lambda self, image: [])
+    main([str(blank(here / "x.png")), "--csv"])
+    assert capsys.readouterr().out == ",".join(csv_columns()) + "\n"
+    main(["x.png"])
+    assert capsys.readouterr().out == "x.png: no face was found\n"
+    assert os.listdir(here) == ["x.png"]
+
+
 def test_loads_neither_tensorflow_nor_keras_nor_what_draws_plots(photo, here):
     code = (
         "import sys; from fer_tf.predict import main; main(sys.argv[1:]); "
@@ -161,8 +179,8 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         (["a.png", "--json", "--csv"], "--json and --csv"),
         (["a.png", "--show"], "--show is for --video"),
         (["--video", "a.mp4", "--explain"], "--explain is for pictures"),
-        (["a.png", "--out", "file"], "file: a file, expected a folder"),
-        (["a.png", "--out", "file/deep"], "file/deep: "),
+        (["a.png", "--out", "file"], "--out file: file is a file, expected a folder"),
+        (["a.png", "--out", "file/deep"], "--out file/deep: file is a file"),
         (["a.png", "--model", "missing.tflite"], "missing.tflite"),
     ],
 )
@@ -173,6 +191,7 @@ def test_bad_input_is_one_sentence(arguments, sentence, here):
         main(arguments)
     assert sentence in str(error.value) and "\n" not in str(error.value)
     assert (here / "file").read_text() == "mine"
+    assert sorted(os.listdir(here)) == ["file", "hollow"]
 
 
 def test_same_names_stay_apart_and_folders_keep_their_shape(here, quick):
@@ -277,7 +296,7 @@ def test_ctrl_c_keeps_what_is_done(photo, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "out/faces.jsonl").open(encoding="utf-8")]
     assert 1 <= len(rows) < 400
     pictures = [name for name in os.listdir(tmp_path / "out") if name != "faces.jsonl"]
-    assert len(rows) <= len(pictures) <= len(rows) + 1
+    assert len(pictures) <= len(rows) <= len(pictures) + 1
     assert all(cv2.imread(str(tmp_path / "out" / name)) is not None for name in pictures)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -104,60 +105,62 @@ class RowWriter:
     """Writes rows to a file or to standard output, as whole lines and without delay.
 
     Each call of `write` is one write to the operating system, so that a reader, or whoever finds
-    the file after Ctrl-C, sees no line that is cut off.
+    the file after Ctrl-C, sees no line that is cut off. An earlier file stays until the first of
+    them.
 
     Args:
         format: "json" for JSON Lines, "csv" for CSV with a header.
-        path: the file, begun anew; None is standard output.
-
-    Raises:
-        FerError: the file can't be written.
+        path: the file, its folder made if absent; None is standard output.
     """
 
     def __init__(self, format: Format, path: Path | None = None):
         self.format = format
         self.path = path
-        self._file: IO[bytes] = sys.stdout.buffer
-        if path is not None:
-            try:
-                self._file = open(path, "wb", buffering=0)  # noqa: SIM115
-            except OSError as error:
-                raise FerError(f"{path}: can't be written: {error.strerror}") from None
-        self.count = 0
-        if format == "csv":
-            self._write(_record(csv_columns()))
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> RowWriter:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.path is not None:
+        if self.path is not None and self._file is not None:
             self._file.close()
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Write rows.
+        """Write rows; with none, the file is begun all the same.
 
         Raises:
-            FerError: the disk is full or fails; the file then ends with the row before.
+            FerError: the file can't be made, or the disk is full or fails; the file then ends
+                with the row before.
         """
         render = to_json if self.format == "json" else to_csv
         lines = [render(row) for row in rows]
+        if self._file is None:
+            self._file = self._begin()
+            if self.format == "csv":
+                lines.insert(0, _record(csv_columns()))
         if lines:
-            self._write("".join(lines))
-            self.count += len(lines)
+            self._write(self._file, "".join(lines))
 
-    def _write(self, text: str) -> None:
+    def _begin(self) -> IO[bytes]:
+        if self.path is None:
+            return sys.stdout.buffer
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return open(self.path, "wb", buffering=0)
+        except OSError as error:
+            raise FerError(f"{self.path}: can't be written: {error.strerror}") from None
+
+    def _write(self, file: IO[bytes], text: str) -> None:
         # A name that isn't UTF-8 comes with lone surrogates: they stay what JSON reads back.
         data = text.encode("utf-8", errors="backslashreplace")
         if self.path is None:
-            self._file.write(data)
-            self._file.flush()
+            file.write(data)
+            file.flush()
             return
-        end = self._file.tell()
+        end = file.tell()
         try:
-            written = self._file.write(data)
-            if written < len(data):
-                raise OSError(0, "the disk is full")
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, "the disk is full")
         except OSError as error:
-            os.ftruncate(self._file.fileno(), end)
+            os.ftruncate(file.fileno(), end)
             raise FerError(f"{self.path}: can't be written: {error.strerror}") from None

@@ -24,16 +24,12 @@ class PictureFolder:
     input's too, stays, and the new one gets a number.
 
     Args:
-        root: the folder, made if absent.
-
-    Raises:
-        FerError: it can't be made.
+        root: the folder; made, if absent, with the first picture.
     """
 
     def __init__(self, root: Path):
         self.root = root
         self._mark = f"{MARK} {secrets.token_hex(8)}"
-        make_folder(root)
 
     def save(self, image: np.ndarray, source: Path, ending: str) -> Path:
         """Write an RGB picture, uint8 [h, w, 3], as `source`'s name with `ending`.
@@ -49,8 +45,7 @@ class PictureFolder:
         """
         jpeg = source.suffix.lower() in JPEG_SUFFIXES and max(image.shape) <= 65_500
         folder = self.root / source.parent
-        if folder != self.root:
-            make_folder(folder)
+        _make(folder)
         path = self._free(folder / f"{source.stem}{ending}{'.jpg' if jpeg else '.png'}")
         beside = path.with_name(f".{path.name}.tmp")
         try:
@@ -93,15 +88,10 @@ def mark_of(path: Path) -> str:
     return comment.decode("latin-1") if isinstance(comment, bytes) else str(comment)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, unless it is there.
-
-    Raises:
-        FerError: it can't be made.
-    """
+def _make(folder: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise FerError(f"{path}: a file, expected a folder for the results") from None
+        raise FerError(f"{folder}: a file, expected a folder for the results") from None
     except OSError as error:
-        raise FerError(f"{path}: can't be made: {error.strerror or error}") from None
+        raise FerError(f"{folder}: can't be made: {error.strerror or error}") from None
