@@ -75,7 +75,7 @@ def main() -> None:
     for name in args.detectors:
         detector = open_detector(name, second_look=False)
         print(f"{name}: looking", flush=True)
-        found = cached(args.cache, f"{name} {args.seed} {len(images)}", detector, at, len(images))
+        found = cached(args.cache, f"{name} {args.seed}", detector, at, len(images))
         hits = [match(each, at(number).square) for number, each in enumerate(found)]
         lines += found_lines(name, detector, found, hits, at) + photo_lines(detector) + [""]
         rows, curve = margin_lines(hits, at, recognise, labels, plain)
@@ -92,16 +92,16 @@ def cached(
 ) -> Found:
     """What the detector finds in each scene, from the file or to it."""
     kept = json.loads(path.read_text("utf-8")) if path and path.exists() else {}
-    if key not in kept:
-        kept[key] = [
-            [[d.box.left, d.box.top, d.box.width, d.box.height, d.score, d.eyes] for d in found]
-            for found in (detector.detect(at(number).image) for number in range(count))
-        ]
-        if path:
+    rows_of = kept.setdefault(key, [])
+    for number in range(len(rows_of), count):
+        found = detector.detect(at(number).image)
+        boxes = [(d.box.left, d.box.top, d.box.width, d.box.height) for d in found]
+        rows_of.append([[*box, d.score, d.eyes] for box, d in zip(boxes, found, strict=True)])
+        if path and (number % 50 == 49 or number == count - 1):
             path.write_text(json.dumps(kept), "utf-8")
     return [
         [Detection(Box(*row[:4]), row[4], tuple(map(tuple, row[5]))) for row in rows]
-        for rows in kept[key]
+        for rows in rows_of[:count]
     ]
 
 

@@ -116,7 +116,8 @@ def _sample(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     region, matrix = _region(image, matrix)
     grey = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)  # ITU-R BT.601's weights
     grey, matrix = _reduced(grey, matrix)
-    fine = math.ceil(round(max(_pixels_a_crop_pixel(matrix)), 6))  # samples along a crop pixel
+    # Samples along a crop pixel. A picture that is much smaller than the square stays coarse.
+    fine = min(_FINE, math.ceil(round(max(_pixels_a_crop_pixel(matrix)), 6)))
     pixels = cv2.warpAffine(
         grey,
         between_centres(fine * matrix),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from pathlib import Path
@@ -82,7 +83,11 @@ def _detection(row: np.ndarray) -> Detection:
 def cached_yunet() -> Path | None:
     """YuNet's file in the user's cache, or None where it is not; nothing is fetched."""
     path = cache_dir() / YUNET.name
-    return path if path.is_file() and path.stat().st_size == YUNET.size else None
+    try:
+        whole = hashlib.sha256(path.read_bytes()).hexdigest() == YUNET.sha256
+    except OSError:
+        return None
+    return path if whole else None
 
 
 def fetched_yunet(url: str = YUNET.url) -> Path:
