@@ -142,7 +142,13 @@ def test_an_upload_is_deleted_as_it_is_read(tmp_path):
     path = tmp_path / "hash" / "face.jpg"
     path.parent.mkdir()
     path.write_bytes(b"pixels")
-    assert take(path) == b"pixels"
+    elsewhere = tmp_path / "elsewhere.jpg"
+    elsewhere.write_bytes(b"pixels")
+    for other in (elsewhere, path.parent / ".." / elsewhere.name, path.parent, path / "absent"):
+        with pytest.raises(FerError, match="not among the uploads"):
+            take(other, path.parent)
+    assert elsewhere.exists()
+    assert take(path, path.parent) == b"pixels"
     assert not path.parent.exists()
 
 
@@ -362,6 +368,32 @@ def test_serves_this_machine_only(served):
     configuration = json.loads(ask(address, "/config")[1])
     assert not configuration["analytics_enabled"] and not configuration["run_history"]
     assert all(fn["api_visibility"] == "private" for fn in configuration["dependencies"])
+
+
+def test_leaves_other_files_alone(served, tmp_path):
+    address, _ = served
+    path = tmp_path / "private.jpg"
+    path.write_bytes(handlers.example_file("astronaut.jpg"))
+    configuration = json.loads(ask(address, "/config")[1])
+    (upload,) = (
+        c["id"] for c in configuration["components"] if c["props"].get("elem_id") == "upload"
+    )
+    (function,) = (
+        fn["id"] for fn in configuration["dependencies"] if [upload, "upload"] in fn["targets"]
+    )
+    file = {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+    request = {
+        "data": [file, "64 px, shipped", "haar", False],
+        "fn_index": function,
+        "session_hash": "somebody",
+    }
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/gradio_api/queue/join", json.dumps(request), headers)
+    assert connection.getresponse().read()
+    _, told = ask(address, "/gradio_api/queue/data?session_hash=somebody")
+    assert b'"success":false' in told.replace(b" ", b"") and b"Happy" not in told
+    assert path.exists()
 
 
 def test_takes_a_turned_picture_and_keeps_nothing(served, browser, temporary, astronaut):

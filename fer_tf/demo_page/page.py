@@ -48,8 +48,13 @@ PICK = """element.addEventListener("click", (event) => {
 });"""
 
 
-def build(handle: Handlers) -> gr.Blocks:
-    """The page, to be launched with `launch_settings`."""
+def build(handle: Handlers, uploads: Path) -> gr.Blocks:
+    """The page.
+
+    Args:
+        handle: answers what it asks.
+        uploads: folder into which Gradio writes what is uploaded.
+    """
     service = handle.service
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(10, 60)) as page:
         with gr.Row(elem_id="head"):
@@ -109,7 +114,7 @@ def build(handle: Handlers) -> gr.Blocks:
         ) -> Iterator[tuple[None, str]]:
             if file is None:
                 return
-            data = take(Path(file["path"]))
+            data = take(Path(file["path"]), uploads)
             name = file.get("orig_name") or "the picture"
             for html in handle.picture(_id(request), data, name, Settings(network, detector, why)):
                 yield None, html

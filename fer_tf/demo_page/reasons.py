@@ -60,7 +60,7 @@ class Explainer:
         large = cv2.resize(crop.pixels, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
         return {
             "Heat map": heat_overlay(large, explanation.map),
-            "Its strongest pixels": landmarks(large, explanation.map),
+            "Strongest pixels": landmarks(large, explanation.map),
         }
 
     def _network(self, analyzer: FaceAnalyzer) -> Any:

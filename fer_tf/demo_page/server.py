@@ -44,11 +44,11 @@ def serving(
         FerError: Gradio is not installed, or the address can't be listened on.
     """
     _check_free(host, port)
-    with private_folder():
+    with private_folder() as folder:
         from fer_tf.demo_page.page import build, style
         from fer_tf.demo_page.theme import make_theme
 
-        page = build(handlers)
+        page = build(handlers, folder)
         try:
             _, address, _ = page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
