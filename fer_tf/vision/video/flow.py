@@ -58,7 +58,8 @@ class PointFlow:
     A grid of points is followed to the next frame and back (Kalal, Mikolajczyk, Matas:
     "Forward-backward error: automatic detection of tracking failures", ICPR 2010, sections 2
     and 3). The better half by the error of that way vote: the median of their shifts, and the
-    median of the ratios of their distances.
+    median of the ratios of their distances. OpenCV's own MedianFlow needs its contrib build, and
+    its MIL, which doesn't, takes ten times as long and drifts (scripts/bench_video.py --details).
     """
 
     def __init__(self) -> None:
@@ -93,14 +94,15 @@ def _motion(before: np.ndarray, after: np.ndarray, box: Box) -> Motion | None:
         for picture in (before, after)
     )
     # Box counts pixel i as [i, i + 1), flow counts its centre as i.
-    starts = ((_grid(box) - (left, top)) * factors - 0.5).astype(np.float32)
+    grid = _grid(box)
+    starts = ((grid - (left, top)) * factors - 0.5).astype(np.float32)
     ends, there = _follow(old, new, starts)
     back, home = _follow(new, old, ends)
     errors = np.linalg.norm((back - starts) / factors, axis=1)
     outside = (ends < 0).any(axis=1) | (ends >= size).any(axis=1)
     errors[~(there & home) | outside] = np.inf
     shifts = (ends - starts) / factors
-    return _vote(_grid(box), shifts, errors, box)
+    return _vote(grid, shifts, errors, box)
 
 
 def _within(start: float, end: float, limit: int) -> tuple[int, int]:
