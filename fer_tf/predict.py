@@ -151,6 +151,7 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
 
 
 def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | None) -> None:
+    from fer_tf.vision.progress import progress_bar
     from fer_tf.vision.saving import PictureFolder
     from fer_tf.vision.stream import read_ahead
 
@@ -159,13 +160,17 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
     explain = _explainer(args, analyzer) if args.explain else None
     total = sum(1 for _ in _find(args)) if sys.stderr.isatty() else 0
     try:
-        with _bar(total) as (say, step), contextlib.closing(read_ahead(_find(args))) as chunks:
+        with (
+            progress_bar(total) as (say, step),
+            contextlib.closing(read_ahead(_find(args))) as chunks,
+        ):
             for chunk in chunks:
                 for picture, faces in _answer(analyzer, chunk, tally):
                     lines = _keep(args, picture, faces, folder, rows, explain)
                     if not args.rows_on_stdout:
                         say("\n".join(lines))
-                step(len(chunk))
+                    step(1)
+                step(sum(bool(picture.trouble) for picture in chunk))
     except KeyboardInterrupt:
         tally.stopped = True
         raise
@@ -315,6 +320,7 @@ def _nothing_read(args: Predict, tally: Tally) -> str:
 def _predict_video(
     args: Predict, source: str, analyzer: FaceAnalyzer, rows: RowWriter | None
 ) -> None:
+    from fer_tf.vision.progress import progress_bar
     from fer_tf.vision.rows import Row
     from fer_tf.vision.video.run import VideoOptions, run_video
 
@@ -328,7 +334,7 @@ def _predict_video(
         if rows is not None:
             rows.write([Row(source, index, row.face, row.time, row.track)])
 
-    with _bar(0, unit="frames") as (_, step):
+    with progress_bar(0, unit="frames") as (_, step):
         done = 0
 
         def progress(frames: int, total: int) -> None:
@@ -361,50 +367,6 @@ def _predict_video(
             print(f"  over time in {summary.timeline}")
     if summary.interrupted:
         raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _bar(
-    total: int, unit: str = "pictures"
-) -> Iterator[tuple[Callable[[str], None], Callable[..., None]]]:
-    """A bar on stderr, if that is a terminal and there is more than one piece of work.
-
-    Yields:
-        What prints lines on stdout, and what moves the bar by (steps, new total).
-    """
-    if not sys.stderr.isatty() or total == 1:
-        yield lambda text: print(text, flush=True), lambda steps, total=0: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    progress = Progress(
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=False,
-    )
-
-    def say(text: str) -> None:
-        if sys.stdout.isatty():
-            # On the same terminal: above the bar.
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
-        else:
-            print(text, flush=True)
-
-    with progress:
-        task = progress.add_task("", total=total or None)
-        yield say, lambda steps, total=0: progress.update(task, advance=steps, total=total or None)
 
 
 def _count(number: int, one: str, many: str = "") -> str:
