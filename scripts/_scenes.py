@@ -60,6 +60,11 @@ def scene(face: np.ndarray, number: int, size: int, *, seed: int) -> Scene:
     return Scene(np.ascontiguousarray(image), Box(left, top, size, size), size, feathered)
 
 
+def background(number: int, *, seed: int) -> np.ndarray:
+    """A picture without a face, uint8 [480, 640, 3]: a function of `seed` and `number`."""
+    return _background(np.random.default_rng([seed, number]))
+
+
 def _background(draw: np.random.Generator) -> np.ndarray:
     """A part of a photo at a random scale, a flat colour or a gradient: uint8 [480, 640, 3]."""
     kind = int(draw.integers(0, len(PHOTOS) + 2))

@@ -4,8 +4,9 @@
 
 Each of a sample of PublicTest's faces is enlarged and pasted into a picture of 640x480 pixels
 (scripts/_scenes.py). A detection counts as found where its IoU with the pasted square is 0.4 or
-more. The found ones are cut out with each margin and recognised; their accuracy is compared with
-that of the same faces as they are in the file. --cache keeps the detections between runs.
+more. The found ones are cut out with each margin and recognised; their accuracy, and the mean
+logarithm of the true class's probability, are compared with those of the same faces as they are
+in the file. --cache keeps the detections between runs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from _machine import ROOT, header
-from _scenes import SIZES, Scene, photos, scene
+from _scenes import SIZES, Scene, background, photos, scene
 
 from fer_tf.data import load_faces
 from fer_tf.errors import FerError
@@ -29,13 +30,15 @@ from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import Detector
 from fer_tf.vision.detectors.second_look import SecondLook, View, turned
 from fer_tf.vision.recognizer import open_recognizer
-from fer_tf.vision.results import Box, Detection
+from fer_tf.vision.results import Box, Detection, Point
 
-MARGINS = (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+MARGINS = (-0.3, -0.2, -0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
 IOU = 0.4
 TURNS = (0, 15, 30, 45, 60, 90, 135, 180, -45, -90)
 LIGHTS = (1.0, 0.5, 0.25, 0.12, 0.06)
 Found = list[list[Detection]]
+Curve = list[tuple[float, float, float]]
+"""By margin: points of accuracy, their standard error, change of the mean log probability."""
 
 
 def main() -> None:
@@ -59,7 +62,8 @@ def main() -> None:
         return scene(images[number], number, SIZES[number % len(SIZES)], seed=args.seed)
 
     recognise = open_recognizer()
-    plain = recognise(images).argmax(axis=1) == labels
+    plain = recognise(images)
+    right, _ = scores(plain, labels)
     lines = [
         header(),
         "",
@@ -67,11 +71,11 @@ def main() -> None:
         f"{', '.join(map(str, SIZES))} px in turn, every other",
         f"one feathered, into 640x480; found: IoU >= {IOU} with the pasted square. As they are in "
         f"the file,",
-        f"{100 * plain.mean():.1f} % of them are recognised ({recognise.path.name}, "
+        f"{100 * right.mean():.1f} % of them are recognised ({recognise.path.name}, "
         f"{recognise.size[0]} px). Shares are in %.",
         "",
     ]
-    curves = {}
+    curves: dict[str, Curve] = {}
     for name in args.detectors:
         detector = open_detector(name, second_look=False)
         print(f"{name}: looking", flush=True)
@@ -100,9 +104,17 @@ def cached(
         if path and (number % 50 == 49 or number == count - 1):
             path.write_text(json.dumps(kept), "utf-8")
     return [
-        [Detection(Box(*row[:4]), row[4], tuple(map(tuple, row[5]))) for row in rows]
+        [Detection(Box(*row[:4]), row[4], eyes_of(row[5])) for row in rows]
         for rows in rows_of[:count]
     ]
+
+
+def eyes_of(points: list[list[float]]) -> tuple[Point, Point] | tuple[()]:
+    """As a `Detection` has them, from JSON's lists."""
+    if not points:
+        return ()
+    (ax, ay), (bx, by) = points
+    return (ax, ay), (bx, by)
 
 
 def match(found: list[Detection], square: Box) -> Detection | None:
@@ -126,12 +138,14 @@ def found_lines(
     edges = [[hit is not None for hit in hits[start::2]] for start in (0, 1)]
     false = sum(len(each) - (hit is not None) for each, hit in zip(found, hits, strict=True))
     second = SecondLook(detector)
-    missed = [n for n, hit in enumerate(hits) if hit is None][:100]
+    missed = [n for n, hit in enumerate(hits) if hit is None][:60]
     again = [second.detect(at(n).image) for n in missed]
     regained = [match(each, at(n).square) for each, n in zip(again, missed, strict=True)]
     upright = sum(hit is not None and abs(eye_angle(hit)) < 1 for hit in regained)
     tilted = sum(hit is not None for hit in regained) - upright
     wrong = sum(len(each) for each in again) - upright - tilted
+    empty = [background(number, seed=1) for number in range(40)]
+    nobody = [sum(bool(one.detect(each)) for each in empty) for one in (detector, second)]
     share = [f"{size} px {100 * statistics.mean(hit):.0f}" for size, hit in by_size.items()]
     x, y, ratio = offsets(hits, at)
     return [
@@ -143,6 +157,8 @@ def found_lines(
         f"and {ratio[2]:.2f}), its middle {x:+.3f} right and {y:+.3f} below (medians, in sides)",
         f"  second look at the first {len(missed)} of those not found: {upright} found upright, "
         f"{tilted} turned, {wrong} false",
+        f"  in {len(empty)} pictures of nobody: finds in {nobody[0]} at first look, in "
+        f"{nobody[1]} at second",
     ]
 
 
@@ -216,35 +232,53 @@ def margin_lines(
     recognise: Callable[[np.ndarray], np.ndarray],
     labels: np.ndarray,
     plain: np.ndarray,
-) -> tuple[list[str], dict[str, list[float]]]:
-    """Accuracy by margin against the same faces as they are, by squaring and alignment."""
+) -> tuple[list[str], dict[str, Curve]]:
+    """What a margin costs against the same faces as they are, by squaring and alignment.
+
+    Args:
+        hits: of each scene.
+        at: the scenes.
+        recognise: grey faces, uint8 [n, 48, 48], to probabilities [n, 7].
+        labels: int [n].
+        plain: the probabilities of the faces as they are.
+    """
     there = [number for number, hit in enumerate(hits) if hit]
-    kept = [(at(number).image, hits[number]) for number in there]
-    has_eyes = any(hit and hit.eyes for hit in hits)
-    tall = any(hit and abs(hit.box.width - hit.box.height) > 0.02 * hit.box.width for hit in hits)
+    kept = [(at(number).image, hit) for number, hit in enumerate(hits) if hit]
+    right, log = scores(plain[there], labels[there])
     variants = [("", False, False)]
-    variants += [(", aligned", False, True)] if has_eyes else []
+    variants += [(", aligned", False, True)] if any(hit.eyes for _, hit in kept) else []
+    tall = any(abs(hit.box.width - hit.box.height) > 0.02 * hit.box.width for _, hit in kept)
     variants += [(", longer side", True, False)] if tall else []
-    base = 100 * plain[there].mean()
-    lines = [f"  the same {len(there)} faces as they are: {base:.1f}"]
-    curves: dict[str, list[float]] = {}
+    lines = [
+        f"  the same {len(there)} faces as they are: {100 * right.mean():.1f}, mean log "
+        f"probability {log:.3f}",
+        f"  {'points of accuracy, of which':24}" + "".join(f"{margin:+7.2f}" for margin in MARGINS),
+    ]
+    curves: dict[str, Curve] = {}
     for variant, longer, align in variants:
-        curves[variant] = []
+        curve: Curve = []
         for margin in MARGINS:
             crops = [
-                crop_face(
-                    image, squared(hit) if longer and hit else hit, margin=margin, align=align
-                ).pixels
+                crop_face(image, squared(hit) if longer else hit, margin=margin, align=align)
                 for image, hit in kept
-                if hit
             ]
-            right = recognise(np.stack(crops)).argmax(axis=1) == labels[there]
-            curves[variant].append(100 * right.mean() - base)
-        told = ", ".join(
-            f"{m:+.2f}: {v:+.1f}" for m, v in zip(MARGINS, curves[variant], strict=True)
-        )
-        lines.append(f"  margin: points of accuracy{variant or ', mean side'}: {told}")
+            answers = recognise(np.stack([crop.pixels for crop in crops]))
+            found_right, found_log = scores(answers, labels[there])
+            change = found_right.astype(float) - right
+            error = change.std() / len(change) ** 0.5
+            curve.append((100 * change.mean(), 100 * error, found_log - log))
+        curves[variant] = curve
+        told = variant.removeprefix(", ") or "mean side"
+        for row, what in ((0, told), (1, "  standard error"), (2, "  log probability")):
+            form = "+7.3f" if row == 2 else "7.1f" if row == 1 else "+7.1f"
+            lines.append(f"  {what:28}" + "".join(format(each[row], form) for each in curve))
     return lines, curves
+
+
+def scores(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
+    """Which answers are right, bool [n], and the true class's mean log probability."""
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    return probabilities.argmax(axis=1) == labels, float(np.log(np.maximum(of_truth, 1e-3)).mean())
 
 
 def squared(hit: Detection) -> Detection:
@@ -254,23 +288,34 @@ def squared(hit: Detection) -> Detection:
     return Detection(Box(x - side / 2, y - side / 2, side, side), hit.score, hit.eyes)
 
 
-def picture(curves: dict[str, list[float]]) -> bytes:
-    """Points of accuracy that are lost by margin, a line for each detector and variant."""
+def picture(curves: dict[str, Curve]) -> bytes:
+    """What the crops lose by margin, a line for each detector and variant."""
     from fer_tf.report.theme import LIGHT, new_figure, png, style
 
-    figure = new_figure(LIGHT, 7.2, 4.0)
-    axes = figure.add_subplot()
-    style(axes, LIGHT)
-    axes.axhline(0, color=LIGHT.faint, linewidth=1, linestyle=":")
-    dashes = {"": "-", ", aligned": "--", ", longer side": ":"}
-    for name, values in curves.items():
-        detector, _, variant = name.partition(",")
-        colour = LIGHT.accent if detector == "haar" else LIGHT.second
-        dash = dashes[f",{variant}" if variant else ""]
-        axes.plot(MARGINS, values, dash, color=colour, marker="o", markersize=4, label=name)
-    axes.set_xlabel("margin: by which share of its side the box is widened")
-    axes.set_ylabel("points of accuracy against the uncropped faces")
-    axes.legend(frameon=False, labelcolor=LIGHT.ink, fontsize=9.5)
+    figure = new_figure(LIGHT, 9.6, 4.0)
+    dashes = {"": "-", "aligned": "--", "longer side": ":"}
+    colours = {"haar": LIGHT.accent, "mtcnn": LIGHT.second}
+    titles = "points of accuracy", "log probability of the true class"
+    for axes, column, title in zip(figure.subplots(1, 2), (0, 2), titles, strict=True):
+        style(axes, LIGHT)
+        axes.axhline(0, color=LIGHT.faint, linewidth=1, linestyle=(0, (1, 2)))
+        for name, curve in curves.items():
+            detector, _, variant = name.partition(", ")
+            values = np.array([each[column] for each in curve])
+            colour = colours.get(detector, LIGHT.bad)
+            axes.plot(MARGINS, values, dashes[variant], color=colour, linewidth=1.8, label=name)
+            if column == 0 and not variant:
+                errors = np.array([each[1] for each in curve])
+                low, high = values - errors, values + errors
+                axes.fill_between(MARGINS, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.set_title(title, color=LIGHT.ink, fontsize=10.5, loc="left")
+        axes.set_xlabel("margin: share of its side by which the box is widened")
+    axes.legend(frameon=False, labelcolor=LIGHT.ink, fontsize=9.5, loc="lower center")
+    figure.suptitle(
+        "Found faces against the same faces uncropped (dotted); band: standard error",
+        color=LIGHT.faint,
+        fontsize=9.5,
+    )
     return png(figure)
 
 

@@ -35,6 +35,7 @@ class HaarDetector:
     """
 
     name = "haar"
+    # Between -0.1 and 0.05 the recogniser loses the same to within the measurement's error.
     margin = 0.0
 
     def __init__(self) -> None:

@@ -20,7 +20,8 @@ ANGLES = (30, -30, 60, -60, 90, -90, 180)
 _SIDE = 480  # pixels of the longer side that is looked at
 _BORDER = 0.4  # of the shorter side, around the picture
 _DARK, _MEDIUM = 70, 110  # of 255: means below the first are brightened to about the second
-_SURE = 0.5  # score: so many looks would find many a face that is none
+_WEAK = 0.5  # score of a first look's best find below which there is a second one
+_SURE = 0.8  # score that a find of the second look needs: so many looks find much that is none
 _CERTAIN = 0.95  # score that needs no further look
 _EYES_DOWN, _EYES_APART = 0.4, 0.4  # of the side of a frontal face's box, on average
 
@@ -73,7 +74,7 @@ class SecondLook:
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first; often none."""
         found = self.first.detect(image)
-        if _surest(found) >= _SURE:
+        if _surest(found) >= _WEAK:
             return found
         searched = reduced(image, _SIDE)
         best: list[Detection] = []
