@@ -39,6 +39,7 @@ from fer_tf.demo_page.storage import private_folder, take
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.vision.results import Box, Detection, Face
+from fer_tf.vision.shipped import shipped_model
 
 MEBIBYTE = 2**20
 EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
@@ -46,7 +47,7 @@ EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
 
 @pytest.fixture(scope="module")
 def service():
-    return Service([None], "haar")
+    return Service([None, str(shipped_model())], "haar")
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +281,8 @@ class Changing:
     def __init__(self):
         self.emotions = iter([3])
 
-    def answer(self, frame, network, detector, follow):
+    def answer(self, frame, network, detector, *, second_look, follow):
+        assert not second_look
         best = next(self.emotions, 4)
         (found,) = follow([Detection(Box(176.0, 64.0, 100.0, 100.0), 1.0)])
         return answer(face(found.box, best), size=(512, 512))
@@ -314,6 +316,14 @@ def test_says_why_it_cannot_show_why(service, settings, monkeypatch):
 def test_a_camera_sees_nobody(service, settings):
     boxes, bars = Handlers(service).frame("page", np.zeros((48, 64, 3), np.uint8), settings)
     assert "fer-box" not in boxes and "No face found" in bars
+
+
+def test_tells_networks_apart(service):
+    name = shipped_model().name
+    assert service.networks == ("64 px, shipped", f"64 px, {name}")
+    twice = Service([str(shipped_model())] * 2, "haar", sizes=[64])
+    assert twice.networks == (f"64 px, {name}", f"64 px, {name} 2")
+    assert twice.answer(np.zeros((48, 64, 3), np.uint8), twice.networks[1], "haar").faces == ()
 
 
 def test_offers_the_detectors_that_are_here(service):
@@ -434,6 +444,9 @@ def test_examples_faces_and_narrow_windows(served, browser):
         bars = page.locator(".fer-bars").bounding_box()
         assert bars["y"] > picture["y"] + picture["height"]
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+        page.click("#settings input >> nth=0")
+        page.click("[role=option] >> nth=1")
+        page.wait_for_selector(f".fer-card:has-text('{shipped_model().name}')")
 
 
 def test_answers_the_camera(served, browser, temporary):

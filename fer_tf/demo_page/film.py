@@ -43,7 +43,7 @@ class Film:
             tracks[:] = [tracked.track for tracked in shown]
             return [tracked.detection for tracked in shown]
 
-        answer = service.answer(frame, network, detector, follow=follow)
+        answer = service.answer(frame, network, detector, second_look=False, follow=follow)
         alive = self._tracker.alive()
         self._smoothers = {track: s for track, s in self._smoothers.items() if track in alive}
         faces = []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.demo_page.reasons import Explainer
+from fer_tf.vision.detectors.second_look import SecondLook
 from fer_tf.vision.results import Detection, Face
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Service:
         network: str,
         detector: str,
         *,
+        second_look: bool = True,
         follow: Callable[[list[Detection]], list[Detection]] = list,
     ) -> Answer:
         """The faces of a picture, uint8 RGB [h, w, 3].
@@ -101,6 +103,7 @@ class Service:
             pixels: the picture.
             network: one of `networks`.
             detector: one of `detectors`.
+            second_look: whether to look again, slowly, where nothing is found.
             follow: is given what was detected, and returns what is to be recognised.
 
         Raises:
@@ -108,8 +111,11 @@ class Service:
         """
         with self._lock:
             analyzer = self._analyzer(network, detector)
+            finder = analyzer.detector
+            if isinstance(finder, SecondLook) and not second_look:
+                finder = finder.first
             start = perf_counter()
-            detections = follow(analyzer.detect(pixels))
+            detections = follow(finder.detect(pixels))
             found = perf_counter()
             (faces,) = analyzer.recognize([pixels], [detections])
             end = perf_counter()
