@@ -12,6 +12,10 @@ from fer_tf.errors import FerError
 from fer_tf.vision.results import Box, Detection
 
 SIZE = 48  # pixels: FER2013's, on which the network was trained; it enlarges them by itself
+LEVEL = 25.0
+"""Degrees by which FER2013's own faces are tilted at most, nearly: aligning less gains nothing, as
+scripts/measure_detectors.py shows."""
+
 _FINE = 16  # samples along a crop pixel at most, so that a huge face costs no more than 768 px
 
 
@@ -56,7 +60,12 @@ def eye_angle(detection: Detection) -> float:
 
 
 def crop_face(
-    image: np.ndarray, detection: Detection, *, margin: float, align: bool = False
+    image: np.ndarray,
+    detection: Detection,
+    *,
+    margin: float,
+    align: bool = False,
+    level: float = LEVEL,
 ) -> Crop:
     """The square around a detection's box, widened, upright if asked for, as the network takes it.
 
@@ -67,7 +76,8 @@ def crop_face(
         image: uint8 RGB [h, w, 3].
         detection: its box may reach beyond the picture.
         margin: by which share of the square's side it is widened: 0.1 makes 110 pixels of 100.
-        align: turn the square so that the eyes lie level, about the middle of the box.
+        align: turn the square about the middle of the box so that the eyes lie level.
+        level: degrees; a face that is turned by less stays as it is.
 
     Raises:
         FerError: the box lies wholly outside the picture, or is empty or not finite.
@@ -75,7 +85,8 @@ def crop_face(
     box = detection.box
     _check(box, image)
     side = (box.width + box.height) / 2 * (1 + margin)
-    matrix = _square_to_crop(box.center, side, eye_angle(detection) if align else 0.0)
+    angle = eye_angle(detection) if align else 0.0
+    matrix = _square_to_crop(box.center, side, angle if abs(angle) >= level else 0.0)
     return Crop(_sample(image, matrix), matrix)
 
 

@@ -21,7 +21,7 @@ _SIDE = 480  # pixels of the longer side that is looked at
 _BORDER = 0.4  # of the shorter side, around the picture
 _DARK, _MEDIUM = 70, 110  # of 255: means below the first are brightened to about the second
 _WEAK = 0.5  # score of a first look's best find below which there is a second one
-_SURE = 0.8  # score that a find of the second look needs: so many looks find much that is none
+_SURE = 0.9  # score that a find of the second look needs: so many looks find much that is none
 _CERTAIN = 0.95  # score that needs no further look
 _EYES_DOWN, _EYES_APART = 0.4, 0.4  # of the side of a frontal face's box, on average
 

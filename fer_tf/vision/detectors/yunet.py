@@ -46,6 +46,7 @@ class YunetDetector:
     """
 
     name = "yunet"
+    # MTCNN's: both are trained on WIDER FACE's boxes. Not measured with YuNet's own file.
     margin = 0.0
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
