@@ -1,0 +1,48 @@
+"""Grad-CAM: which cells of a map of the network speak for a class."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from fer_tf.errors import FerError
+from fer_tf.explanations.gradients import batches, derivative, network_input, target_scores
+
+
+def grad_cam(
+    model: keras.Model, layer: str, faces: np.ndarray, target: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """Grad-CAM (Selvaraju et al., ICCV 2017, section 3, equations 1 and 2).
+
+    Args:
+        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
+        layer: name of the layer whose map [n, rows, columns, channels] is explained.
+        faces: uint8 [n, h, w], grey.
+        target: int [n], classes.
+        size: (height, width) to resize to.
+
+    Returns:
+        float32 [n, rows, columns], at least 0: as coarse as the layer's map.
+
+    Raises:
+        FerError: the model has no such layer.
+    """
+    names = [each.name for each in model.layers]
+    if layer not in names:
+        raise FerError(f"{model.name}: has no layer {layer!r}, which this Grad-CAM explains")
+    output = model.get_layer(layer).output
+    head = keras.Model(model.inputs, output)
+    # Fed with the images too: the fusion block reads the maps of the earlier stages beside it.
+    tail = keras.Model([model.inputs[0], output], model.output)
+    maps = []
+    for rows in batches(len(faces)):
+        images, wanted = network_input(faces[rows], size), target[rows]
+        features = np.asarray(ops.convert_to_numpy(head(images, training=False)), np.float32)
+
+        def score(x, images=images, wanted=wanted):
+            return target_scores(tail([images, x], training=False), wanted)
+
+        weights = derivative(score, features).mean(axis=(1, 2), keepdims=True)
+        maps.append(np.maximum((weights * features).sum(axis=-1), 0))
+    return np.concatenate(maps)

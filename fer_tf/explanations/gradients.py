@@ -1,0 +1,144 @@
+"""Input gradients: how much each pixel of a face moves the logit of a class.
+
+Own code on purpose: the library that works on Keras 3, tf-keras-vis 0.8.7, is from March 2024,
+knows TensorFlow only and draws SmoothGrad's noise without a seed; it gives the same gradients
+and Grad-CAM maps (tests/explanations/test_reference.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from fer_tf.data.augment import resize, warp_by_gather
+from fer_tf.errors import FerError
+
+BATCH = 128
+"""Faces that are differentiated at once; about 1 GB of activations at 64 px."""
+
+SAMPLES = 16
+"""Noisy copies of SmoothGrad; what is left of their noise is averaged out well enough."""
+
+NOISE = 0.15
+"""Their standard deviation over the face's range of grey; 0.1 to 0.2 in that paper."""
+
+STEPS = 16
+"""Midpoints of integrated gradients' path."""
+
+
+def derivative(score: Callable[[Any], Any], inputs: np.ndarray) -> np.ndarray:
+    """The gradient of a batch's scores with respect to it, on the TensorFlow or JAX backend.
+
+    Args:
+        score: tensor [n, ...] to tensor [n]; the score of an example depends on it alone.
+        inputs: float32 [n, ...].
+
+    Returns:
+        float32, shaped like `inputs`.
+
+    Raises:
+        FerError: another Keras backend.
+    """
+    backend = keras.backend.backend()
+    tensor = ops.convert_to_tensor(inputs, "float32")
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensor)
+            total = ops.sum(score(tensor))
+        return np.asarray(tape.gradient(total, tensor))
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda x: ops.sum(score(x)))(tensor))
+    raise FerError(
+        f"explanations need gradients: expected Keras on tensorflow or jax, not {backend}"
+    )
+
+
+def network_input(faces: Any, size: tuple[int, int]) -> Any:
+    """Grey faces [n, h, w], 0 to 255, to what the network takes, float32 [n, *size, 3]."""
+    return resize(faces, size, warp_by_gather)
+
+
+def target_scores(logits: Any, target: np.ndarray) -> Any:
+    """The logits [n, classes] of one class each, [n]: logits, as the softmax mixes all classes."""
+    return ops.sum(logits * ops.one_hot(target, logits.shape[-1]), axis=-1)
+
+
+def batches(count: int) -> Iterator[slice]:
+    """Slices of at most `BATCH` that cover `count` rows."""
+    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
+
+
+def gradient(
+    model: keras.Model, faces: np.ndarray, target: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """d logit / d pixel of the 48x48 face, through the resize (Simonyan et al., 2014, section 3).
+
+    Args:
+        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
+        faces: uint8 or float32 [n, h, w], grey, 0 to 255.
+        target: int [n], classes.
+        size: (height, width) to resize to.
+
+    Returns:
+        float32 [n, h, w], signed.
+    """
+    slopes = np.empty(faces.shape, np.float32)
+    for rows in batches(len(faces)):
+        wanted = target[rows]
+
+        def score(x, wanted=wanted):
+            return target_scores(model(network_input(x, size), training=False), wanted)
+
+        slopes[rows] = derivative(score, faces[rows])
+    return slopes
+
+
+def smooth_gradient(
+    model: keras.Model, faces: np.ndarray, target: np.ndarray, size: tuple[int, int], seed: int
+) -> np.ndarray:
+    """SmoothGrad: the mean gradient of `SAMPLES` noisy copies (Smilkov et al., 2017, section 2.2).
+
+    Every face gets the same noise, so that its map does not depend on the faces beside it.
+    Arguments and result are those of `gradient`; noisy pixels may leave [0, 255].
+    """
+    pixels = faces.astype(np.float32)
+    scale = NOISE * np.ptp(pixels, axis=(1, 2))[:, None, None, None]
+    noise = np.random.default_rng(seed).standard_normal((SAMPLES, *faces.shape[1:]), np.float32)
+    return _mean_gradient(model, pixels[:, None] + scale * noise, target, size)
+
+
+def integrated_gradient(
+    model: keras.Model,
+    faces: np.ndarray,
+    target: np.ndarray,
+    size: tuple[int, int],
+    baseline: np.ndarray,
+) -> np.ndarray:
+    """Integrated gradients (Sundararajan et al., ICML 2017, section 3) by the midpoint rule.
+
+    Args:
+        model: as of `gradient`, as are `faces`, `target` and `size`.
+        baseline: float32 [n, h, w], where the path to each face begins.
+
+    Returns:
+        float32 [n, h, w]; a face's sum is its logit less the baseline's, to the rule's error.
+    """
+    way = faces.astype(np.float32) - baseline
+    shares = ((np.arange(STEPS, dtype=np.float32) + 0.5) / STEPS)[:, None, None]
+    return way * _mean_gradient(model, baseline[:, None] + shares * way[:, None], target, size)
+
+
+def _mean_gradient(model, points: np.ndarray, target, size) -> np.ndarray:
+    """Mean over the points [n, points, h, w] of each face, in full batches also for one face."""
+    count, each, height, width = points.shape
+    flat = points.reshape(-1, height, width)
+    slopes = gradient(model, flat, np.repeat(target, each), size)
+    return slopes.reshape(count, each, height, width).mean(axis=1)

@@ -1,0 +1,58 @@
+"""The Keras network that explains: gradients need one, where an answer does not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_tf.cli import start_keras
+from fer_tf.errors import FerError
+from fer_tf.recipes import from_json
+from fer_tf.training.run import Run
+from fer_tf.vision.shipped import SHIPPED_NETWORK, SHIPPED_SIZE, shipped_weights
+
+if TYPE_CHECKING:
+    import keras
+
+DEFAULT_SIZE = (224, 224)
+"""(height, width) for a .keras file that takes any, where nothing says more."""
+
+
+def open_network(
+    model: str | os.PathLike[str] | None = None, *, size: tuple[int, int] | None = None
+) -> tuple[keras.Model, tuple[int, int]]:
+    """A network to explain, and the size at which it runs.
+
+    Args:
+        model: None for the one that ships; a run folder, whose best.keras is taken; a .keras file;
+            or a .weights.h5 file of the network that ships.
+        size: (height, width); None for that of the network that ships, of a run's best epoch, or
+            what the file was built for, or 224x224.
+
+    Raises:
+        FerError: no such file, or one that holds no Keras network.
+    """
+    path = shipped_weights() if model is None else Path(model)
+    run = Run(path)
+    if run.best_file.is_file() and run.recipe_file.is_file():
+        recipe = from_json(run.recipe_file.read_text("utf-8"), source=str(run.recipe_file))
+        path, size = run.best_file, size or (run.best_size(recipe),) * 2
+    if not path.is_file():
+        raise FerError(f"{path}: no such model: expected a run folder, .keras or .weights.h5 file")
+    if path.suffix not in (".keras", ".h5"):
+        raise FerError(
+            f"{path}: can't be explained: expected a Keras network (a run folder, a .keras or a "
+            ".weights.h5 file), whose gradients can be computed"
+        )
+    start_keras()
+    if path.suffix == ".h5":
+        from fer_tf.models.registry import create_model
+
+        network = create_model(SHIPPED_NETWORK, input_shape=(None, None, 3), weights=str(path))
+        return network, size or SHIPPED_SIZE
+    from fer_tf.models.saving import load_model
+
+    network = load_model(path)
+    height, width = network.input_shape[1:3]
+    return network, size or (height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1])
