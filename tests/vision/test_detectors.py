@@ -127,6 +127,18 @@ def test_second_look_finds_faces_that_are_cut_off_or_fill_the_picture(haar, astr
     assert best.box.iou(Box(0, 0, 48, 48)) > 0.6
 
 
+def test_second_look_finds_small_faces_once_each(haar, hopper):
+    small = cv2.resize(hopper, (256, 300), interpolation=cv2.INTER_AREA)  # a face of 106 pixels
+    image = np.full((1500, 2000, 3), 90, np.uint8)
+    image[550:850, 850:1106] = small  # in all four parts
+    image[1100:1400, 100:356] = small
+    assert haar.detect(image) == []
+    found = SecondLook(haar).detect(image)
+    wanted = [Box(850 + 80, 550 + 55, 106, 106), Box(100 + 80, 1100 + 55, 106, 106)]
+    assert len(found) == 2
+    assert all(max(each.box.iou(face) for each in found) > 0.7 for face in wanted)
+
+
 def test_second_look_does_not_look_again_without_need(hopper):
     calls = []
 

@@ -17,7 +17,7 @@ from fer_tf.vision.results import Box, Detection
 # the mistakes of default; equalising the grey first costs it a tenth of the faces.
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 _SIDE = 480  # pixels of the longer side that is searched
-_SMALLEST = 24  # pixels of the smallest face there, so 5 % of the longer side
+_SMALLEST = 30  # pixels of the smallest face there, so 6 % of the longer side
 _STEP = 1.2  # from one size that is searched to the next
 _NEIGHBOURS = 2  # overlapping finds that make a face
 _EVEN, _STEEPNESS = 55.0, 4.0  # the last stage's sum at which a find is as often none, and around
