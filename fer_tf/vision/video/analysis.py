@@ -8,13 +8,30 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from fer_tf.vision.results import Face
+from fer_tf.vision.results import Detection, Face
 from fer_tf.vision.video.reader import Frame
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.tracking import Tracked, Tracker
 
 if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A frame and whose face is where.
+
+    Attributes:
+        frame: with its picture.
+        shown: the faces.
+        alive: the numbers of those that may be seen again.
+        count: how many people there were up to now.
+    """
+
+    frame: Frame
+    shown: tuple[Tracked, ...]
+    alive: frozenset[int]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -25,78 +42,66 @@ class Seen:
         frame: with its picture.
         faces: with smoothed probabilities.
         tracks: the person's number of each of `faces`.
+        count: how many people there were up to now.
     """
 
     frame: Frame
     faces: tuple[Face, ...]
     tracks: tuple[int, ...]
+    count: int
 
 
-class Analysis:
-    """Analyses the frames of one video.
+def follow(
+    frames: Iterable[Frame], analyzer: FaceAnalyzer, *, detect_every: int
+) -> Iterator[Followed]:
+    """Search each `detect_every`-th frame, and those where it is urgent; track in between."""
+    tracker = Tracker()
+    searched = -detect_every
+    for frame in frames:
+        grey = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY)
+        urgent = tracker.advance(grey, frame.time)
+        if urgent or frame.index - searched >= detect_every:
+            tracker.correct(analyzer.detect(frame.pixels))
+            searched = frame.index
+        alive = frozenset(tracker.alive())
+        yield Followed(frame, tuple(tracker.shown()), alive, tracker.count)
+
+
+def recognize(
+    followed: Iterable[Followed],
+    analyzer: FaceAnalyzer,
+    *,
+    recognize_every: int,
+    smoothing_s: float,
+) -> Iterator[Seen]:
+    """Recognise each `recognize_every`-th frame, and who is new at once; smooth over time.
 
     Args:
-        analyzer: finds and recognises.
-        detect_every: frames from one search to the next; an urgent one comes between.
-        recognize_every: frames from one recognition to the next; who is new is recognised at once.
+        followed: on a thread of its own, so that searches and recognition overlap.
+        analyzer: recognises.
+        recognize_every: frames from one recognition to the next.
         smoothing_s: time constant in seconds.
     """
-
-    def __init__(
-        self,
-        analyzer: FaceAnalyzer,
-        *,
-        detect_every: int,
-        recognize_every: int,
-        smoothing_s: float,
-    ):
-        self._analyzer = analyzer
-        self._detect_every = detect_every
-        self._recognize_every = recognize_every
-        self._smoothing_s = smoothing_s
-        self._smoothers: dict[int, Smoother] = {}
-        self._latest: dict[int, Face] = {}
-        self.tracker = Tracker()
-
-    def over(self, frames: Iterable[Frame]) -> Iterator[Seen]:
-        """Each frame with its faces."""
-        searched = recognized = -(1 << 30)
-        for frame in frames:
-            grey = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY)
-            urgent = self.tracker.advance(grey, frame.time)
-            if urgent or frame.index - searched >= self._detect_every:
-                self.tracker.correct(self._analyzer.detect(frame.pixels))
-                searched = frame.index
-            due = frame.index - recognized >= self._recognize_every
-            recognized = frame.index if due else recognized
-            yield self._seen(frame, self.tracker.shown(), due)
-
-    def _seen(self, frame: Frame, shown: list[Tracked], due: bool) -> Seen:
-        asked = [tracked for tracked in shown if due or tracked.track not in self._latest]
+    smoothers: dict[int, Smoother] = {}
+    latest: dict[int, Face] = {}
+    recognized = -recognize_every
+    for item in followed:
+        frame = item.frame
+        due = frame.index - recognized >= recognize_every
+        recognized = frame.index if due else recognized
+        asked = [tracked for tracked in item.shown if due or tracked.track not in latest]
         if asked:
             detections = [tracked.detection for tracked in asked]
-            [answers] = self._analyzer.recognize([frame.pixels], [detections])
+            [answers] = analyzer.recognize([frame.pixels], [detections])
             for tracked, face in zip(asked, answers, strict=True):
-                self._latest[tracked.track] = self._smoothed(tracked.track, frame.time, face)
-        faces = tuple(
-            replace(
-                self._latest[tracked.track],
-                box=tracked.detection.box,
-                score=tracked.detection.score,
-                eyes=tracked.detection.eyes,
-            )
-            for tracked in shown
-        )
-        self._forget()
-        return Seen(frame, faces, tuple(tracked.track for tracked in shown))
+                smoother = smoothers.setdefault(tracked.track, Smoother(smoothing_s))
+                mean = smoother.at(frame.time, face.probabilities)
+                latest[tracked.track] = replace(face, probabilities=tuple(mean.tolist()))
+        faces = tuple(_placed(latest[tracked.track], tracked.detection) for tracked in item.shown)
+        yield Seen(frame, faces, tuple(tracked.track for tracked in item.shown), item.count)
+        for gone in latest.keys() - item.alive:
+            del latest[gone], smoothers[gone]
 
-    def _smoothed(self, track: int, time: float, face: Face) -> Face:
-        smoother = self._smoothers.setdefault(track, Smoother(self._smoothing_s))
-        mean = smoother.at(time, face.probabilities)
-        return replace(face, probabilities=tuple(mean.tolist()))
 
-    def _forget(self) -> None:
-        alive = self.tracker.alive()
-        for gone in self._latest.keys() - alive:
-            del self._latest[gone]
-            self._smoothers.pop(gone, None)
+def _placed(face: Face, detection: Detection) -> Face:
+    return replace(face, box=detection.box, score=detection.score, eyes=detection.eyes)

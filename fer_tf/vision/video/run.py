@@ -16,7 +16,7 @@ from fer_tf.errors import FerError
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Face
 from fer_tf.vision.video.ahead import Ahead
-from fer_tf.vision.video.analysis import Analysis, Seen
+from fer_tf.vision.video.analysis import Seen, follow, recognize
 from fer_tf.vision.video.reader import VideoReader
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
 from fer_tf.vision.video.timeline import Timeline
@@ -120,16 +120,17 @@ def run_video(
     """Follow the faces of a video, recognise each over time, and hand over a row a face a frame.
 
     With `options.out` it writes OUT/NAME.mp4, annotated, and OUT/NAME-timeline.png: under a
-    temporary name first, so that a file of that name is whole. Decoding, analysis and encoding
-    overlap. `rows`, `say` and `progress` are called on the calling thread, in the frames' order,
-    and what they raise ends the run.
+    temporary name first, so that a file of that name is whole. Decoding, following, recognition
+    and drawing overlap, each on a thread of its own, and encoding, in ffmpeg's process. `rows`,
+    `say` and `progress` are called on the calling thread, in the frames' order, and what they
+    raise ends the run.
 
     Ctrl-C ends it early and is told in the summary (`interrupted`): the caller chooses the exit
     code. What is done by then is finished and kept under its name.
 
     Args:
         options: see `VideoOptions`.
-        analyzer: finds and recognises; used on one other thread.
+        analyzer: finds faces on one other thread and recognises on a second.
         rows: called with each `FaceRow`.
         say: called with a sentence for the user as soon as there is something to know.
         progress: called after each frame with the frames done and the frames that are expected,
@@ -144,34 +145,38 @@ def run_video(
     with ExitStack() as stack:
         sinks = _Sinks(options, reader, stack)
         started = time.perf_counter()
-        analysis = Analysis(
-            analyzer,
-            detect_every=options.detect_every,
-            recognize_every=options.recognize_every,
-            smoothing_s=options.smoothing_s,
+        waiting = 1 if reader.live else 4
+        frames = Ahead(reader.frames(), size=waiting, newest=reader.live)
+        followed = Ahead(follow(frames, analyzer, detect_every=options.detect_every), size=waiting)
+        seen = Ahead(
+            recognize(
+                followed,
+                analyzer,
+                recognize_every=options.recognize_every,
+                smoothing_s=options.smoothing_s,
+            ),
+            size=waiting,
         )
-        frames = Ahead(reader.frames(), size=1 if reader.live else 4, newest=reader.live)
-        stack.callback(frames.join, _PATIENCE_S)
-        seen = Ahead(analysis.over(frames), size=1 if reader.live else 4)
-        stack.callback(seen.join, _PATIENCE_S)
-        stack.callback(frames.stop)
-        stack.callback(seen.stop)
+        for stage in (frames, followed, seen):
+            stack.callback(stage.join, _PATIENCE_S)
+        for stage in (frames, followed, seen):
+            stack.callback(stage.stop)
         interrupted = False
-        done, last, handed = 0, 0.0, 0
+        done, last, handed, people = 0, 0.0, 0, 0
         try:
             for item in seen:
                 for face, track in zip(item.faces, item.tracks, strict=True):
                     rows(FaceRow(item.frame.index, item.frame.time, track, face))
                     handed += 1
-                done, last = done + 1, item.frame.time
+                done, last, people = done + 1, item.frame.time, item.count
                 wanted = sinks.take(item)
                 progress(done, max(done, reader.expected) if reader.expected else 0)
                 if not wanted:
                     break
         except KeyboardInterrupt:
             interrupted = True
-        frames.stop()
-        seen.stop()
+        for stage in (frames, followed, seen):
+            stage.stop()
         for sentence in (*reader.notes, *sinks.notes()):
             say(sentence)
         video, timeline, audio = sinks.finish()
@@ -179,7 +184,7 @@ def run_video(
             frames=done,
             seconds=last + 1 / reader.fps if done else 0.0,
             elapsed=time.perf_counter() - started,
-            tracks=analysis.tracker.count,
+            tracks=people,
             rows=handed,
             video=video,
             timeline=timeline,
