@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,16 +17,12 @@ from fer_tf import cli
 from fer_tf.errors import FerError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from fer_tf.vision.analyzer import FaceAnalyzer
     from fer_tf.vision.results import Face
     from fer_tf.vision.rows import RowWriter
     from fer_tf.vision.saving import PictureFolder
     from fer_tf.vision.stream import Picture
     from fer_tf.vision.video.run import FaceRow
-
-    Explainer = Callable[[Picture, Face], np.ndarray]
 
 DEFAULT_FOLDER = Path("predictions")
 NAMED = 0.05
@@ -157,7 +153,9 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
 
     tally = Tally()
     folder = None if args.folder is None else PictureFolder(args.folder)
-    explain = _explainer(args, analyzer) if args.explain else None
+    if args.explain:
+        # What can't be explained is told before the work.
+        analyzer.explainer.open()
     total = sum(1 for _ in _find(args)) if sys.stderr.isatty() else 0
     try:
         with (
@@ -166,7 +164,7 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
         ):
             for chunk in chunks:
                 for picture, faces in _answer(analyzer, chunk, tally):
-                    lines = _keep(args, picture, faces, folder, rows, explain)
+                    lines = _keep(args, picture, faces, folder, rows, analyzer)
                     if not args.rows_on_stdout:
                         say("\n".join(lines))
                     step(1)
@@ -223,7 +221,7 @@ def _keep(
     faces: tuple[Face, ...],
     folder: PictureFolder | None,
     rows: RowWriter | None,
-    explain: Explainer | None,
+    analyzer: FaceAnalyzer,
 ) -> list[str]:
     """Write one picture's rows and files; returns what there is to say."""
     from fer_tf.vision.analyzer import NO_FACE
@@ -241,38 +239,13 @@ def _keep(
         source = _relative(picture.path, args.paths)
         drawn = draw_faces(picture.pixels, faces)
         lines.append(f"  drawn in {_shown(folder.save(drawn, source, '-faces'))}")
-        if explain is not None:
-            for number, face in enumerate(faces, 1):
+        if args.explain:
+            for number, why in enumerate(analyzer.explain_found(picture.pixels, faces), 1):
                 ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
-                written = folder.save(explain(picture, face), source.with_suffix(".png"), ending)
+                panels = why.panels(picture.pixels)
+                written = folder.save(panels, source.with_suffix(".png"), ending)
                 lines.append(f"  explained in {_shown(written)}")
     return lines
-
-
-def _explainer(args: Predict, analyzer: FaceAnalyzer) -> Explainer:
-    """Opens the network once, then draws the four panels of any face: RGB, uint8 [h, w, 3].
-
-    Raises:
-        FerError: a model without gradients.
-    """
-    from fer_tf.explanations.network import open_network
-
-    network, size = open_network(args.model)
-    from fer_tf.explanations import explain_faces
-    from fer_tf.explanations.panels import four_panels
-    from fer_tf.vision.crops import crop_face
-    from fer_tf.vision.images import read_image
-    from fer_tf.vision.results import Detection
-
-    def explain(picture: Picture, face: Face) -> np.ndarray:
-        found = Detection(face.box, face.score, face.eyes)
-        crop = crop_face(picture.pixels, found, margin=analyzer.detector.margin, align=True)
-        (why,) = explain_faces(
-            network, crop.pixels[None], size=size, temperature=analyzer.recognizer.temperature
-        )
-        return read_image(four_panels(picture.pixels, face.box, crop.matrix, why))
-
-    return explain
 
 
 def describe(face: Face) -> str:

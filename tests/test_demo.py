@@ -21,12 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fer_tf import cli, demo
+from fer_tf import FaceAnalyzer, cli, demo
 from fer_tf.demo_page import answers, handlers
 from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.handlers import Handlers, Settings
 from fer_tf.demo_page.memory import Memory
-from fer_tf.demo_page.reasons import Explainer
 from fer_tf.demo_page.server import is_loopback
 from fer_tf.demo_page.service import Answer, Service, available_detectors
 from fer_tf.demo_page.storage import private_folder, take
@@ -301,9 +300,10 @@ def test_shows_why(service, settings):
 
 def test_says_why_it_cannot_show_why(service, settings, monkeypatch):
     monkeypatch.setitem(sys.modules, "fer_tf.explanations.network", None)
-    monkeypatch.setattr(service, "_explainer", Explainer())
+    shipped = FaceAnalyzer(detector="haar")
+    monkeypatch.setattr(service, "_analyzers", {(service.networks[0], "haar"): shipped})
     html = last(Handlers(service).example("page", "astronaut.jpg", replace(settings, why=True)))
-    assert "which is not installed: expected tensorflow" in html and "Happy" in html
+    assert "which is not installed: expected Keras and TensorFlow" in html and "Happy" in html
 
 
 def test_a_camera_sees_nobody(service, settings):

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from fer_tf import predict as command
 from fer_tf.errors import FerError
+from fer_tf.explanations.methods import Explanation
 from fer_tf.predict import main
 from fer_tf.vision import stream
 from fer_tf.vision.results import Box, Detection, Face
@@ -377,15 +378,18 @@ def test_a_video_is_annotated_and_summed_up(clip, here, capsys):
 
 
 def test_explain_writes_a_picture_a_face(photo, here, monkeypatch, capsys):
-    from fer_tf import explanations
-    from fer_tf.explanations import Explanation, network
+    # Neither Keras nor its seconds: tests/vision/test_explaining.py has the real ones.
+    from fer_tf.vision import explaining
 
-    def explain_faces(model, faces, **_):
-        return [Explanation(np.eye(48, dtype=np.float32), "occlusion", 3, SHARES) for _ in faces]
+    def explain(self, faces, crops, *, method, target):
+        why = Explanation(np.eye(48, dtype=np.float32), method, 3, SHARES)
+        return [
+            explaining.ExplainedFace(face, why, crop)
+            for face, crop in zip(faces, crops, strict=True)
+        ]
 
-    monkeypatch.setattr(network, "open_network", lambda model: (None, (64, 64)))
-    # Not setattr, which would look for the real one, and so import Keras.
-    monkeypatch.setitem(vars(explanations), "explain_faces", explain_faces)
+    monkeypatch.setattr(explaining.Explainer, "open", lambda self: None)
+    monkeypatch.setattr(explaining.Explainer, "explain", explain)
     main([str(photo), "--explain", "--json"])
     out, err = capsys.readouterr()
     assert json.loads(out)["emotion"] == "Happy" and err == "pictures in predictions\n"

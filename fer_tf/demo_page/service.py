@@ -6,15 +6,16 @@ import importlib.util
 import itertools
 import threading
 from collections.abc import Callable, Container, Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.demo_page.reasons import Explainer
+from fer_tf.demo_page.reasons import reasons
+from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.second_look import SecondLook
 from fer_tf.vision.results import Detection, Face
 
@@ -76,16 +77,13 @@ class Service:
         from fer_tf.vision.analyzer import FaceAnalyzer
 
         self._lock = threading.Lock()
-        self._explainer = Explainer()
-        self._open: dict[str, Callable[[str], FaceAnalyzer]] = {}
         self._analyzers: dict[tuple[str, str], FaceAnalyzer] = {}
         for model, size in itertools.product(models, sizes or (None,)):
             analyzer = FaceAnalyzer(model, detector, size=size)
-            network = _unused(_title(analyzer), self._open)
-            self._open[network] = partial(FaceAnalyzer, model, size=size)
+            network = _unused(_title(analyzer), {name for name, _ in self._analyzers})
             self._analyzers[network, analyzer.detector.name] = analyzer
         first = analyzer.detector.name
-        self.networks = tuple(self._open)
+        self.networks = tuple(name for name, _ in self._analyzers)
         self.detectors = (first, *(name for name in available_detectors() if name != first))
 
     def answer(
@@ -131,19 +129,22 @@ class Service:
         )
 
     def explain(self, pixels: np.ndarray, answer: Answer, face: int) -> dict[str, np.ndarray]:
-        """Pictures of what the answer for a face rests on: see `Explainer.explain`.
+        """Pictures of what the answer for a face rests on: see `reasons`.
 
         Raises:
             FerError: the network can't be explained here.
         """
         with self._lock:
             analyzer = self._analyzer(answer.network, answer.detector)
-        return self._explainer.explain(analyzer, pixels, answer.faces[face])
+        return reasons(analyzer, pixels, answer.faces[face])
 
     def _analyzer(self, network: str, detector: str) -> FaceAnalyzer:
         key = network, detector
         if key not in self._analyzers:
-            self._analyzers[key] = self._open[network](detector)
+            # The same network behind another detector.
+            analyzer = copy(self._analyzers[network, self.detectors[0]])
+            analyzer.detector = open_detector(detector)
+            self._analyzers[key] = analyzer
         return self._analyzers[key]
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from fer_tf.errors import FerError
-from fer_tf.vision.crops import crop_face, whole_face
+from fer_tf.explanations.methods import DEFAULT_METHOD
+from fer_tf.vision.crops import Crop, crop_face, whole_face
 from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import Detector
+from fer_tf.vision.explaining import ExplainedFace, Explainer
 from fer_tf.vision.images import name_of, read_image
 from fer_tf.vision.recognizer import open_recognizer
 from fer_tf.vision.results import Analysis, Box, Detection, Face
@@ -55,6 +57,7 @@ class FaceAnalyzer:
         self.model = model
         self.recognizer = open_recognizer(model, size=sides, threads=threads)
         self.detector = open_detector(detector)
+        self.explainer = Explainer(model, self.recognizer.size)
 
     def analyze(
         self,
@@ -76,8 +79,7 @@ class FaceAnalyzer:
                 face was found is no error: the answer is empty and has a `reason`.
         """
         picture = read_image(image, bgr=bgr)
-        detections = self.detect(picture) if boxes is None else given_boxes(boxes)
-        (faces,) = self.recognize([picture], [detections])
+        faces = self._faces(picture, boxes)
         return _analysis(picture.shape, faces, name_of(image))
 
     def analyze_batch(self, images: Iterable[Any], *, bgr: bool = False) -> list[Analysis]:
@@ -98,7 +100,7 @@ class FaceAnalyzer:
             try:
                 picture = read_image(image, bgr=bgr)
                 detections = self.detect(picture)
-                crops += [self.crop(picture, detection) for detection in detections]
+                crops += [self.crop(picture, detection).pixels for detection in detections]
             except FerError as error:
                 outcomes.append(((), name, str(error)))
                 continue
@@ -123,11 +125,69 @@ class FaceAnalyzer:
             FerError: one can't be read.
         """
         pictures = [read_image(crop, bgr=bgr) for crop in crops]
-        whole = [
-            [Detection(Box(0.0, 0.0, float(p.shape[1]), float(p.shape[0])), 1.0)] for p in pictures
-        ]
+        whole = [[_whole(picture)] for picture in pictures]
         answers = self._answer(whole, [whole_face(picture).pixels for picture in pictures])
         return [face for (face,) in answers]
+
+    def explain(
+        self,
+        image: Any,
+        *,
+        method: str = DEFAULT_METHOD,
+        target: str | None = None,
+        boxes: Iterable[Box | Sequence[float]] | None = None,
+        cropped: bool = False,
+        bgr: bool = False,
+    ) -> list[ExplainedFace]:
+        """The faces of one image and what each one's expression rests on.
+
+        Needs Keras and its backend, and a model that has gradients: the network that ships, a run
+        folder or a .keras file.
+
+        Args:
+            image: see the class.
+            method: a key of `fer_tf.explanations.METHODS`.
+            target: the emotion to explain; None for each face's most probable one.
+            boxes: as of `analyze`.
+            cropped: the image is a face already; none is looked for.
+            bgr: an array's channels are in OpenCV's order.
+
+        Raises:
+            FerError: as of `analyze`; an unknown method or target, or a model that can't be
+                explained.
+        """
+        picture = read_image(image, bgr=bgr)
+        if cropped:
+            (face,) = self.analyze_faces([picture])
+            return self.explainer.explain(
+                [face], [whole_face(picture)], method=method, target=target
+            )
+        return self.explain_found(
+            picture, self._faces(picture, boxes), method=method, target=target
+        )
+
+    def explain_found(
+        self,
+        image: np.ndarray,
+        faces: Sequence[Face],
+        *,
+        method: str = DEFAULT_METHOD,
+        target: str | None = None,
+    ) -> list[ExplainedFace]:
+        """What the expressions of faces rest on that were found in an upright RGB picture.
+
+        Args:
+            image: uint8 [h, w, 3].
+            faces: of it, as `analyze` or `recognize` gives them.
+            method: as of `explain`.
+            target: as of `explain`.
+
+        Raises:
+            FerError: as of `explain`.
+        """
+        found = [Detection(face.box, face.score, face.eyes) for face in faces]
+        crops = [self.crop(image, detection) for detection in found]
+        return self.explainer.explain(faces, crops, method=method, target=target)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first."""
@@ -146,19 +206,26 @@ class FaceAnalyzer:
             FerError: a box has no area or lies outside its picture.
         """
         crops = [
-            self.crop(image, detection)
+            self.crop(image, detection).pixels
             for image, found in zip(images, detections, strict=True)
             for detection in found
         ]
         return self._answer(detections, crops)
 
-    def crop(self, image: np.ndarray, detection: Detection) -> np.ndarray:
-        """A face as the network is given it: uint8 [48, 48], grey.
+    def crop(self, image: np.ndarray, detection: Detection) -> Crop:
+        """A face as the network is given it: `pixels`, uint8 [48, 48], grey.
 
         Raises:
             FerError: the box has no area or lies outside the picture.
         """
-        return crop_face(image, detection, margin=self.detector.margin, align=True).pixels
+        return crop_face(image, detection, margin=self.detector.margin, align=True)
+
+    def _faces(
+        self, image: np.ndarray, boxes: Iterable[Box | Sequence[float]] | None
+    ) -> tuple[Face, ...]:
+        detections = self.detect(image) if boxes is None else given_boxes(boxes)
+        (faces,) = self.recognize([image], [detections])
+        return faces
 
     def _answer(
         self, detections: Sequence[Sequence[Detection]], crops: Sequence[np.ndarray]
@@ -188,6 +255,11 @@ def given_boxes(boxes: Iterable[Box | Sequence[float]]) -> list[Detection]:
             box = Box(left, top, width, height)
         detections.append(Detection(box, 1.0))
     return detections
+
+
+def _whole(image: np.ndarray) -> Detection:
+    height, width = image.shape[:2]
+    return Detection(Box(0.0, 0.0, float(width), float(height)), 1.0)
 
 
 def _analysis(shape: tuple[int, ...], faces: tuple[Face, ...], source: str) -> Analysis:

@@ -1,0 +1,114 @@
+"""Why: what each answer rests on, by the Keras network behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+from fer_tf.explanations.methods import Explanation
+from fer_tf.vision.crops import Crop
+from fer_tf.vision.results import Face
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedFace:
+    """A face, its expression and what that rests on.
+
+    Attributes:
+        face: as `FaceAnalyzer.analyze` gives it.
+        explanation: `explanation.map`, float32 [48, 48] in [0, 1], lies over `crop.pixels`.
+        crop: what the network was given, and the map from the picture to it.
+    """
+
+    face: Face
+    explanation: Explanation
+    crop: Crop
+
+    def panels(self, image: np.ndarray) -> np.ndarray:
+        """Input, detected face, saliency map and landmarks side by side, as a picture.
+
+        Args:
+            image: the upright picture that was explained, uint8 RGB [h, w, 3].
+
+        Returns:
+            RGB, uint8 [h, w, 3].
+        """
+        from fer_tf.explanations.panels import four_panels
+
+        return four_panels(image, self.face.box, self.crop.matrix, self.explanation)
+
+
+class Explainer:
+    """Explains the answers of one model; several threads may call it, and take turns.
+
+    Args:
+        model: as `fer_tf.explanations.network.open_network` takes it; opened when first needed.
+        size: (height, width) in pixels at which it runs.
+    """
+
+    def __init__(self, model: str | os.PathLike[str] | None, size: tuple[int, int]):
+        self._model, self._size = model, size
+        self._network: keras.Model | None = None
+        self._lock = Lock()
+
+    def open(self) -> None:
+        """Load the network now, not with the first face.
+
+        Raises:
+            FerError: the model is no Keras network, or its packages are not installed.
+        """
+        with self._lock:
+            self._opened()
+
+    def explain(
+        self, faces: Sequence[Face], crops: Sequence[Crop], *, method: str, target: str | None
+    ) -> list[ExplainedFace]:
+        """What the answers for faces rest on.
+
+        Args:
+            faces: the answers.
+            crops: of each of them.
+            method: a key of `fer_tf.explanations.METHODS`.
+            target: one of the emotions; None for each face's own.
+
+        Raises:
+            FerError: as of `open`, or an unknown emotion or method.
+        """
+        if target not in (None, *FER2013):
+            raise FerError(f"target: found {target!r}: expected one of {', '.join(FER2013)}")
+        targets = [FER2013.index(target or face.emotion) for face in faces]
+        pixels = np.array([crop.pixels for crop in crops], np.uint8).reshape(-1, 48, 48)
+        with self._lock:
+            network = self._opened()
+            from fer_tf.explanations.maps import saliency_maps
+
+            maps = saliency_maps(
+                network, pixels, method=method, target=np.array(targets, int), size=self._size
+            )
+        return [
+            ExplainedFace(face, Explanation(saliency, method, wanted, face.probabilities), crop)
+            for face, crop, saliency, wanted in zip(faces, crops, maps, targets, strict=True)
+        ]
+
+    def _opened(self) -> keras.Model:
+        if self._network is None:
+            try:
+                from fer_tf.explanations.network import open_network
+
+                self._network, _ = open_network(self._model, size=self._size)
+            except ImportError as error:
+                raise FerError(
+                    f"an explanation needs {error.name}, which is not installed: expected "
+                    "Keras and TensorFlow"
+                ) from None
+        return self._network
