@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,9 +44,16 @@ class Predict:
     csv: bool = False
     """The same as CSV: to OUT/faces.csv, or to standard output without --out."""
     explain: bool = False
-    """For each face a picture of what its answer rests on as well: takes seconds, and Keras."""
+    """For each face, or each person's surest moment in a video, a picture of what the answer rests
+    on as well: takes seconds, and Keras."""
     show: bool = False
     """Show the video in a window while it is worked on; q ends it."""
+    detect_every: int = 5
+    """Frames of a video from one search for faces to the next; they are followed in between."""
+    recognize_every: int = 1
+    """Frames of a video from one recognition to the next; 3 keeps up with 25 a second at 224 px."""
+    smoothing_s: float = 0.5
+    """Seconds over which a person's probabilities are averaged in a video; 0 for none."""
     model: Path | None = None
     """A .tflite, .onnx or .keras file, a run folder or a servable; else the network that ships."""
     detector: str = "auto"
@@ -110,6 +116,9 @@ def predict(args: Predict) -> None:
     from fer_tf.vision.analyzer import FaceAnalyzer
 
     analyzer = FaceAnalyzer(args.model, args.detector)
+    if args.explain:
+        # What can't be explained is told before the work.
+        analyzer.explainer.open()
     with _rows(args) as rows:
         if args.video is None:
             _predict_pictures(args, analyzer, rows)
@@ -126,8 +135,6 @@ def _check(args: Predict) -> None:
         raise FerError("--json and --csv: expected one of them")
     if args.show and args.video is None:
         raise FerError("--show is for --video: expected a video or a camera")
-    if args.explain and args.video is not None:
-        raise FerError("--explain is for pictures: expected no --video")
     for place in () if args.folder is None else (args.folder, *args.folder.parents):
         if os.path.exists(place) and not os.path.isdir(place):
             raise FerError(f"--out {args.folder}: {place} is a file, expected a folder")
@@ -153,9 +160,6 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
 
     tally = Tally()
     folder = None if args.folder is None else PictureFolder(args.folder)
-    if args.explain:
-        # What can't be explained is told before the work.
-        analyzer.explainer.open()
     total = sum(1 for _ in _find(args)) if sys.stderr.isatty() else 0
     try:
         with (
@@ -295,18 +299,27 @@ def _predict_video(
 ) -> None:
     from fer_tf.vision.progress import progress_bar
     from fer_tf.vision.rows import Row
+    from fer_tf.vision.video.people import People
     from fer_tf.vision.video.run import VideoOptions, run_video
 
-    people: dict[int, Counter[str]] = {}
+    people = People(moments=args.explain)
     frame, index = -1, 0
 
     def keep(row: FaceRow) -> None:
         nonlocal frame, index
         frame, index = row.frame, index + 1 if row.frame == frame else 0
-        people.setdefault(row.track, Counter())[row.face.emotion] += 1
+        people.add(row)
         if rows is not None:
             rows.write([Row(source, index, row.face, row.time, row.track)])
 
+    options = VideoOptions(
+        source,
+        args.folder,
+        args.show,
+        detect_every=args.detect_every,
+        recognize_every=args.recognize_every,
+        smoothing_s=args.smoothing_s,
+    )
     with progress_bar(0, unit="frames") as (_, step):
         done = 0
 
@@ -316,7 +329,7 @@ def _predict_video(
             done = frames
 
         summary = run_video(
-            VideoOptions(source, args.folder, args.show),
+            options,
             analyzer,
             rows=keep,
             say=lambda text: print(text, file=sys.stderr),
@@ -324,22 +337,36 @@ def _predict_video(
         )
     if rows is not None:
         rows.write(())
+    lines = [
+        f"{source}: {_count(summary.frames, 'frame')} of {summary.seconds:.1f} s, "
+        f"{_count(summary.tracks, 'person', 'people')}, {summary.fps:.0f} frames a second",
+        *(f"{source}: {line}" for line in people.lines()),
+    ]
+    if summary.video is not None:
+        sound = "" if summary.audio == "kept" else f" (no sound: {summary.audio})"
+        lines.append(f"  drawn in {_shown(summary.video)}{sound}")
+    if summary.timeline is not None:
+        lines.append(f"  over time in {_shown(summary.timeline)}")
+    if summary.video is not None:
+        lines += _explain_moments(summary.video, analyzer, people.moments())
     if not args.rows_on_stdout:
-        print(
-            f"{source}: {_count(summary.frames, 'frame')} of {summary.seconds:.1f} s, "
-            f"{_count(summary.tracks, 'person', 'people')}, {summary.fps:.0f} frames a second"
-        )
-        for number, emotions in people.items():
-            seen = emotions.total()
-            shares = ", ".join(f"{name} {n / seen:.0%}" for name, n in emotions.most_common(3))
-            print(f"{source}: person {number} in {_count(seen, 'frame')}: {shares}")
-        if summary.video is not None:
-            audio = f" (audio: {summary.audio})" if summary.audio else ""
-            print(f"  drawn in {summary.video}{audio}")
-        if summary.timeline is not None:
-            print(f"  over time in {summary.timeline}")
+        print("\n".join(lines))
     if summary.interrupted:
         raise KeyboardInterrupt
+
+
+def _explain_moments(
+    video: Path, analyzer: FaceAnalyzer, moments: Sequence[FaceRow]
+) -> Iterator[str]:
+    """Draw beside the video what each person's surest answer rests on; a line each."""
+    from fer_tf.vision.saving import PictureFolder
+
+    folder = PictureFolder(video.parent)
+    for row in moments:
+        (why,) = analyzer.explain_found(row.pixels, [row.face])
+        name, ending = Path(f"{video.stem}.png"), f"-explained-person{row.track}"
+        written = folder.save(why.panels(row.pixels), name, ending)
+        yield f"  person {row.track} at {row.time:.1f} s explained in {_shown(written)}"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

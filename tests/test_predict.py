@@ -179,7 +179,6 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         (["a.png", "--video", "b.mp4"], "--video and a.png"),
         (["a.png", "--json", "--csv"], "--json and --csv"),
         (["a.png", "--show"], "--show is for --video"),
-        (["--video", "a.mp4", "--explain"], "--explain is for pictures"),
         (["a.png", "--out", "file"], "--out file: file is a file, expected a folder"),
         (["a.png", "--out", "file/deep"], "--out file/deep: file is a file"),
         (["a.png", "--model", "missing.tflite"], "missing.tflite"),
@@ -377,7 +376,8 @@ def test_a_video_is_annotated_and_summed_up(clip, here, capsys):
     assert len(Path("out/faces.jsonl").read_text().splitlines()) == 12
 
 
-def test_explain_writes_a_picture_a_face(photo, here, monkeypatch, capsys):
+@pytest.fixture
+def drawn_reason(monkeypatch):
     # Neither Keras nor its seconds: tests/vision/test_explaining.py has the real ones.
     from fer_tf.vision import explaining
 
@@ -390,11 +390,21 @@ def test_explain_writes_a_picture_a_face(photo, here, monkeypatch, capsys):
 
     monkeypatch.setattr(explaining.Explainer, "open", lambda self: None)
     monkeypatch.setattr(explaining.Explainer, "explain", explain)
+
+
+def test_explain_writes_a_picture_a_face(photo, here, drawn_reason, capsys):
     main([str(photo), "--explain", "--json"])
     out, err = capsys.readouterr()
     assert json.loads(out)["emotion"] == "Happy" and err == "pictures in predictions\n"
     assert sorted(os.listdir("predictions")) == ["astronaut-explained.png", "astronaut-faces.png"]
     assert cv2.imread("predictions/astronaut-explained.png").shape[1] > 1000
+
+
+def test_explain_writes_each_persons_surest_moment(clip, here, drawn_reason, capsys):
+    main(["--video", str(clip), "--explain", "--detect-every", "3", "--smoothing-s", "0"])
+    written = Path("predictions/clip-explained-person1.png")
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f" explained in {written}")
+    assert cv2.imread(str(written)).shape[1] > 1000
 
 
 def test_explain_needs_a_network_with_gradients(photo, here):

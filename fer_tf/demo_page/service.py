@@ -16,7 +16,7 @@ import numpy as np
 
 from fer_tf.demo_page.reasons import reasons
 from fer_tf.vision.detectors import open_detector
-from fer_tf.vision.detectors.second_look import SecondLook
+from fer_tf.vision.detectors.second_look import without
 from fer_tf.vision.results import Detection, Face
 
 if TYPE_CHECKING:
@@ -109,9 +109,7 @@ class Service:
         """
         with self._lock:
             analyzer = self._analyzer(network, detector)
-            finder = analyzer.detector
-            if isinstance(finder, SecondLook) and not second_look:
-                finder = finder.first
+            finder = analyzer.detector if second_look else without(analyzer.detector)
             start = perf_counter()
             detections = follow(finder.detect(pixels))
             found = perf_counter()

@@ -82,9 +82,9 @@ def write_onnx_int8(source: Path, path: Path, *, calibration: np.ndarray) -> Non
     """Quantise the float32 file: static int8, QuantizeLinear and DequantizeLinear in the graph.
 
     Dense layers and the dense convolutions get int8 weights (7 bits of them) with a scale a channel
-    and uint8 inputs with one scale. The first convolution, whose input has the full range of a picture, the
-    depthwise ones, in which the conversions cost more than the products, attention's products,
-    LayerNormalization, GELU and softmax stay float32.
+    and uint8 inputs with one scale. The first convolution, whose input has the full range of a
+    picture, the depthwise ones, in which the conversions cost more than the products, attention's
+    products, LayerNormalization, GELU and softmax stay float32.
 
     Args:
         source: as `write_onnx` writes it.

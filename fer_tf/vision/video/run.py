@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,12 +61,14 @@ class FaceRow:
             camera's by the clock).
         track: the person's number, from 1; never given twice in a video.
         face: its box followed and its probabilities smoothed over time.
+        pixels: the frame, uint8 RGB [h, w, 3], without anything drawn.
     """
 
     frame: int
     time: float
     track: int
     face: Face
+    pixels: np.ndarray = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ def run_video(
         try:
             for item in seen:
                 for face, track in zip(item.faces, item.tracks, strict=True):
-                    rows(FaceRow(item.frame.index, item.frame.time, track, face))
+                    frame = item.frame
+                    rows(FaceRow(frame.index, frame.time, track, face, frame.pixels))
                     handed += 1
                 done, last, people = done + 1, item.frame.time, item.count
                 wanted = sinks.take(item)

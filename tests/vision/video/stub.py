@@ -17,6 +17,10 @@ class StubAnalyzer:
         self.searched = 0
         self.recognized = 0
 
+    @property
+    def detector(self) -> StubAnalyzer:
+        return self
+
     def detect(self, image: np.ndarray) -> list[Detection]:
         assert image.dtype == np.uint8 and image.shape[2] == 3
         self.searched += 1
