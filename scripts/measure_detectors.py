@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -55,7 +56,8 @@ def main() -> None:
     args = parser.parse_args()
     args.to.mkdir(parents=True, exist_ok=True)
     if args.times:
-        told = "\n".join([header(), "", *(time_line(name) for name in args.detectors)])
+        load = f"load:    {os.getloadavg()[0]:.1f} processes that want the cores, on average"
+        told = "\n".join([header(), load, "", *(time_line(name) for name in args.detectors)])
         (args.to / "times.txt").write_text(told + "\n", "utf-8")
         print(told)
         return

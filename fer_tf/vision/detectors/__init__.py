@@ -18,9 +18,9 @@ def open_detector(
 ) -> Detector:
     """A detector by its name, of a file, or as it is.
 
-    "auto" is YuNet if its file is in the user's cache, else Haar. MTCNN finds more than Haar, but
-    it imports TensorFlow and takes several times as long a picture: it must be asked for. "yunet"
-    fetches its file (232,589 bytes) into the cache where it is not there yet; nothing else is
+    "auto" is YuNet if its file is in the user's cache, else Haar. MTCNN finds more than Haar
+    (87 of 100 pasted faces against 70), but it imports TensorFlow, which takes seconds, and three
+    times as long a picture: it must be asked for. "yunet" fetches its file (232,589 bytes) into the cache where it is not there yet; nothing else is
     ever fetched.
 
     Args:
