@@ -20,8 +20,8 @@ def open_detector(
 
     "auto" is YuNet if its file is in the user's cache, else Haar. MTCNN finds more than Haar
     (87 of 100 pasted faces against 70), but it imports TensorFlow, which takes seconds, and three
-    times as long a picture: it must be asked for. "yunet" fetches its file (232,589 bytes) into the cache where it is not there yet; nothing else is
-    ever fetched.
+    times as long a picture: it must be asked for. "yunet" fetches its file (232,589 bytes) into
+    the cache where it is not there yet; nothing else is ever fetched.
 
     Args:
         detector: one of `NAMES`, the path of YuNet's .onnx file, or an object like
