@@ -7,7 +7,13 @@ import numpy as np
 from keras import ops
 
 from fer_tf.errors import FerError
-from fer_tf.explanations.gradients import batches, derivative, network_input, target_scores
+from fer_tf.explanations.gradients import (
+    batches,
+    compiled,
+    derivative,
+    network_input,
+    target_scores,
+)
 
 
 def grad_cam(
@@ -31,18 +37,22 @@ def grad_cam(
     names = [each.name for each in model.layers]
     if layer not in names:
         raise FerError(f"{model.name}: has no layer {layer!r}, which this Grad-CAM explains")
+    # A model that begins inside another one leaves that one's graph unfit to be saved.
+    model, weights = keras.models.clone_model(model), model.get_weights()
+    model.set_weights(weights)
     output = model.get_layer(layer).output
     head = keras.Model(model.inputs, output)
     # Fed with the images too: the fusion block reads the maps of the earlier stages beside it.
     tail = keras.Model([model.inputs[0], output], model.output)
+    see = compiled(lambda x: head(network_input(x, size), training=False))
+    slope = derivative(
+        lambda x, images, wanted: target_scores(
+            tail([network_input(images, size), x], training=False), wanted
+        )
+    )
     maps = []
     for rows in batches(len(faces)):
-        images, wanted = network_input(faces[rows], size), target[rows]
-        features = np.asarray(ops.convert_to_numpy(head(images, training=False)), np.float32)
-
-        def score(x, images=images, wanted=wanted):
-            return target_scores(tail([images, x], training=False), wanted)
-
-        weights = derivative(score, features).mean(axis=(1, 2), keepdims=True)
-        maps.append(np.maximum((weights * features).sum(axis=-1), 0))
+        features = np.asarray(ops.convert_to_numpy(see(faces[rows])), np.float32)
+        shares = slope(features, faces[rows], target[rows]).mean(axis=(1, 2), keepdims=True)
+        maps.append(np.maximum((shares * features).sum(axis=-1), 0))
     return np.concatenate(maps)

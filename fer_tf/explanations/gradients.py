@@ -30,35 +30,48 @@ STEPS = 16
 """Midpoints of integrated gradients' path."""
 
 
-def derivative(score: Callable[[Any], Any], inputs: np.ndarray) -> np.ndarray:
+def derivative(score: Callable[..., Any]) -> Callable[..., np.ndarray]:
     """The gradient of a batch's scores with respect to it, on the TensorFlow or JAX backend.
 
     Args:
-        score: tensor [n, ...] to tensor [n]; the score of an example depends on it alone.
-        inputs: float32 [n, ...].
+        score: tensor [n, ...], and any more of n rows each, to tensor [n]; the score of an example
+            depends on it alone.
 
     Returns:
-        float32, shaped like `inputs`.
+        A function of the same arguments as arrays: float32, shaped like the first one.
 
     Raises:
         FerError: another Keras backend.
     """
     backend = keras.backend.backend()
-    tensor = ops.convert_to_tensor(inputs, "float32")
     if backend == "tensorflow":
         import tensorflow as tf
 
-        with tf.GradientTape() as tape:
-            tape.watch(tensor)
-            total = ops.sum(score(tensor))
-        return np.asarray(tape.gradient(total, tensor))
-    if backend == "jax":
+        def slope(inputs, *others):
+            tensor = ops.convert_to_tensor(inputs, "float32")
+            with tf.GradientTape() as tape:
+                tape.watch(tensor)
+                total = ops.sum(score(tensor, *others))
+            return tape.gradient(total, tensor)
+
+    elif backend == "jax":
         import jax
 
-        return np.asarray(jax.grad(lambda x: ops.sum(score(x)))(tensor))
-    raise FerError(
-        f"explanations need gradients: expected Keras on tensorflow or jax, not {backend}"
-    )
+        slope = jax.jit(jax.grad(lambda x, *others: ops.sum(score(x, *others))))
+    else:
+        raise FerError(
+            f"explanations need gradients: expected Keras on tensorflow or jax, not {backend}"
+        )
+    return lambda inputs, *others: np.asarray(slope(np.asarray(inputs, np.float32), *others))
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors, made fast: JAX would compile each operation by itself."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
 
 
 def network_input(faces: Any, size: tuple[int, int]) -> Any:
@@ -90,14 +103,12 @@ def gradient(
     Returns:
         float32 [n, h, w], signed.
     """
+    slope = derivative(
+        lambda x, wanted: target_scores(model(network_input(x, size), training=False), wanted)
+    )
     slopes = np.empty(faces.shape, np.float32)
     for rows in batches(len(faces)):
-        wanted = target[rows]
-
-        def score(x, wanted=wanted):
-            return target_scores(model(network_input(x, size), training=False), wanted)
-
-        slopes[rows] = derivative(score, faces[rows])
+        slopes[rows] = slope(faces[rows], target[rows])
     return slopes
 
 

@@ -13,7 +13,7 @@ from fer_tf.errors import FerError
 from fer_tf.explanations.grad_cam import grad_cam
 from fer_tf.explanations.gradients import gradient, integrated_gradient, smooth_gradient
 from fer_tf.explanations.methods import DEFAULT_METHOD, METHODS, Explanation
-from fer_tf.explanations.occlusion import blurred, logits, occlusion
+from fer_tf.explanations.occlusion import answering, blurred, occlusion
 from fer_tf.explanations.rollout import excess_rollout
 from fer_tf.training.inference import softmax
 
@@ -85,7 +85,7 @@ def explain_faces(
     size = _size(model, faces, size)
     if not len(faces):
         return []
-    answers = logits(model, faces, size)
+    answers = answering(model, size)(faces)
     wanted = answers.argmax(axis=1) if target is None else np.full(len(faces), target)
     maps = saliency_maps(model, faces, method=method, target=wanted, size=size)
     probabilities = softmax(answers / temperature)
@@ -131,7 +131,7 @@ def _scaled(maps: np.ndarray) -> np.ndarray:
 
 def _targets(model, faces, target, size) -> np.ndarray:
     if target is None:
-        return logits(model, faces, size).argmax(axis=1)
+        return answering(model, size)(faces).argmax(axis=1)
     wanted, classes = np.asarray(target), model.output_shape[-1]
     if wanted.shape != (len(faces),) or not np.issubdtype(wanted.dtype, np.integer):
         raise FerError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import keras
 import numpy as np
 from keras import ops
 
-from fer_tf.explanations.gradients import batches, network_input
+from fer_tf.explanations.gradients import batches, compiled, network_input
 
 WINDOW = 1 / 12
 """Standard deviation of the soft window over the face's side: 4 of 48 pixels, about an eye."""
@@ -52,26 +54,29 @@ def occlusion(
         float32 [n, h, w]; negative where the class gains.
     """
     windows = _windows(*faces.shape[1:])
-    before = logits(model, faces, size)[np.arange(len(faces)), target]
+    answer = answering(model, size)
+    before = answer(faces)[np.arange(len(faces)), target]
     maps = []
     for face, blur, wanted, whole in zip(faces, blurred(faces), target, before, strict=True):
         hidden = face + windows * (blur.astype(np.float32) - face)
-        loss = whole - logits(model, hidden, size)[:, wanted]
+        loss = whole - answer(hidden)[:, wanted]
         maps.append(np.tensordot(loss, windows, 1) / windows.sum(axis=0))
     return np.array(maps, np.float32)
 
 
-def logits(model: keras.Model, faces: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A network's answers, float32 [n, classes], without compiling it first.
+def answering(model: keras.Model, size: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from faces to logits, float32 [n, classes], that TensorFlow need not compile.
 
     For few faces, uint8 or float32 [n, h, w], grey: `fer_tf.training.inference.predict_logits` is
     faster for thousands.
     """
-    answers = [
-        ops.convert_to_numpy(model(network_input(faces[rows], size), training=False))
-        for rows in batches(len(faces))
-    ]
-    return np.concatenate(answers).astype(np.float32)
+    forward = compiled(lambda x: model(network_input(x, size), training=False))
+
+    def answer(faces: np.ndarray) -> np.ndarray:
+        parts = [ops.convert_to_numpy(forward(faces[rows])) for rows in batches(len(faces))]
+        return np.concatenate(parts).astype(np.float32)
+
+    return answer
 
 
 def _windows(height: int, width: int) -> np.ndarray:

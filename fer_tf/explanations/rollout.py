@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from fer_tf.errors import FerError
-from fer_tf.explanations.gradients import batches, network_input
+from fer_tf.explanations.gradients import batches, compiled, network_input
 from fer_tf.layers.attention import EfficientAttention
 from fer_tf.layers.patch_embedding import OverlapPatchEmbedding
 from fer_tf.layers.transformer_block import TransformerBlock
@@ -98,10 +98,8 @@ def attention_rollout(
             f"{model.name}: has no blocks of a Mix Transformer, whose attention a rollout follows"
         )
     inputs = keras.Model(model.inputs, [layer.input for layer in layers])
-    maps = []
-    for rows in batches(len(faces)):
-        images = network_input(faces[rows], size)
-        maps.append(_follow_back(layers, inputs(images, training=False), even=even))
+    see = compiled(lambda x: inputs(network_input(x, size), training=False))
+    maps = [_follow_back(layers, see(faces[rows]), even=even) for rows in batches(len(faces))]
     return np.concatenate(maps)
 
 

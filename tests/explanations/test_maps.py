@@ -10,7 +10,7 @@ from fer_tf.errors import FerError
 from fer_tf.explanations import METHODS, explain_faces, saliency_maps
 from fer_tf.explanations.gradients import gradient, integrated_gradient, smooth_gradient
 from fer_tf.explanations.maps import CAM_LAYERS
-from fer_tf.explanations.occlusion import blurred, logits
+from fer_tf.explanations.occlusion import answering, blurred
 from fer_tf.training.inference import predict_logits, softmax
 
 SIZE = (32, 40)
@@ -33,6 +33,8 @@ def test_maps_are_shares_of_the_faces_size(network, faces, method):
     maps = saliency_maps(network, faces, method=method, size=SIZE)
     assert maps.shape == faces.shape and maps.dtype == np.float32
     assert maps.min() >= 0
+    # The network is left as it was, fit to be saved.
+    assert network.get_config()
     peaks = maps.max(axis=(1, 2))
     assert np.all((peaks == 0) | (peaks == 1))
     assert method in CAM_LAYERS or peaks.all()
@@ -60,7 +62,7 @@ def test_the_gradient_goes_through_the_resize(network, faces):
     direction = np.random.default_rng(0).standard_normal(face.shape).astype(np.float32)
     step = 0.05
     ahead, behind = (
-        logits(network, face + sign * step * direction, SIZE)[0, 2] for sign in (1, -1)
+        answering(network, SIZE)(face + sign * step * direction)[0, 2] for sign in (1, -1)
     )
     measured = (ahead - behind) / (2 * step)
     assert (slope * direction).sum() == pytest.approx(measured, rel=0.02, abs=1e-4)
@@ -77,7 +79,7 @@ def mouth() -> keras.Model:
 def test_integrated_gradients_sum_to_the_difference_of_the_logits(mouth, faces):
     target, base = np.array([0, 6]), blurred(faces).astype(np.float32)
     maps = integrated_gradient(mouth, faces, target, (48, 48), base)
-    difference = logits(mouth, faces, (48, 48)) - logits(mouth, base, (48, 48))
+    difference = answering(mouth, (48, 48))(faces) - answering(mouth, (48, 48))(base)
     # The midpoint rule is exact here: the gradient of a square is linear.
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), difference[[0, 1], target], rtol=1e-3)
 

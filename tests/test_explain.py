@@ -1,0 +1,76 @@
+"""`python -m fer_tf.explain`: pictures in, four panels a face out."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_tf import cli
+from fer_tf.errors import FerError
+from fer_tf.explain import Explain, explain, main
+
+HOPPER = f"{matplotlib.get_data_path()}/sample_data/grace_hopper.jpg"
+QUICK = ["--method", "gradcam-fused", "--detector", "haar"]
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    data = pytest.importorskip("skimage.data", reason="scikit-image is not installed")
+    return data.astronaut()
+
+
+def test_each_face_gets_a_picture(astronaut, tmp_path, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(astronaut).save(photos / "one.png")
+    Image.fromarray(np.hstack([astronaut, astronaut[:, ::-1]])).save(photos / "two.jpg")
+    Image.fromarray(np.full((64, 64), 90, np.uint8)).save(photos / "zero.png")
+    main([str(photos), "--out", str(tmp_path / "out"), *QUICK])
+    lines = capsys.readouterr().out.splitlines()
+    names = ["one-explained.png", "two-explained-face1.png", "two-explained-face2.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    for line, name in zip(lines, names, strict=False):
+        assert line.startswith(f"{tmp_path / 'out' / name}: Happy ")
+        assert Image.open(tmp_path / "out" / name).size[0] > 1400
+    assert lines[3:] == [f"{photos / 'zero.png'}: no face was found"]
+
+
+def test_a_given_emotion_of_a_cropped_face(astronaut, tmp_path, capsys):
+    Image.fromarray(astronaut[80:170, 180:270]).save(tmp_path / "face.png")
+    flags = ["--cropped", "--target", "Sad", "--method", "gradient", "--out", str(tmp_path / "out")]
+    main([str(tmp_path / "face.png"), *flags])
+    assert ": Sad " in capsys.readouterr().out
+    assert (tmp_path / "out" / "face-explained.png").is_file()
+
+
+def test_bad_pictures_are_named_and_the_others_done(tmp_path, capsys):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8 nothing")
+    args = Explain((broken, HOPPER), method="gradcam-fused", detector="haar", out=tmp_path / "out")
+    lines = []
+    with pytest.raises(FerError, match="1 of 2 pictures could not be explained"):
+        lines.extend(explain(args))
+        raise AssertionError
+    assert (tmp_path / "out" / "grace_hopper-explained.png").is_file()
+    assert str(broken) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        ([], "nothing to explain"),
+        (["missing.jpg", "--model", "missing.keras"], "missing.keras: no such model"),
+        (["missing.jpg", "--size", "big"], "--size is 'big'"),
+        (["missing.jpg", "--detector", "hare"], "hare"),
+    ],
+)
+def test_bad_flags_are_one_sentence(argv, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        cli.run(lambda: main(argv))
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert told in said and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
