@@ -1,9 +1,10 @@
-"""How long a person waits for the first answer of `fer_tf.predict`, and a video for its drawing.
+"""How long a person waits for the first answer and for the next, and a video for its drawing.
 
-    python scripts/bench_predict.py [--repeats 10]
+    python scripts/bench_predict.py [--repeats 10] [--models 224=fer_224_int8.tflite]
 
-The photo is scikit-image's astronaut at 640x480. The first run is not counted: it reads the
-files from disk and compiles them.
+The photo is scikit-image's astronaut, 640x480, as JPEG. First answers are of new processes, the
+first of which is not counted: it reads the files from disk and compiles them. Next answers are of
+one process and in alternating rounds: read, find the face, recognise it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -22,18 +24,35 @@ from _machine import ROOT, header
 from PIL import Image
 from skimage import data
 
+from fer_tf import FaceAnalyzer
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Box, Face
 
 FRAMES = 200
+ROUNDS = 60
+
+LIBRARY = "import sys, fer_tf; assert fer_tf.FaceAnalyzer(detector={!r}).analyze(sys.argv[1])"
 
 
-def first_answer_seconds(photo: Path) -> float:
-    """From starting `python -m fer_tf.predict PHOTO` to its end, the picture written."""
-    command = [sys.executable, "-m", "fer_tf.predict", str(photo), "--out", str(photo.parent)]
+def process_seconds(arguments: Sequence[str]) -> float:
+    """From starting `python ARGUMENTS` to its end."""
     start = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, check=True)
     return time.perf_counter() - start
+
+
+def next_milliseconds(photo: Path, analyzers: dict[str, FaceAnalyzer]) -> dict[str, list[float]]:
+    """Of analysing the photo again, by model."""
+    times: dict[str, list[float]] = {name: [] for name in analyzers}
+    for analyzer in analyzers.values():
+        analyzer.analyze(photo)
+    for _ in range(ROUNDS):
+        for name, analyzer in analyzers.items():
+            start = time.perf_counter()
+            analysis = analyzer.analyze(photo)
+            times[name].append(1000 * (time.perf_counter() - start))
+            assert len(analysis) == 1
+    return times
 
 
 def drawing_milliseconds(photo: np.ndarray) -> list[float]:
@@ -49,24 +68,44 @@ def drawing_milliseconds(photo: np.ndarray) -> list[float]:
     return times
 
 
+def say(what: str, times: Sequence[float], unit: str, digits: int = 2) -> None:
+    """A line with the median, the 95th percentile and the maximum."""
+    most = np.percentile(times, 95)
+    figures = (statistics.median(times), most, max(times))
+    median, p95, longest = (f"{figure:8.{digits}f}" for figure in figures)
+    print(f"{what:58}{median}{p95}{longest} {unit}")
+
+
 def main() -> None:
-    """Print medians and maxima."""
+    """Print medians, 95th percentiles and maxima."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repeats", type=int, default=10, help="new processes (default: 10)")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--detector", default="haar")
+    parser.add_argument("--models", nargs="*", default=[], metavar="NAME=FILE")
+    args = parser.parse_args()
 
     pixels = cv2.resize(data.astronaut()[:384], (640, 480), interpolation=cv2.INTER_CUBIC)
     print(header(), "\n")
+    print(f"{'detector ' + args.detector:58}  median     p95     max")
     with tempfile.TemporaryDirectory() as folder:
-        photo = Path(folder) / "photo.png"
-        Image.fromarray(pixels).save(photo)
-        first_answer_seconds(photo)
-        waits = [first_answer_seconds(photo) for _ in range(repeats)]
-    median, most = statistics.median(waits), max(waits)
-    print(f"first answer of a new process, 640x480: median {median:.2f} s, max {most:.2f} s")
-    draws = drawing_milliseconds(pixels)
-    median, most = statistics.median(draws), max(draws)
-    print(f"drawing a face on 640x480, {FRAMES} frames: median {median:.2f} ms, max {most:.2f} ms")
+        photo = Path(folder) / "photo.jpg"
+        Image.fromarray(pixels).save(photo, quality=92)
+        detector = ["--detector", args.detector]
+        command = ["-m", "fer_tf.predict", str(photo), "--out", folder, *detector]
+        library = ["-c", LIBRARY.format(args.detector), str(photo)]
+        for what, arguments in (
+            ("first answer, FaceAnalyzer in a new process", library),
+            ("first answer, fer_tf.predict, annotated picture written", command),
+        ):
+            process_seconds(arguments)
+            say(what, [process_seconds(arguments) for _ in range(args.repeats)], "s")
+        models = [model.partition("=") for model in args.models]
+        analyzers = {"shipped": FaceAnalyzer(detector=args.detector)}
+        analyzers |= {name: FaceAnalyzer(path, args.detector) for name, _, path in models}
+        for name, times in next_milliseconds(photo, analyzers).items():
+            size = "x".join(map(str, analyzers[name].recognizer.size))
+            say(f"next answer, {name}, {size} px", times, "ms", 1)
+    say(f"drawing a face on 640x480, {FRAMES} frames", drawing_milliseconds(pixels), "ms")
 
 
 if __name__ == "__main__":

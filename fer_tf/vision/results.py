@@ -62,8 +62,8 @@ class Detection:
     Attributes:
         box: tight, as that detector draws it.
         score: the detector's own, in [0, 1]; scores of different detectors do not compare.
-        eyes: the centres of the eye that is left in the picture and of the other one; () where
-            the detector gives none.
+        eyes: the centres of the left eye and the right one as they are seen on the upright face;
+            () where the detector gives none.
     """
 
     box: Box

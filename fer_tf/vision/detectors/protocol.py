@@ -15,7 +15,8 @@ class Detector(Protocol):
     Attributes:
         name: "haar", "mtcnn" or "yunet", or of one's own.
         margin: how much wider than its tight boxes the crop must be to frame a face as FER2013
-            does, as a share of the box's side: 0.1 widens a side of 100 pixels to 110.
+            does, as a share of the box's side: 0.1 widens a side of 100 pixels to 110, -0.1
+            narrows it to 90.
     """
 
     @property
