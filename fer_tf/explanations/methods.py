@@ -32,6 +32,19 @@ METHODS: Mapping[str, str] = MappingProxyType(
 )
 """What each method draws. Its measured faithfulness: docs/explanations/explanations.txt."""
 
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "gradient": "the input gradient",
+        "smoothgrad": "SmoothGrad",
+        "integrated": "integrated gradients",
+        "occlusion": "occlusion",
+        "gradcam-stage4": "Grad-CAM of the last stage",
+        "gradcam-fused": "Grad-CAM of the fused map",
+        "rollout": "attention rollout",
+    }
+)
+"""Their names in pictures."""
+
 DEFAULT_METHOD: Method = "integrated"
 """The most faithful of those that hold the sanity check (the same file, made by
 scripts/measure_explanations.py)."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fer_tf.emotions import FER2013
-from fer_tf.explanations.methods import Explanation
+from fer_tf.explanations.methods import TITLES, Explanation
 from fer_tf.report.theme import LIGHT, Theme, new_figure
 from fer_tf.vision.crops import SIZE, between_centres
 from fer_tf.vision.results import Box
@@ -142,7 +142,7 @@ def four_panels(
     figure.text(
         0.988,
         0.985,
-        f"explained by {explanation.method}",
+        f"explained by {TITLES[explanation.method]}",
         ha="right",
         va="top",
         color=theme.faint,

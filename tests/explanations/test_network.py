@@ -11,7 +11,7 @@ import pytest
 import fer_tf
 from fer_tf.errors import FerError
 from fer_tf.explanations import METHODS
-from fer_tf.explanations.methods import Method
+from fer_tf.explanations.methods import TITLES, Method
 from fer_tf.explanations.network import open_network
 from fer_tf.vision.shipped import SHIPPED_SIZE
 
@@ -44,7 +44,7 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_the_methods_are_the_flags():
-    assert get_args(Method) == tuple(METHODS)
+    assert get_args(Method) == tuple(METHODS) == tuple(TITLES)
 
 
 def test_the_methods_names_need_no_keras():
