@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from fer_tf.cli import start_keras
 from fer_tf.errors import FerError
-from fer_tf.recipes import from_json
-from fer_tf.training.run import Run
+from fer_tf.training.run import best_model
 from fer_tf.vision.shipped import SHIPPED_NETWORK, SHIPPED_SIZE, shipped_weights
 
 if TYPE_CHECKING:
@@ -33,11 +32,7 @@ def open_network(
     Raises:
         FerError: no such file, or one that holds no Keras network.
     """
-    path = shipped_weights() if model is None else Path(model)
-    run = Run(path)
-    if run.best_file.is_file() and run.recipe_file.is_file():
-        recipe = from_json(run.recipe_file.read_text("utf-8"), source=str(run.recipe_file))
-        path, size = run.best_file, size or (run.best_size(recipe),) * 2
+    path, size = best_model(shipped_weights() if model is None else Path(model), size)
     if not path.is_file():
         raise FerError(f"{path}: no such model: expected a run folder, .keras or .weights.h5 file")
     if path.suffix not in (".keras", ".h5"):

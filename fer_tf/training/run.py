@@ -143,6 +143,26 @@ class Run:
         write_text(self.history_file, text.getvalue())
 
 
+def best_model(
+    path: Path, size: tuple[int, int] | None = None
+) -> tuple[Path, tuple[int, int] | None]:
+    """A run's best.keras and the size at which it was best; another path as it is.
+
+    Args:
+        path: a run folder, or anything else.
+        size: (height, width) in pixels, asked for; it goes first.
+
+    Raises:
+        FerError: the run's recipe can't be read.
+    """
+    run = Run(path)
+    if not (run.best_file.is_file() and run.recipe_file.is_file()):
+        return path, size
+    text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
+    recipe = recipes.from_json(text, source=str(run.recipe_file))
+    return run.best_file, size or (run.best_size(recipe),) * 2
+
+
 def compare(old: Recipe, new: Recipe) -> list[str]:
     """The settings that differ, each as "name: was OLD, now NEW".
 

@@ -15,9 +15,8 @@ from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runner, open_runner
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
-from fer_tf.recipes import from_json
 from fer_tf.training.calibration import apply_temperature
-from fer_tf.training.run import Run
+from fer_tf.training.run import best_model
 from fer_tf.vision.shipped import shipped_model
 
 DEFAULT_SIZE = (224, 224)
@@ -100,11 +99,7 @@ def open_recognizer(
         FerError: no such file, a damaged one or one with other inputs or outputs, a size that it
             does not take, or a runtime that is not installed.
     """
-    path = shipped_model() if model is None else Path(model)
-    run = Run(path)
-    if run.best_file.is_file() and run.recipe_file.is_file():
-        recipe = from_json(run.recipe_file.read_text("utf-8"), source=str(run.recipe_file))
-        path, size = run.best_file, size or (run.best_size(recipe),) * 2
+    path, size = best_model(shipped_model() if model is None else Path(model), size)
     if path.suffix == ".keras" and size is None:
         size = _built_for(path)
     return Recognizer(path, size=size, threads=threads)
