@@ -160,7 +160,7 @@ def figure(measured: Mapping[str, Curves]) -> bytes:
             title=f"{kind}: {better} is better",
             xlabel=f"% of pixels {done}, most salient first",
             xlim=(0, 100),
-            ylim=(0, None),
+            ylim=(0, 1),
         )
         style(panel, LIGHT)
     panels[0].set_ylabel("probability of the answer, mean")
@@ -198,12 +198,15 @@ def main() -> None:
         maps[method] = saliency_maps(model, faces, method=method, target=target, size=size)
         seconds[method] = time.perf_counter() - started
         print(f"  {method}: {seconds[method]:.0f} s", flush=True)
-    measured = {}
+    flat = np.broadcast_to(faces.mean(axis=(1, 2), keepdims=True), faces.shape).astype(np.uint8)
+    measured: dict[str, Curves] = {}
+    measured_flat: dict[str, Curves] = {}
     for name, salience in {**maps, **controls(faces)}.items():
-        measured[name] = curves(predict, faces, target, salience, seed=SEED)
+        for found, removed in ((measured, blurred(faces)), (measured_flat, flat)):
+            found[name] = curves(predict, faces, target, salience, removed=removed, seed=SEED)
         print(f"  curves of {name}", flush=True)
     few = slice(0, SANITY_FACES)
-    found = similarity(model, faces[few], target[few], size)
+    similar = similarity(model, faces[few], target[few], size)
 
     rows = np.arange(len(faces))
     lines = [
@@ -212,16 +215,21 @@ def main() -> None:
         f"the network that ships at {size[0]}x{size[1]} px, {len(faces)} faces of PublicTest, each",
         "one's most probable class; probability of it, mean:",
         f"whole faces {answers[rows, target].mean():.3f}, "
-        f"blurred ones {predict(blurred(faces))[rows, target].mean():.3f}",
+        f"blurred ones {predict(blurred(faces))[rows, target].mean():.3f}, "
+        f"flat ones {predict(flat)[rows, target].mean():.3f}",
         "",
-        "FAITHFULNESS: area under the curves; pixels are replaced by the blurred face's",
+        "FAITHFULNESS: area under the curves; a removed pixel shows the blurred face, from which",
+        "integrated gradients start and with which occlusion covers: that favours these two",
         *faithfulness_lines(measured),
+        "",
+        "The same, but a removed pixel shows the face's mean grey, which no method knows of",
+        *faithfulness_lines(measured_flat),
         "",
         *(f"{name}: {what}" for name, what in CONTROLS.items()),
         "in brackets: 95 % bootstrap interval over the faces, paired",
         "",
         f"SANITY: similarity of {len(faces[few])} maps with those after layers were randomised",
-        *sanity_lines(found),
+        *sanity_lines(similar),
         f"FAILS: rank correlation above {sanity.HEAD_LIMIT} with random logits, or above "
         f"{sanity.WHOLE_LIMIT} with all layers random",
         "",

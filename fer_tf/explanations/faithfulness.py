@@ -21,8 +21,8 @@ class Curves:
     """Probability of the explained class as a face's pixels go or come, most salient first.
 
     Attributes:
-        deletion: float32 [n, STEPS + 1], from the whole face to the blurred one.
-        insertion: float32 [n, STEPS + 1], from the blurred face to the whole one.
+        deletion: float32 [n, STEPS + 1], from the whole face to the featureless one.
+        insertion: float32 [n, STEPS + 1], from the featureless face to the whole one.
     """
 
     deletion: np.ndarray
@@ -45,11 +45,12 @@ def curves(
     target: np.ndarray,
     maps: np.ndarray,
     *,
+    removed: np.ndarray | None = None,
     seed: int = 0,
 ) -> Curves:
     """Deletion and insertion (Petsiuk et al., RISE, BMVC 2018, section 4.2).
 
-    A removed pixel shows the blurred face in both (there: black, or the blurred image): black
+    Both begin or end with the same featureless face (there: black, or the blurred image): black
     pixels strewn over a face are an input like none the network has seen.
 
     Args:
@@ -57,17 +58,18 @@ def curves(
         faces: uint8 [n, h, w], grey.
         target: int [n], the explained classes.
         maps: float32 [n, h, w]; pixels of equal value come in a random order.
+        removed: uint8 [n, h, w], what shows where a pixel is removed; None for `blurred` faces.
         seed: of that order.
     """
     ranks = salience_ranks(maps, seed=seed)
-    blur = blurred(faces)
+    empty = blurred(faces) if removed is None else removed
     rows = np.arange(len(faces))
     pixels = faces[0].size
     deletion: list[np.ndarray] = []
     insertion: list[np.ndarray] = []
     for step in range(STEPS + 1):
         chosen = ranks < round(step * pixels / STEPS)
-        for probabilities, inside, outside in ((deletion, blur, faces), (insertion, faces, blur)):
+        for probabilities, inside, outside in ((deletion, empty, faces), (insertion, faces, empty)):
             probabilities.append(predict(np.where(chosen, inside, outside))[rows, target])
     return Curves(np.stack(deletion, axis=1), np.stack(insertion, axis=1))
 
