@@ -1,6 +1,6 @@
 """How many frames a second the whole way of a video takes: decode, follow, recognise, encode.
 
-    python scripts/bench_video.py [--models 224=/tmp/e224/tflite/float32.tflite] [--rounds 5]
+    python scripts/bench_video.py [--models 224=fer_224_int8.tflite] [--rounds 5]
     python scripts/bench_video.py --details     # trackers and encoder presets, side by side
 
 The clip: 640x480 pixels, 25 frames a second, 10 s, one face (scikit-image's astronaut, NASA,
@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT / "tests" / "vision" / "video"))
 from clips import astronaut, frames, sway, write
 
 from fer_tf.vision.analyzer import FaceAnalyzer
+from fer_tf.vision.detectors.second_look import without
 from fer_tf.vision.results import Box
 from fer_tf.vision.video import run, writer
 from fer_tf.vision.video.flow import PointFlow
@@ -43,20 +44,21 @@ from fer_tf.vision.video.tracking import Tracker
 FACE = Box(45, 47, 97, 97)
 """The face in the astronaut's picture."""
 
-STAGES = {
+STAGES: dict[str, tuple[Any, str]] = {
     "decode": (VideoReader, "_read"),
-    "detect": (FaceAnalyzer, "detect"),
+    "detect": (None, "detect"),
     "track": (Tracker, "advance"),
     "recognise": (FaceAnalyzer, "recognize"),
     "draw": (run, "draw_faces"),
     "encode": (writer.VideoWriter, "write"),
     "finish": (writer.VideoWriter, "finish"),
 }
-"""What is timed: "encode" is handing frames over, "finish" waits for the last ones."""
+"""What is timed, the detector's own class in place of None: "encode" is handing frames over,
+"finish" waits for the last ones."""
 
 
 @contextmanager
-def timed() -> Iterator[dict[str, float]]:
+def timed(analyzer: FaceAnalyzer) -> Iterator[dict[str, float]]:
     """Within, the seconds that each stage takes are summed up."""
     seconds = dict.fromkeys(STAGES, 0.0)
 
@@ -72,6 +74,7 @@ def timed() -> Iterator[dict[str, float]]:
 
     with ExitStack() as stack:
         for stage, (owner, name) in STAGES.items():
+            owner = owner or type(without(analyzer.detector))
             function = wrap(stage, getattr(owner, name))
             stack.enter_context(mock.patch.object(owner, name, function))
         yield seconds
@@ -85,7 +88,7 @@ def measure(
     with (
         tempfile.TemporaryDirectory() as out,
         mock.patch.dict(os.environ, PATH=path),
-        timed() as seconds,
+        timed(analyzer) as seconds,
     ):
         start = time.perf_counter()
         summary = run.run_video(run.VideoOptions(str(clip), out=Path(out), **options), analyzer)
