@@ -45,9 +45,10 @@ def draw_prediction(folder: Path, analyzer: FaceAnalyzer) -> Path:
 
 
 def draw_explanation(folder: Path, analyzer: FaceAnalyzer) -> Path:
-    """What `fer_tf.explain` draws: explained.png."""
+    """What `fer_tf.explain` draws: explanations/astronaut-explained.png."""
     photo = data.astronaut()
-    path = folder / "explained.png"
+    path = folder / "explanations" / "astronaut-explained.png"
+    path.parent.mkdir(exist_ok=True)
     (why,) = analyzer.explain(photo)
     Image.fromarray(why.panels(photo)).save(path, optimize=True)
     return path
