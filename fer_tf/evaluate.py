@@ -14,12 +14,10 @@ from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipes import Recipe, from_json
 from fer_tf.report.folder import check_directory
-from fer_tf.training.run import Run
+from fer_tf.training.run import DEFAULT_SIZE, Run
 
 if TYPE_CHECKING:
     from fer_tf.report import Metrics
-
-DEFAULT_SIZE = (224, 224)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ import numpy as np
 from fer_tf.errors import FerError
 from fer_tf.explanations.grad_cam import grad_cam
 from fer_tf.explanations.gradients import gradient, integrated_gradient, smooth_gradient
-from fer_tf.explanations.methods import DEFAULT_METHOD, METHODS, Explanation
+from fer_tf.explanations.methods import DEFAULT_METHOD, METHODS
 from fer_tf.explanations.occlusion import answering, blurred, occlusion
 from fer_tf.explanations.rollout import excess_rollout
-from fer_tf.training.inference import softmax
 
 SMOOTHING = 1 / 32
 """Standard deviation over the face's side, 1.5 of 48 pixels, of the blur of integrated gradients.
@@ -59,40 +58,6 @@ def saliency_maps(
     if not len(faces):
         return np.zeros(faces.shape, np.float32)
     return _scaled(_raw(model, faces, method, _targets(model, faces, target, size), size, seed))
-
-
-def explain_faces(
-    model: keras.Model,
-    faces: np.ndarray,
-    *,
-    size: tuple[int, int] | None = None,
-    method: str = DEFAULT_METHOD,
-    target: int | None = None,
-    temperature: float = 1.0,
-) -> list[Explanation]:
-    """Explain the network's answer for each face.
-
-    Args:
-        model: as in `saliency_maps`, as are `size` and `method`.
-        faces: uint8 [n, 48, 48], grey.
-        target: the class to explain in all faces; None for each one's most probable one.
-        temperature: that the logits are divided by for calibrated probabilities.
-
-    Raises:
-        FerError: as of `saliency_maps`.
-    """
-    _check(model, faces, method)
-    size = _size(model, faces, size)
-    if not len(faces):
-        return []
-    answers = answering(model, size)(faces)
-    wanted = answers.argmax(axis=1) if target is None else np.full(len(faces), target)
-    maps = saliency_maps(model, faces, method=method, target=wanted, size=size)
-    probabilities = softmax(answers / temperature)
-    return [
-        Explanation(map=m, method=method, target=int(t), probabilities=tuple(p.tolist()))
-        for m, t, p in zip(maps, wanted, probabilities, strict=True)
-    ]
 
 
 def _raw(model, faces, method, target, size, seed) -> np.ndarray:

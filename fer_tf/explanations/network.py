@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 from fer_tf.cli import start_keras
 from fer_tf.errors import FerError
-from fer_tf.training.run import best_model
+from fer_tf.training.run import DEFAULT_SIZE, best_model
 from fer_tf.vision.shipped import SHIPPED_NETWORK, SHIPPED_SIZE, shipped_weights
 
 if TYPE_CHECKING:
     import keras
-
-DEFAULT_SIZE = (224, 224)
-"""(height, width) for a .keras file that takes any, where nothing says more."""
 
 
 def open_network(

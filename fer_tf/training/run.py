@@ -31,6 +31,9 @@ HISTORY = (
 )
 """Columns of history.csv. Losses in nats, accuracies in [0, 1], seconds since the run began."""
 
+DEFAULT_SIZE = (224, 224)
+"""(height, width) in pixels for a .keras file that takes any size, where nothing says more."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:

@@ -16,11 +16,8 @@ from fer_tf.deploy.runners import Runner, open_runner
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.training.calibration import apply_temperature
-from fer_tf.training.run import best_model
+from fer_tf.training.run import DEFAULT_SIZE, best_model
 from fer_tf.vision.shipped import shipped_model
-
-DEFAULT_SIZE = (224, 224)
-"""(height, width) of the faces for a .keras file that takes any, where nothing says more."""
 
 Size = tuple[int, int]
 
