@@ -20,7 +20,7 @@ from fer_tf.data.draws import draw_epoch
 from fer_tf.data.faces import Faces
 from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
-from fer_tf.models.registry import create_model
+from fer_tf.models.registry import create_model, family_arguments
 from fer_tf.models.saving import save_model
 from fer_tf.recipes import Recipe
 from fer_tf.training import checkpoint, precision
@@ -247,13 +247,14 @@ class Training:
 
     def _build(self, policy: str, *, weights: str | None = None) -> keras.Model:
         recipe = self.recipe
+        wanted = {"drop_path": recipe.drop_path, "seed": recipe.seed}
+        known = family_arguments(recipe.model)
         return create_model(
             recipe.model,
             input_shape=(None, None, 3),
             weights=weights,
             dtype=policy,
-            drop_path=recipe.drop_path,
-            seed=recipe.seed,
+            **{name: value for name, value in wanted.items() if name in known},
         )
 
     def _rate(self, done: int) -> float:
