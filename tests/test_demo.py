@@ -31,8 +31,8 @@ from fer_tf.demo_page.service import Answer, Service, available_detectors
 from fer_tf.demo_page.storage import private_folder, take
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.shipped import shipped_model
 from fer_tf.vision.results import Box, Detection, Face
-from fer_tf.vision.shipped import shipped_model
 
 EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fer_tf.cli import start_keras
 from fer_tf.errors import FerError
+from fer_tf.shipped import SHIPPED_NETWORK, shipped_size, shipped_weights
 from fer_tf.training.run import DEFAULT_SIZE, best_model
-from fer_tf.vision.shipped import SHIPPED_NETWORK, SHIPPED_SIZE, shipped_weights
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +42,7 @@ def open_network(
         from fer_tf.models.registry import create_model
 
         network = create_model(SHIPPED_NETWORK, input_shape=(None, None, 3), weights=str(path))
-        return network, size or SHIPPED_SIZE
+        return network, size or shipped_size()
     from fer_tf.models.saving import load_model
 
     network = load_model(path)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import zipfile
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
 
 
-def load_model(path: str | os.PathLike[str]) -> keras.Model:
-    """Load a .keras file of ours.
+def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
+    """Load a .keras file of ours, or the network that comes with the package.
 
     Args:
-        path: the file.
+        path: the file; None for the network that ships, for faces of any size and best at
+            `fer_tf.shipped.shipped_size()`.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
@@ -23,9 +28,16 @@ def load_model(path: str | os.PathLike[str]) -> keras.Model:
     Raises:
         FerError: no such file, or one that is not a Keras model or would run code of its own.
     """
+    if path is None:
+        return _load_shipped()
     path = Path(path)
     if not path.is_file():
         raise FerError(f"{path}: no such model file, expected a .keras file")
+    if path.name.endswith(".weights.h5"):
+        raise FerError(
+            f"{path}: holds weights without their network: expected a .keras file, or "
+            "fer_tf.create_model(NAME, weights=...) with these"
+        )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise FerError(f"{path}: not a .keras file")
     _register_layers()
@@ -49,6 +61,40 @@ def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise FerError(f"{path}: the model could not be written, {error.strerror}") from None
+
+
+def save_half_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
+    """Write a .weights.h5 file with weights in float16, half the size, which `load_into` takes.
+
+    It appears complete or not at all; `path` ends with ".weights.h5".
+
+    Raises:
+        FerError: it can't be written.
+    """
+    path = Path(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            full, half = (Path(folder) / f"{name}.weights.h5" for name in ("full", "half"))
+            model.save_weights(full)
+            with h5py.File(full) as source, h5py.File(half, "w") as target:
+                _copy_halved(source, target)
+            os.replace(half, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise FerError(f"{path}: the weights could not be written, {reason}") from None
+
+
+def _copy_halved(source: h5py.Group, target: h5py.Group) -> None:
+    """Copy a group of an HDF5 file, its float32 arrays as float16 and packed."""
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            _copy_halved(item, target.create_group(name))
+            continue
+        array = item[()]
+        half = array.astype(np.float16) if array.dtype == np.float32 else array
+        packed = {"compression": "gzip", "shuffle": True} if half.ndim else {}
+        target.create_dataset(name, data=half, **packed).attrs.update(item.attrs)
 
 
 def load_into(model: keras.Model, weights: str) -> None:
@@ -79,6 +125,14 @@ def load_into(model: keras.Model, weights: str) -> None:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FerError(f"{weights}: these weights don't fit {model.name}: {reason}") from None
+
+
+def _load_shipped() -> keras.Model:
+    # Here, not above: the registry loads weights with this module.
+    from fer_tf.models.registry import create_model
+
+    weights = str(shipped_weights())
+    return create_model(SHIPPED_NETWORK, input_shape=(None, None, 3), weights=weights)
 
 
 def _register_layers() -> None:

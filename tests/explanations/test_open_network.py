@@ -13,13 +13,13 @@ from fer_tf.errors import FerError
 from fer_tf.explanations import METHODS
 from fer_tf.explanations.methods import TITLES, Method
 from fer_tf.explanations.network import open_network
-from fer_tf.vision.shipped import SHIPPED_SIZE
+from fer_tf.shipped import shipped_size
 
 
 def test_the_network_that_ships():
     network, size = open_network()
     assert network.count_params() == 3_452_519
-    assert size == SHIPPED_SIZE
+    assert size == shipped_size()
     assert open_network(size=(48, 96))[1] == (48, 96)
 
 

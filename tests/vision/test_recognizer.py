@@ -15,9 +15,9 @@ from fer_tf.data.synthetic import draw
 from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.runners import open_runner
 from fer_tf.errors import FerError
+from fer_tf.shipped import shipped_model, shipped_size, shipped_weights
 from fer_tf.training.calibration import apply_temperature
 from fer_tf.vision.recognizer import open_recognizer
-from fer_tf.vision.shipped import SHIPPED_SIZE, shipped_model, shipped_weights
 
 FACES = draw(np.arange(9) % 7, seed=5)
 
@@ -29,8 +29,8 @@ def shipped():
 
 def test_the_shipped_network_answers_calibrated(shipped) -> None:
     runner = open_runner(shipped_model())
-    plain = runner(to_input(FACES, SHIPPED_SIZE))
-    assert (shipped.name, shipped.size) == ("LiteRT", SHIPPED_SIZE)
+    plain = runner(to_input(FACES, shipped_size()))
+    assert (shipped.name, shipped.size) == ("LiteRT", shipped_size())
     assert runner.temperature == shipped.temperature != 1.0
     np.testing.assert_allclose(
         shipped(FACES), apply_temperature(plain, shipped.temperature), atol=1e-5
@@ -56,13 +56,13 @@ def test_threads_may_share_one(shipped) -> None:
 
 def test_shipped_weights_are_the_same_network(shipped) -> None:
     from fer_tf.models.registry import create_model
+    from fer_tf.shipped import SHIPPED_NETWORK
     from fer_tf.training.inference import predict_logits, softmax
-    from fer_tf.vision.shipped import SHIPPED_NETWORK
 
     model = create_model(
         SHIPPED_NETWORK, input_shape=(None, None, 3), weights=str(shipped_weights())
     )
-    logits = predict_logits(model, FACES, size=SHIPPED_SIZE)
+    logits = predict_logits(model, FACES, size=shipped_size())
     keras = apply_temperature(softmax(logits), shipped.temperature)
     assert np.abs(keras - shipped(FACES)).max() < 0.25, "int8 is no further from Keras than that"
     assert (keras.argmax(axis=1) == shipped(FACES).argmax(axis=1)).mean() > 0.8
