@@ -23,13 +23,15 @@ from fer_tf.deploy.rows import make_rows, make_targets
 from fer_tf.deploy.timing import Times, time_candidates
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
-from fer_tf.evaluate import check_model, find, input_size
+from fer_tf.evaluate import find_either, input_size, load
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.report.targets import Target
 from fer_tf.report.theme import png
 
 if TYPE_CHECKING:
+    import keras
+
     from fer_tf.data.faces import Faces
 
 CALIBRATION_FACES = 256
@@ -50,8 +52,10 @@ FILES = ("benchmark.csv", "benchmark.png", "benchmark.txt")
 class Benchmark:
     """Measure what each form of a network costs, side by side."""
 
-    models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL_OR_DIR ...")]
+    models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL_OR_DIR ...")] = ()
     """Run folders or .keras files, exported for this at each size; or export folders or files."""
+    shipped: bool = False
+    """The network that comes with the package, too, exported at each size."""
     sizes: tuple[int, ...] = (48, 64, 96, 128, 224)
     """Sides of the faces in pixels."""
     data: str | None = None
@@ -97,8 +101,9 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> Results:
         faces = _load(args.data)
         candidates = collect(args, place, faces, say)
         if not candidates:
+            asked = [*args.models, *["--shipped"] * args.shipped]
             raise FerError(
-                f"{' '.join(args.models)}: nothing left to measure with --formats "
+                f"{' '.join(asked)}: nothing left to measure with --formats "
                 f"{' '.join(args.formats)} and --sizes {' '.join(map(str, args.sizes))}"
             )
         starts: list[FirstAnswer] = []
@@ -137,8 +142,10 @@ def check(args: Benchmark) -> None:
         if not values or min(values) < 1:
             found = " ".join(map(str, values)) or "nothing"
             raise FerError(f"{flag}: found {found}, expected whole numbers from 1")
-    if not args.models:
-        raise FerError("MODEL_OR_DIR: found nothing, expected a run, a .keras file or an export")
+    if not args.models and not args.shipped:
+        raise FerError(
+            "MODEL_OR_DIR: found nothing, expected a run, a .keras file, an export or --shipped"
+        )
     if args.baseline not in args.formats:
         raise FerError(
             f"--baseline: found {args.baseline}, expected one of --formats {' '.join(args.formats)}"
@@ -155,25 +162,22 @@ def collect(
 ) -> list[Candidate]:
     """Every form of every model that was asked for."""
     candidates: list[Candidate] = []
-    for number, name in enumerate(args.models):
-        path = Path(name)
+    names: list[str | None] = [*args.models, *[None] * args.shipped]
+    for number, given in enumerate(names):
+        path = Path(given or "")
         is_run = path.is_dir() and (path / "best.keras").is_file()
-        if not is_run and path.suffix != ".keras":
-            candidates += found_candidates(name, path, sizes=args.sizes, formats=args.formats)
+        if given and not is_run and path.suffix != ".keras":
+            candidates += found_candidates(given, path, sizes=args.sizes, formats=args.formats)
             continue
-        target = find(name)
+        target, name = find_either(given, given is None), given or "shipped"
         check_installed(EXPORTS[form] for form in args.formats if form in EXPORTS)
         say(f"loading {name}")
-        cli.start_keras()
-        from fer_tf.models.saving import load_model
-
-        model = load_model(target.model)
-        check_model(target.model, model)
+        model = load(target)
         for side in args.sizes:
             input_size(target, model, (side, side))
         candidates += export_candidates(
             name,
-            target.model,
+            _keras_file(target.model, model, place),
             model,
             place / str(number),
             sizes=args.sizes,
@@ -182,6 +186,16 @@ def collect(
             say=say,
         )
     return candidates
+
+
+def _keras_file(path: Path, model: keras.Model, place: Path) -> Path:
+    """A .keras file of the network: its own, or one in `place` where it has weights alone."""
+    if path.suffix == ".keras":
+        return path
+    from fer_tf.models.saving import save_model
+
+    save_model(model, place / "shipped.keras")
+    return place / "shipped.keras"
 
 
 def _load(data: str | None) -> Faces | None:

@@ -14,9 +14,12 @@ from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipes import Recipe, from_json
 from fer_tf.report.folder import check_directory
+from fer_tf.shipped import HISTORY, METRICS, RECIPE, shipped_file, shipped_size, shipped_weights
 from fer_tf.training.run import DEFAULT_SIZE, Run
 
 if TYPE_CHECKING:
+    import keras
+
     from fer_tf.report import Metrics
 
 
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
 class Evaluate:
     """Measure a trained network and write its report."""
 
-    model: Annotated[Positional[str], arg(metavar="MODEL_OR_RUN")]
+    model: Annotated[Positional[str | None], arg(metavar="MODEL_OR_RUN")] = None
     """A run folder, or a .keras file."""
+    shipped: bool = False
+    """Instead of MODEL_OR_RUN: the network that comes with the package."""
     data: str | None = None
     """fer2013.csv (plain or packed), a folder of images, or "synthetic"; of a run: its own."""
     votes: str | None = None
@@ -33,11 +38,13 @@ class Evaluate:
     split: Literal["Training", "PublicTest", "PrivateTest"] = "PublicTest"
     """Which rows to judge."""
     size: str | None = None
-    """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224."""
+    """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224;
+    of what ships: its own."""
     tta: Literal["none", "flip", "ten-crop"] = "none"
     """Test-time augmentation: mean probability of the face and its mirror image, or ten crops."""
     out: str | None = None
-    """Folder to write; else RUN/report or MODEL-report, with split and tta unless the defaults."""
+    """Folder to write; else RUN/report, MODEL-report or shipped-report, with split and tta unless
+    the defaults."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,60 @@ class Target:
         report: where its report goes by default, without the suffix for split and augmentation.
         recipe: how it was trained, where that is known.
         history: its epochs, where they are known.
+        size: (height, width) in pixels at which it is best, where that is known.
+        shipped: it is the network that comes with the package; `model` are its weights.
     """
 
     model: Path
     report: Path
     recipe: Recipe | None = None
     history: Path | None = None
+    size: tuple[int, int] | None = None
+    shipped: bool = False
+
+    @property
+    def name(self) -> str:
+        """The folder's of a run or of what ships, else the file's."""
+        return self.model.stem if self.recipe is None else self.model.resolve().parent.name
+
+    @property
+    def metrics(self) -> Path:
+        """Where its scores on PublicTest are, if it was measured."""
+        return (self.model.parent if self.shipped else self.report) / METRICS
+
+
+def find_either(model: str | None, shipped: bool) -> Target:
+    """Resolve MODEL_OR_RUN or --shipped, of which one is given.
+
+    Raises:
+        FerError: both or neither are, or as of `find` and `find_shipped`.
+    """
+    if shipped and model is not None:
+        raise FerError(f"found both --shipped and {model}: expected one of them")
+    if shipped:
+        return find_shipped()
+    if model is None:
+        raise FerError(
+            "MODEL_OR_RUN: found nothing, expected a run folder, a .keras file or --shipped"
+        )
+    return find(model)
+
+
+def find_shipped() -> Target:
+    """The network that comes with the package; its report goes into the working directory.
+
+    Raises:
+        FerError: a file of it is not there or not as expected.
+    """
+    recipe = shipped_file(RECIPE)
+    return Target(
+        shipped_weights(),
+        Path("shipped-report"),
+        from_json(recipe.read_text(encoding="utf-8"), source=str(recipe)),
+        shipped_file(HISTORY),
+        shipped_size(),
+        shipped=True,
+    )
 
 
 def find(path: str) -> Target:
@@ -76,11 +131,13 @@ def find(path: str) -> Target:
     if not run.recipe_file.is_file():
         raise FerError(f"{path}: has no recipe.json: expected a run folder, or the .keras file")
     text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
+    recipe = from_json(text, source=str(run.recipe_file))
     return Target(
         run.best_file,
         run.report,
-        from_json(text, source=str(run.recipe_file)),
+        recipe,
         run.history_file if run.history_file.is_file() else None,
+        (run.best_size(recipe),) * 2,
     )
 
 
@@ -94,6 +151,20 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
         raise FerError(f"--size is {text!r}: expected pixels as N or HxW, like 224 or 96x128")
     return int(sides[0]), int(sides[-1])
+
+
+def load(target: Target) -> keras.Model:
+    """The network of a target: from float32 pixels in [0, 255], [n, h, w, 3], to logits [n, 7].
+
+    Raises:
+        FerError: it can't be loaded, or has other inputs or outputs.
+    """
+    cli.start_keras()
+    from fer_tf.models.saving import load_model
+
+    model = load_model(None if target.shipped else target.model)
+    check_model(target.model, model)
+    return model
 
 
 def check_model(path: Path, model: Any) -> None:
@@ -112,17 +183,13 @@ def check_model(path: Path, model: Any) -> None:
 
 
 def input_size(target: Target, model: Any, asked: tuple[int, int] | None) -> tuple[int, int]:
-    """(height, width) of the faces: as asked, the best epoch's, built for, or 224x224.
+    """(height, width) of the faces: as asked, where it is best, built for, or 224x224.
 
     Raises:
         FerError: the network takes another size only.
     """
     height, width = model.input_shape[1:3]
-    size = asked
-    if size is None and target.recipe is not None:
-        size = (Run(target.model.parent).best_size(target.recipe),) * 2
-    if size is None:
-        size = (height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1])
+    size = asked or target.size or (height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1])
     if height not in (None, size[0]) or width not in (None, size[1]):
         raise FerError(
             f"{target.model}: takes faces of {height}x{width} pixels only: expected that as "
@@ -147,29 +214,25 @@ def evaluate(args: Evaluate) -> tuple[Metrics, Path]:
     Raises:
         FerError: a file is missing or malformed, or network and data do not fit together.
     """
-    target = find(args.model)
+    target = find_either(args.model, args.shipped)
     asked = None if args.size is None else parse_size(args.size)
     data, votes = args.data, args.votes
     if data is None:
-        if target.recipe is None:
+        if target.recipe is None or target.shipped:
             raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
         data, votes = target.recipe.data, votes or target.recipe.votes
     directory = Path(args.out) if args.out else report_directory(target, args.split, args.tta)
     check_directory(directory)
 
     # After the cheap checks: these need Keras and its backend.
-    cli.start_keras()
+    model = load(target)
     from fer_tf.data import load_faces
-    from fer_tf.models.saving import load_model
     from fer_tf.report import write_report
     from fer_tf.training.inference import predict_logits, softmax
 
-    model = load_model(target.model)
-    check_model(target.model, model)
     size = input_size(target, model, asked)
     faces = load_faces(data, votes=votes).of(args.split)
     probabilities = softmax(predict_logits(model, faces.images, size=size, tta=args.tta))
-    name = target.model.stem if target.recipe is None else target.model.resolve().parent.name
     metrics = write_report(
         directory,
         faces.labels,
@@ -177,9 +240,9 @@ def evaluate(args: Evaluate) -> tuple[Metrics, Path]:
         faces.images,
         FER2013,
         history=target.history,
-        title=f"{name} on {args.split}",
+        title=f"{target.name} on {args.split}",
         facts={
-            "Network": f"{args.model}, {model.count_params():,} parameters",
+            "Network": f"{args.model or 'shipped'}, {model.count_params():,} parameters",
             "Data": f"{data}, {args.split}",
             "Input size": f"{size[0]}x{size[1]} pixels",
             "Test-time augmentation": args.tta,

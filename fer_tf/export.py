@@ -13,7 +13,7 @@ from tyro.conf import Positional, arg
 from fer_tf import cli
 from fer_tf.deploy.packages import check_installed
 from fer_tf.errors import FerError
-from fer_tf.evaluate import Target, check_model, find, input_size, parse_size
+from fer_tf.evaluate import Target, find_either, input_size, load, parse_size
 
 if TYPE_CHECKING:
     from fer_tf.deploy.exporter import Exported, Material
@@ -24,12 +24,14 @@ SEED = 0
 """Of the choice of faces."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Export:
     """Write a trained network in every form that its users load, and compare each with Keras."""
 
-    model: Annotated[Positional[str], arg(metavar="MODEL_OR_RUN")]
+    model: Annotated[Positional[str | None], arg(metavar="MODEL_OR_RUN")] = None
     """A run folder, or a .keras file."""
+    shipped: bool = False
+    """Instead of MODEL_OR_RUN: the network that comes with the package."""
     to: Path
     """Folder to write: serving/, tflite/, onnx/, web/ and the model card."""
     formats: tuple[Literal["serving", "tflite", "onnx", "web"], ...] = (
@@ -41,7 +43,7 @@ class Export:
     """Which of them."""
     size: tuple[str, ...] = ()
     """N or HxW pixels, one or more; of a run: its best epoch's, else what the network was built
-    for, or 224. SavedModel and page have the first."""
+    for, or 224; of what ships: its own. SavedModel and page have the first."""
     grey: bool = False
     """TFLite files for grey faces, [1, 48, 48, 1], as well."""
     data: str | None = None
@@ -73,7 +75,7 @@ def export(args: Export) -> list[Exported]:
         FerError: the model or the data can't be read, a size or a format does not fit, or the
             folder can't be written.
     """
-    target = find(args.model)
+    target = find_either(args.model, args.shipped)
     asked = [parse_size(text) for text in args.size]
     if len({*asked}) < len(asked) or len({*args.formats}) < len(args.formats):
         raise FerError(
@@ -85,13 +87,10 @@ def export(args: Export) -> list[Exported]:
         raise FerError("--formats names none, expected one or more")
     check_installed(args.formats)
 
-    cli.start_keras()
+    model = load(target)
     from fer_tf.deploy.card import write_card
     from fer_tf.deploy.exporter import Exporter
-    from fer_tf.models.saving import load_model
 
-    model = load_model(target.model)
-    check_model(target.model, model)
     sizes = [input_size(target, model, size) for size in asked] or [input_size(target, model, None)]
     exporter = Exporter(
         model=model,
@@ -99,7 +98,7 @@ def export(args: Export) -> list[Exported]:
         sizes=sizes,
         formats=args.formats,
         grey=args.grey,
-        material=gather(args, target),
+        material=gather(args.data, target, verify=args.verify),
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()
@@ -107,11 +106,16 @@ def export(args: Export) -> list[Exported]:
     return results
 
 
-def gather(args: Export, target: Target) -> Material:
+def gather(data: str | None, target: Target, *, verify: bool) -> Material:
     """The faces that the export is made and judged with, chosen by a fixed seed.
 
+    Args:
+        data: fer2013.csv, a folder or "synthetic"; None for a run's own, or drawn faces.
+        target: what is exported.
+        verify: compare on all of PublicTest.
+
     Raises:
-        FerError: --verify without data, or data that can't be read or lacks a split.
+        FerError: `verify` without data, or data that can't be read or lacks a split.
     """
     import numpy as np
 
@@ -120,12 +124,11 @@ def gather(args: Export, target: Target) -> Material:
     from fer_tf.deploy.exporter import Material
 
     rng = np.random.default_rng(SEED)
-    data = args.data
     if data is None and target.recipe is not None:
         own = target.recipe.data
         data = own if own == "synthetic" or Path(own).exists() else None
     if data is None:
-        if args.verify:
+        if verify:
             raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
         print("comparing on drawn faces: pass --data fer2013.csv for real ones", flush=True)
         drawn = draw_dataset(COMPARED_FACES, SEED)
@@ -134,11 +137,11 @@ def gather(args: Export, target: Target) -> Material:
     training, validation = faces.of("Training"), faces.of("PublicTest")
     count = min(CALIBRATION_FACES, len(training))
     calibration = training.images[np.sort(rng.choice(len(training), count, replace=False))]
-    whole = args.verify or len(validation) <= COMPARED_FACES
+    whole = verify or len(validation) <= COMPARED_FACES
     if not whole:
         rows = np.sort(rng.choice(len(validation), COMPARED_FACES, replace=False))
         validation = validation.take(rows)
-    return Material(calibration, validation, data, True, args.verify)
+    return Material(calibration, validation, data, True, verify)
 
 
 def print_results(results: Sequence[Exported]) -> None:

@@ -161,7 +161,7 @@ def test_input_size():
     assert input_size(file, Shape(None, None), None) == (224, 224)
     assert input_size(file, Shape(96, 128), None) == (96, 128)
     assert input_size(file, Shape(None, None), (5, 6)) == (5, 6)
-    run = Target(Path("m.keras"), Path("m-report"), recipes.Recipe(stages=((32, 1), (48, 2))))
+    run = Target(Path("m.keras"), Path("m-report"), size=(48, 48))
     assert input_size(run, Shape(None, None), None) == (48, 48)
     assert input_size(run, Shape(None, None), (64, 64)) == (64, 64)
 

@@ -16,7 +16,7 @@ from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipes import to_json
 from fer_tf.report import machine
-from fer_tf.training.run import Run, write_text
+from fer_tf.training.run import write_text
 
 if TYPE_CHECKING:
     from fer_tf.deploy.exporter import Exported, Exporter
@@ -70,8 +70,6 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
 
 def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) -> str:
     """The card, Markdown."""
-    from jinja2 import Environment, StrictUndefined
-
     from fer_tf.models.registry import NETWORKS
 
     text = resources.files("fer_tf.deploy").joinpath("card_files/model_card.md").read_text("utf-8")
@@ -79,9 +77,9 @@ def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) 
     network = NETWORKS.get(model.name)
     faces = exporter.material
     split = "all of PublicTest" if faces.whole_split else "of PublicTest, chosen by chance"
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)
-    return environment.from_string(text).render(
-        name=target.model.resolve().parent.name if recipe else target.model.stem,
+    return render(
+        text,
+        name=target.name,
         file=target.model.name,
         labels=FER2013,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -96,8 +94,6 @@ def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) 
         weights=recipe.weights if recipe else None,
         epochs=_epochs(target),
         **_scores(target),
-        percent=lambda value: f"{value:.0%}",
-        share=lambda value: "-" if value is None else f"{value:.2%}",
         proof=results[0].proof,
         faces=f"{split}, {Path(faces.source).name}" if faces.labelled else faces.source,
         calibration=len(faces.calibration),
@@ -110,6 +106,25 @@ def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) 
         results=[_Row(result, _place(exporter, result)) for result in results],
         runs=TIMED_RUNS,
         machine=machine.header(),
+    )
+
+
+def render(text: str, **values: Any) -> str:
+    """A card of a template, which may include the files of `card_files` and must get every value
+    that it names."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("fer_tf.deploy", "card_files"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    return environment.from_string(text).render(
+        percent=lambda value: f"{value:.0%}",
+        share=lambda value: "-" if value is None else f"{value:.2%}",
+        **values,
     )
 
 
@@ -135,16 +150,16 @@ def _epochs(target: Target) -> int:
 
 
 def _size(target: Target) -> str:
-    """At which size a run's scores were measured."""
-    if target.recipe is None:
+    """At which size its scores were measured, where that is known."""
+    if target.size is None:
         return ""
-    side = Run(target.model.parent).best_size(target.recipe)
-    return f" at {side}x{side}, the size of its best epoch"
+    height, width = target.size
+    return f" at {height}x{width}{'' if target.shipped else ', the size of its best epoch'}"
 
 
 def _scores(target: Target) -> dict[str, Any]:
-    """The scores of the report beside the model, as the card names them."""
-    file = target.report / "metrics.json"
+    """The scores that were measured before, as the card names them."""
+    file = target.metrics
     if not file.is_file():
         return {"scores": [], "classes": [], "scores_on": ""}
     try:

@@ -116,6 +116,7 @@ class Exporter:
         formats: which folders.
         grey: TFLite files for grey faces of 48x48 pixels as well.
         material: faces to calibrate on and to compare on.
+        precisions: of the TFLite files.
         say: is told what is being done.
     """
 
@@ -125,6 +126,7 @@ class Exporter:
     formats: Sequence[Format]
     grey: bool
     material: Material
+    precisions: Sequence[Precision] = PRECISIONS
     say: Callable[[str], None] = field(default=lambda _: None)
     _references: dict[tuple[Size, Size], np.ndarray] = field(
         default_factory=dict, init=False, repr=False
@@ -161,7 +163,7 @@ class Exporter:
             yield Form(name, "serving/fer", "float32", first, FACE, 1)
         if {"tflite", "web"} & {*self.formats}:
             for size in self.sizes:
-                for precision in PRECISIONS:
+                for precision in self.precisions:
                     name, path = f"{_words(size)} {precision}", f"fer_{_words(size)}_{precision}"
                     yield Form(f"TFLite {name}", f"tflite/{path}.tflite", precision, size, size, 3)
                     if self.grey:
