@@ -1,0 +1,186 @@
+"""`scripts/ship.py`: what ships is made from a run whole, or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path, PurePath
+
+import numpy as np
+import pytest
+from exported import FACES, network
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import tiny_csv
+
+from fer_tf import FerError
+from fer_tf.deploy import proof
+from fer_tf.deploy.runners import open_runner
+from fer_tf.models.registry import create_model
+from fer_tf.recipes import Recipe, from_json, to_json
+from fer_tf.shipped import FILES
+from fer_tf.training.inference import predict_logits
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+LOOSE = dict.fromkeys(proof.TOLERANCES, proof.Tolerance(difference=1.0, agreement=0.0, loss=1.0))
+"""For a network with random weights, whose classes hang on little."""
+
+
+def load_script():
+    spec = importlib.util.spec_from_file_location("ship", SCRIPTS / "ship.py")
+    module = importlib.util.module_from_spec(spec)
+    # As for a script that is run: its folder is searched, and its dataclasses find their module.
+    sys.modules["ship"] = module
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(SCRIPTS))
+    return module
+
+
+ship = load_script()
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory) -> Path:
+    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", 120)
+
+
+@pytest.fixture(scope="module")
+def run(small_network, csv, tmp_path_factory) -> Path:
+    """A finished run's folder, without training."""
+    folder = tmp_path_factory.mktemp("runs") / "short"
+    folder.mkdir()
+    recipe = Recipe(model="short", data=str(csv), stages=((24, 1), (40, 2)))
+    (folder / "recipe.json").write_text(to_json(recipe))
+    (folder / "history.csv").write_text(
+        "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
+        "seconds\n1,24,5,1e-3,1.9,0.2,1.8,0.3,100,40\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,4000\n"
+    )
+    network().save(folder / "best.keras")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(run, tmp_path_factory) -> Path:
+    """What ships of it."""
+    folder = tmp_path_factory.mktemp("saved_models") / "short"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proof, "TOLERANCES", LOOSE)
+        ship.main([str(run), "--to", str(folder), "--hardware", "an abacus"])
+    return folder
+
+
+@pytest.fixture
+def before(made) -> dict[str, bytes]:
+    return contents(made)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_everything_is_made(made, csv):
+    assert {path.name for path in made.iterdir()} == {*FILES}
+    assert [*made.parent.iterdir()] == [made], "leftovers"
+    metrics = json.loads((made / "metrics.json").read_text())
+    assert metrics["rows"] == 15 and metrics["size"] == [40, 40]
+    recipe = from_json((made / "recipe.json").read_text())
+    assert recipe.data == "fer2013.csv" and recipe.model == "short"
+    card = (made / "README.md").read_text()
+    assert f"| Accuracy | {metrics['accuracy']['value']:.1%} |" in card
+    assert "2 epochs in 1 h 7 min (`history.csv`), on an abacus" in card
+    assert str(csv.parent) not in card and "{{" not in card
+
+
+def test_the_weights_and_the_file_are_the_runs(made):
+    loaded = create_model(
+        "short", input_shape=(None, None, 3), weights=str(made / "float16.weights.h5")
+    )
+    ours, theirs = (predict_logits(each, FACES, size=(40, 40)) for each in (loaded, network()))
+    assert 0 < np.abs(ours - theirs).max() < 0.05, "float16"
+    runner = open_runner(made / "int8.tflite")
+    metrics = json.loads((made / "metrics.json").read_text())
+    assert runner.size == (40, 40)
+    assert runner.temperature == pytest.approx(metrics["temperature"], abs=1e-4)
+
+
+def test_a_better_network_stays(run, made, before):
+    better = json.loads(before["metrics.json"])
+    better["accuracy"]["value"] = 1.0
+    (made / "metrics.json").write_text(json.dumps(better))
+    with pytest.raises(FerError, match=r"recognises .*%, but .* 100\.00%: .* or --force"):
+        ship.main([str(run), "--to", str(made)])
+    better["rows"] = 3589
+    (made / "metrics.json").write_text(json.dumps(better))
+    with pytest.raises(FerError, match=r"measured on 15 faces, .* on 3,589: expected the same"):
+        ship.main([str(run), "--to", str(made)])
+    (made / "metrics.json").write_text("[]")
+    with pytest.raises(FerError, match=r"is no metrics\.json of ours"):
+        ship.main([str(run), "--to", str(made)])
+    (made / "metrics.json").write_bytes(before["metrics.json"])
+    assert contents(made) == before
+
+
+def test_force_replaces_it(run, made, before, monkeypatch):
+    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    better = json.loads(before["metrics.json"])
+    better["accuracy"]["value"] = 1.0
+    (made / "metrics.json").write_text(json.dumps(better))
+    ship.main([str(run), "--to", str(made), "--force", "--hardware", "an abacus"])
+    after = contents(made)
+    for name in {*FILES} - {"README.md"}:  # whose date may be another
+        assert after[name] == before[name], "the same run gives the same bytes"
+
+
+def test_what_cannot_ship_leaves_the_folder_as_it_was(run, made, before, monkeypatch):
+    strict = proof.Tolerance(difference=1e-9, agreement=1.0, loss=0.0)
+    monkeypatch.setattr(proof, "TOLERANCES", {**LOOSE, "int8": strict})
+    with pytest.raises(FerError, match="int8 is out of tolerance: a probability differs"):
+        ship.main([str(run), "--to", str(made)])
+    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(ship, "LIMIT", 1000)
+    with pytest.raises(FerError, match="expected at most 1,000"):
+        ship.main([str(run), "--to", str(made)])
+    assert contents(made) == before
+    assert [*made.parent.iterdir()] == [made], "leftovers"
+
+
+def test_what_is_refused_at_once(run, tmp_path):
+    with pytest.raises(FerError, match="holds short, expected other as --to is"):
+        ship.main([str(run), "--to", str(tmp_path / "other")])
+    mine = tmp_path / "short"
+    mine.mkdir()
+    (mine / "diary.txt").write_text("mine")
+    with pytest.raises(FerError, match=r"holds diary\.txt"):
+        ship.main([str(run), "--to", str(mine)])
+    with pytest.raises(FerError, match="no such file or folder"):
+        ship.main([str(tmp_path / "none")])
+    with pytest.raises(FerError, match=r"expected a run folder with recipe\.json"):
+        ship.main([str(run / "best.keras")])
+    assert contents(mine) == {"diary.txt": b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("fer2013.csv", "fer2013.csv"),
+        ("/home/me/data/fer2013.csv", "fer2013.csv"),
+        ("../fer2013.zip", "fer2013.zip"),
+        ("runs/vgg_half", "runs/vgg_half"),
+        ("/home/me/runs/vgg_half/best.keras", "runs/vgg_half/best.keras"),
+        ("synthetic", "synthetic"),
+    ],
+)
+def test_paths_become_neutral(path, kept):
+    neutral = json.loads(ship.neutral(json.dumps({"data": path, "teachers": [path]}), seed=3))
+    assert neutral == {"data": kept, "teachers": [kept], "seed": 3}
+
+
+@given(st.lists(st.text("ab.", min_size=1), min_size=1))
+def test_no_folder_but_runs_is_kept(parts):
+    path = str(PurePath("/", *parts))
+    kept = json.loads(ship.neutral(json.dumps({"weights": path})))["weights"]
+    assert "/" not in kept or path == "/"
