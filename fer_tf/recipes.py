@@ -63,6 +63,12 @@ class Recipe:
     """Stochastic depth of the last block; the others rise linearly from 0."""
     stages: tuple[tuple[int, int], ...] = ((64, 30),)
     """Progressive resizing: (size in pixels, epochs) pairs, in order."""
+    scales: tuple[float, ...] = (1.0,)
+    """A step's faces have the stage's size times one of these, drawn anew for each step."""
+    teachers: tuple[str, ...] = ()
+    """Run folders or .keras files whose mean answer to the same augmented view is distilled."""
+    distillation: float = 0.0
+    """Share of the teachers' answer in the target, in [0, 1] (Hinton et al., 2015)."""
     batch_size: int = 64
     """Faces in a training step."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
@@ -79,6 +85,9 @@ class Recipe:
     """Of the learning rate, after warm-up."""
     warmup_epochs: float = 0.0
     """Linear rise of the learning rate from 0; not with plateau."""
+    restart: float = 0.0
+    """Cosine's peak in each further stage over the one before, each with its own warm-up
+    (Loshchilov and Hutter, 2017); 0 for one cosine over all stages."""
     min_learning_rate: float = 1e-6
     """Where cosine ends and below which plateau does not go."""
     plateau_factor: float = 0.1
@@ -91,6 +100,8 @@ class Recipe:
     """Momentum of the averaged weights that are validated and kept; 0 for none."""
     label_smoothing: float = 0.0
     """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
+    fit_prior: bool = False
+    """Shift the kept weights' logits by a constant per class to FER2013's labels on Training."""
     class_balance: float = 0.0
     """Weight of a class in the loss: count ** -class_balance, mean 1; 0 for none, 1 for inverse."""
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -156,9 +167,39 @@ RECIPES: dict[str, Recipe] = {
         ),
         expected_accuracy=0.608,
     ),
-    # A teacher for mit_b0_fusion, in less than an hour on two CPU cores.
+    # The three runs behind the network that ships, in this order; they need the FERPlus votes:
+    # `scripts/reproduce_shipped_model.py`. First from random weights, best in epoch 51.
+    "votes": Recipe(
+        name="votes",
+        votes="fer2013new.csv",
+        vote_weight=0.5,
+        drop_path=0.05,
+        stages=((64, 60),),
+        batch_size=128,
+        learning_rate=1.5e-3,
+        clip_norm=1.0,
+        warmup_epochs=3.0,
+        ema=0.998,
+        label_smoothing=0.05,
+        augmentation=Augmentation(
+            flip=True,
+            rotation=10.0,
+            zoom=0.1,
+            shift=0.05,
+            brightness=0.1,
+            contrast=0.2,
+            erasing=0.1,
+            mix_probability=0.1,
+            mixup=0.2,
+        ),
+        precision="float32",
+        expected_accuracy=0.6445,
+    ),
+    # The teacher: convolutions learn more from as many faces.
     "vgg_half": Recipe(
         name="vgg_half",
+        votes="fer2013new.csv",
+        vote_weight=0.5,
         model="vgg_half",
         stages=((36, 10), (48, 10)),
         batch_size=128,
@@ -167,6 +208,7 @@ RECIPES: dict[str, Recipe] = {
         weight_decay=5e-4,
         warmup_epochs=1.0,
         label_smoothing=0.05,
+        fit_prior=True,
         augmentation=Augmentation(
             flip=True,
             rotation=10.0,
@@ -175,6 +217,36 @@ RECIPES: dict[str, Recipe] = {
             brightness=0.1,
             contrast=0.2,
             erasing=0.1,
+        ),
+    ),
+    # The student goes on from the first run, at three sizes.
+    "distilled": Recipe(
+        name="distilled",
+        votes="fer2013new.csv",
+        vote_weight=0.5,
+        weights="runs/votes/best.keras",
+        drop_path=0.1,
+        stages=((96, 14),),
+        scales=(0.5, 2 / 3, 1.0),
+        teachers=("runs/vgg_half",),
+        distillation=0.6,
+        batch_size=128,
+        learning_rate=6e-4,
+        clip_norm=1.0,
+        warmup_epochs=0.5,
+        ema=0.998,
+        fit_prior=True,
+        augmentation=Augmentation(
+            flip=True,
+            rotation=12.0,
+            zoom=0.12,
+            shift=0.07,
+            brightness=0.15,
+            contrast=0.25,
+            erasing=0.2,
+            mix_probability=0.3,
+            mixup=0.4,
+            cutmix=1.0,
         ),
     ),
     # A first run without any data: minutes on two CPU cores.
@@ -286,8 +358,12 @@ def check(recipe: Recipe) -> None:
         raise FerError(
             f"stages: expected (size, epochs) pairs of at least 1, found {recipe.stages}"
         )
+    if not recipe.scales or not all(0 < scale <= 16 for scale in recipe.scales):
+        raise FerError(f"scales: expected numbers above 0 to 16, found {recipe.scales}")
     a = recipe.augmentation
     ranges = {
+        "distillation": (recipe.distillation, 0, 1),
+        "restart": (recipe.restart, 0, 1e3),
         "vote_weight": (recipe.vote_weight, 0, 1),
         "drop_path": (recipe.drop_path, 0, 0.99),
         "batch_size": (recipe.batch_size, 1, 1 << 20),
@@ -320,6 +396,15 @@ def check(recipe: Recipe) -> None:
             raise FerError(f"{name}: expected a value from {low} to {high}, found {value}")
     if recipe.vote_weight and recipe.votes is None:
         raise FerError("vote_weight needs the FERPlus votes: pass --votes fer2013new.csv")
+    if bool(recipe.distillation) != bool(recipe.teachers):
+        raise FerError(
+            "distillation and teachers need each other: expected both, like "
+            "--teachers runs/vgg_half --distillation 0.5, or neither"
+        )
+    if recipe.restart and recipe.schedule != "cosine":
+        raise FerError(f"restart: expected the cosine schedule with it, found {recipe.schedule}")
+    if recipe.restart and recipe.warmup_epochs > min(epochs for _, epochs in recipe.stages):
+        raise FerError("warmup_epochs: with restart, expected no more than a stage's epochs")
     if recipe.warmup_epochs and recipe.schedule == "plateau":
         raise FerError("warmup_epochs: the plateau schedule has no warm-up, expected 0")
     if a.mix_probability and not (a.mixup or a.cutmix):

@@ -127,7 +127,7 @@ def main() -> None:
     print("size   median     best", flush=True)
     pipelines = {}
     for size in args.sizes:
-        pipelines[size] = TrainingBatches(faces, size=(size, size), how=EVERYTHING)
+        pipelines[size] = TrainingBatches(faces, sizes=[(size, size)], how=EVERYTHING)
         batches = pipelines[size].epoch(epoch)
         rounds = [
             made_per_second(batches, args.batch_size, args.seconds) for _ in range(args.rounds)

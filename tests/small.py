@@ -60,7 +60,10 @@ def _head(maps, *, classes, dtype=None):
 
     x = keras.layers.GlobalAveragePooling2D(dtype=dtype)(maps[-1])
     return keras.layers.Dense(
-        classes, kernel_initializer=keras.initializers.GlorotUniform(0), dtype="float32"
+        classes,
+        kernel_initializer=keras.initializers.GlorotUniform(0),
+        dtype="float32",
+        name="logits",
     )(x)
 
 

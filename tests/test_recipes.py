@@ -122,6 +122,8 @@ def test_whatever_the_text_a_recipe_or_one_sentence(value):
 
 
 ALLOWED = {
+    "distillation": (0.0, 1.0),
+    "restart": (0.0, 1e3),
     "vote_weight": (0.0, 1.0),
     "drop_path": (0.0, 0.99),
     "batch_size": (1, 1 << 20),
@@ -154,6 +156,8 @@ ALLOWED = {
 
 def with_value(name: str, value: float) -> Recipe:
     recipe = Recipe(votes="votes.csv")
+    if name == "distillation" and value:
+        recipe = dataclasses.replace(recipe, teachers=("teacher.keras",))
     if name in {f.name for f in dataclasses.fields(Recipe)}:
         return dataclasses.replace(recipe, **{name: value})
     mixed = {"mixup": 1.0, name: value}
@@ -175,7 +179,8 @@ def test_every_number_has_a_range():
         name
         for cls in (Recipe, Augmentation)
         for name, kind in typing.get_type_hints(cls).items()
-        if kind in (int, float) or set(typing.get_args(kind)) & {int, float}
+        if kind in (int, float)
+        or (typing.get_origin(kind) is not tuple and set(typing.get_args(kind)) & {int, float})
     }
     assert numbers == ALLOWED.keys()
 
@@ -202,7 +207,7 @@ def test_values_that_do_not_go_together(changes, message):
     "name, message",
     [
         ("scrach", "unknown recipe 'scrach': did you mean 'scratch'"),
-        ("xyz", "unknown recipe 'xyz': expected one of paper, scratch, drawn"),
+        ("xyz", "unknown recipe 'xyz': expected one of paper, scratch, votes, .*, drawn$"),
         ("absent/recipe.json", "absent/recipe.json: no such recipe file"),
     ],
 )
@@ -215,3 +220,23 @@ def test_size_at_walks_through_the_stages():
     recipe = Recipe(stages=((64, 2), (96, 1), (128, 2)))
     assert recipe.epochs == 5
     assert [recipe.size_at(epoch) for epoch in range(6)] == [64, 64, 96, 128, 128, 128]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"distillation": 0.5}, "distillation and teachers need each other"),
+        ({"teachers": ("a.keras",)}, "distillation and teachers need each other"),
+        ({"teachers": ("a.keras",), "distillation": 1.5}, "distillation: expected a value from"),
+        ({"scales": ()}, "scales: expected numbers above 0 to 16"),
+        ({"scales": (1.0, 0.0)}, "scales: expected numbers above 0 to 16"),
+        ({"restart": 0.5, "schedule": "plateau"}, "restart: expected the cosine schedule"),
+        (
+            {"restart": 0.5, "warmup_epochs": 2.0, "stages": ((64, 9), (96, 1))},
+            "warmup_epochs: with restart",
+        ),
+    ],
+)
+def test_what_does_not_go_together(changes, message):
+    with pytest.raises(FerError, match=f"^{message}"):
+        check(dataclasses.replace(Recipe(), **changes))

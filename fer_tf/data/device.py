@@ -6,40 +6,58 @@ memory, and a batch that travels there is a few indices and random numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
 import keras
 import numpy as np
 from keras import ops
 
 from fer_tf.data import augment
 from fer_tf.data.draws import COLUMN, Epoch
+from fer_tf.data.targets import mix_targets
 from fer_tf.recipes import Augmentation
+
+if TYPE_CHECKING:
+    from fer_tf.training.distillation import Teachers
 
 
 class EpochBatches(keras.utils.PyDataset):
-    """An epoch's batches in order: ({"rows", "draws"}, targets)."""
+    """An epoch's batches in order: ({"rows", "draws", "canvas"}, targets).
 
-    def __init__(self, epoch: Epoch):
+    Args:
+        epoch: what to give out.
+        sizes: (height, width) of the batches, one for each scale.
+    """
+
+    def __init__(self, epoch: Epoch, *, sizes: Sequence[tuple[int, int]]):
         super().__init__()
         self.epoch = epoch
+        self.sizes = sizes
 
     def __len__(self) -> int:
         return len(self.epoch)
 
     def __getitem__(self, step: int):
-        inputs = {"rows": self.epoch.rows[step], "draws": self.epoch.draws[step]}
+        rows, size = self.epoch.rows[step], self.sizes[self.epoch.scale[step]]
+        # Without a value: its shape says the size, and each size is compiled once.
+        canvas = np.zeros((len(rows), *size, 0), np.float32)
+        inputs = {"rows": rows, "draws": self.epoch.draws[step], "canvas": canvas}
         return inputs, self.epoch.targets[step]
 
 
 class AugmentedModel(keras.Model):
     """A network with the training faces and their augmentation in front of it.
 
-    Takes {"rows": int32 [n], "draws": float32 [n, columns]} and returns the network's logits.
+    Takes {"rows": int32 [n], "draws": float32 [n, columns], "canvas": float32 [n, height, width,
+    0]} and returns the network's logits for faces of the canvas' size.
 
     Args:
         network: the model to train; its variables are this model's trainable ones.
         images: uint8 [count, h, w], grey.
-        size: (height, width) of the network's input.
         how: the augmentation.
+        teachers: whose answers to the same view `compute_loss` mixes into the targets.
     """
 
     def __init__(
@@ -47,13 +65,15 @@ class AugmentedModel(keras.Model):
         network: keras.Model,
         images: np.ndarray,
         *,
-        size: tuple[int, int],
         how: Augmentation,
+        teachers: Teachers | None = None,
     ):
         super().__init__(name="augmented")
         self.network = network
-        self.size = size
         self.how = how
+        self.teachers = teachers
+        # Tracked, so that JAX is given their weights.
+        self.teaching = [] if teachers is None else teachers.networks
         self.faces = self.add_weight(
             shape=images.shape, dtype="uint8", initializer="zeros", trainable=False, name="faces"
         )
@@ -61,11 +81,18 @@ class AugmentedModel(keras.Model):
         self.built = True
 
     def call(self, inputs, training=False):
+        return self.network(self._view(inputs, inputs["canvas"].shape[1:3]), training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if self.teachers is not None:
+            y = mix_targets(y, self.teachers.answers(partial(self._view, x)), self.teachers.share)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def _view(self, inputs, size):
         images = ops.take(self.faces, inputs["rows"], axis=0)
         draws = inputs["draws"]
         ratios = draws[:, COLUMN["mix_ratio"]]
-        x = augment.augment(images, draws, ratios, self.size, self.how, augment.warp_by_gather)
-        return self.network(x, training=training)
+        return augment.augment(images, draws, ratios, size, self.how, augment.warp_by_gather)
 
 
 class EvaluationBatches(keras.utils.PyDataset):

@@ -47,22 +47,30 @@ class Epoch:
         rows: int32 [steps, n], indices of the faces.
         draws: float32 [steps, n, len(COLUMNS)], in [0, 1).
         targets: float32 [steps, n, classes], mixed where the faces will be.
+        scale: int32 [steps], which of the recipe's scales each step is made at.
     """
 
     rows: np.ndarray
     draws: np.ndarray
     targets: np.ndarray
+    scale: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def since(self, step: int) -> Epoch:
         """The batches from `step` on."""
-        return Epoch(self.rows[step:], self.draws[step:], self.targets[step:])
+        return Epoch(self.rows[step:], self.draws[step:], self.targets[step:], self.scale[step:])
 
 
 def draw_epoch(
-    targets: np.ndarray, *, seed: int, epoch: int, batch_size: int, augmentation: Augmentation
+    targets: np.ndarray,
+    *,
+    seed: int,
+    epoch: int,
+    batch_size: int,
+    augmentation: Augmentation,
+    scales: int = 1,
 ) -> Epoch:
     """Draw the order and the random numbers of an epoch, and mix its targets.
 
@@ -74,6 +82,7 @@ def draw_epoch(
         epoch: counted from 0.
         batch_size: examples in a batch.
         augmentation: decides the distribution of the mixing ratios.
+        scales: how many the recipe has.
 
     Raises:
         FerError: fewer examples than one batch.
@@ -89,7 +98,9 @@ def draw_epoch(
     draws[..., COLUMN["mix_ratio"]] = mix_ratios(draws, augmentation)
     own = draws[..., COLUMN["mix_ratio"], None]
     clean = targets[rows]
-    return Epoch(rows, draws, own * clean + (1 - own) * np.roll(clean, 1, axis=1))
+    mixed = own * clean + (1 - own) * np.roll(clean, 1, axis=1)
+    scale = _generator(seed, epoch, stream=2).integers(scales, size=steps, dtype=np.int32)
+    return Epoch(rows, draws, mixed, scale)
 
 
 def mix_ratios(draws: np.ndarray, augmentation: Augmentation) -> np.ndarray:

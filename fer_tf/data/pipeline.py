@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from fer_tf.data import augment
 from fer_tf.data.draws import COLUMN, Epoch
 from fer_tf.recipes import Augmentation
+
+Answers = Callable[[Callable[[tuple[int, int]], Any]], Any]
 
 
 def warp(images, matrices, size):
@@ -29,12 +35,14 @@ def to_rgb(images):
 
 
 class TrainingBatches:
-    """Augmented training batches of one size.
+    """Augmented training batches.
 
     Args:
         images: uint8 [count, h, w], grey.
-        size: (height, width) of the batches.
+        sizes: (height, width) of the batches, one for each scale.
         how: the augmentation.
+        answers: (function from a size to the batch's view of that size) -> float32 [n, classes],
+            what the teachers say (`fer_tf.training.distillation`).
         workers: batches made at the same time; the result does not depend on it.
     """
 
@@ -42,8 +50,9 @@ class TrainingBatches:
         self,
         images: np.ndarray,
         *,
-        size: tuple[int, int],
+        sizes: Sequence[tuple[int, int]],
         how: Augmentation,
+        answers: Answers | None = None,
         workers: int = 2,
     ):
         with tf.device("cpu"):
@@ -51,15 +60,25 @@ class TrainingBatches:
         self.workers = workers
 
         @tf.function(reduce_retracing=True)
-        def make(rows, draws, targets):
+        def make(rows, draws, targets, scale):
             images, ratios = tf.gather(faces, rows), draws[:, COLUMN["mix_ratio"]]
-            return augment.augment(images, draws, ratios, size, how, warp, to_rgb), targets
+
+            def view(size):
+                return augment.augment(images, draws, ratios, size, how, warp, to_rgb)
+
+            # Of one size, the shape stays known, and the training step is the faster for it.
+            views = [partial(view, size) for size in sizes]
+            x = views[0]() if len(views) == 1 else tf.switch_case(scale, views)
+            return x if answers is None else {"images": x, "answers": answers(view)}, targets
 
         self._make = make
 
     def epoch(self, epoch: Epoch) -> tf.data.Dataset:
-        """The epoch's batches in order: (float32 [n, height, width, 3], float32 [n, classes])."""
-        arrays = (epoch.rows, epoch.draws, epoch.targets)
+        """The epoch's batches in order: (float32 [n, height, width, 3], float32 [n, classes]).
+
+        With teachers, {"images", "answers"} in place of the first.
+        """
+        arrays = (epoch.rows, epoch.draws, epoch.targets, epoch.scale)
         batches = tf.data.Dataset.from_tensor_slices(arrays)
         batches = batches.map(self._make, num_parallel_calls=self.workers, deterministic=True)
         return batches.prefetch(self.workers)

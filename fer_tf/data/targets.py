@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from keras import ops
 
 from fer_tf.data.faces import Faces
 from fer_tf.emotions import FER2013, FERPLUS_TO_FER2013
@@ -29,6 +30,18 @@ def training_targets(faces: Faces, recipe: Recipe) -> np.ndarray:
         targets += recipe.vote_weight * (vote_shares(faces.votes, targets) - targets)
     weights = class_weights(faces.labels, recipe.class_balance)
     return (targets * weights[faces.labels][:, None]).astype(np.float32)
+
+
+def mix_targets(targets, answers, share: float):
+    """Targets in which `share` is the teachers' answers; a row keeps its sum, its weight.
+
+    Args:
+        targets: float32 [n, classes].
+        answers: float32 [n, classes], probabilities.
+        share: in [0, 1].
+    """
+    weights = ops.sum(targets, axis=-1, keepdims=True)
+    return (1.0 - share) * targets + share * weights * answers
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

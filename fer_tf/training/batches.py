@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -10,9 +12,17 @@ import numpy as np
 from fer_tf.data.draws import Epoch
 from fer_tf.recipes import Augmentation
 
+if TYPE_CHECKING:
+    from fer_tf.training.distillation import Teachers
+
 
 def trainable(
-    network: keras.Model, images: np.ndarray, *, size: tuple[int, int], how: Augmentation
+    network: keras.Model,
+    images: np.ndarray,
+    *,
+    sizes: Sequence[tuple[int, int]],
+    how: Augmentation,
+    teachers: Teachers | None = None,
 ) -> tuple[keras.Model, Any]:
     """What to call `fit` on, and the function that turns an `Epoch` into what `fit` takes.
 
@@ -22,16 +32,21 @@ def trainable(
     Args:
         network: the network to train.
         images: uint8 [count, h, w], the training faces.
-        size: (height, width) of the network's input.
+        sizes: (height, width) of the network's input, one for each scale.
         how: the augmentation.
+        teachers: whose answers are mixed into the targets.
     """
     if keras.backend.backend() == "tensorflow":
         from fer_tf.data.pipeline import TrainingBatches
+        from fer_tf.training.distillation import Student
 
-        return network, TrainingBatches(images, size=size, how=how).epoch
+        model = network if teachers is None else Student(network, teachers.share)
+        answers = None if teachers is None else teachers.answers
+        return model, TrainingBatches(images, sizes=sizes, how=how, answers=answers).epoch
     from fer_tf.data.device import AugmentedModel, EpochBatches
 
-    return AugmentedModel(network, images, size=size, how=how), EpochBatches
+    model = AugmentedModel(network, images, how=how, teachers=teachers)
+    return model, partial(EpochBatches, sizes=sizes)
 
 
 def evaluation(images: np.ndarray, **keywords: Any) -> Any:

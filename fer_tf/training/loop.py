@@ -27,9 +27,11 @@ from fer_tf.training import checkpoint, precision
 from fer_tf.training.batches import trainable
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
+from fer_tf.training.distillation import load_teachers
 from fer_tf.training.inference import predict_logits
 from fer_tf.training.losses import soft_cross_entropy
 from fer_tf.training.optimizers import build_optimizer, learning_rate
+from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
 from fer_tf.training.run import Run
 
@@ -84,6 +86,7 @@ class Training:
             self.progress.check_faces(self.faces, self.validation, str(run.folder))
             # The checkpoint has them all: the file that they came from may be gone by now.
             weights = None
+        self.teachers = load_teachers(recipe)
         keras.utils.set_random_seed(recipe.seed)
         policy = precision.POLICIES[self.progress.precision]
         self.network = self._build(policy, weights=weights)
@@ -153,6 +156,7 @@ class Training:
             epoch=progress.epoch,
             batch_size=self.recipe.batch_size,
             augmentation=self.recipe.augmentation,
+            scales=len(self.recipe.scales),
         ).since(progress.step)
 
         def save(metrics: list[np.ndarray], done: int) -> None:
@@ -218,6 +222,10 @@ class Training:
         if self.recipe.ema:
             for variable, value in zip(variables, raw, strict=True):
                 variable.assign(value)
+        if self.recipe.fit_prior:
+            rows = spread(len(self.faces))
+            logits = predict_logits(self.keeper, self.faces.images[rows], size=(size, size))
+            add_shift(self.keeper, fit_shift(logits, self.faces.labels[rows]))
         logits = predict_logits(self.keeper, self.validation.images, size=(size, size))
         labels = self.validation.labels
         loss = float(keras.ops.mean(soft_cross_entropy(one_hot(labels), logits)))
@@ -230,7 +238,11 @@ class Training:
         # Traced anew too, or TensorFlow takes a second size for a sign that any may come.
         self.keeper.make_predict_function(force=True)
         model, make_batches = trainable(
-            self.network, self.faces.images, size=(size, size), how=self.recipe.augmentation
+            self.network,
+            self.faces.images,
+            sizes=[(max(1, round(size * scale)),) * 2 for scale in self.recipe.scales],
+            how=self.recipe.augmentation,
+            teachers=self.teachers,
         )
         model.compile(
             optimizer=self.optimizer,

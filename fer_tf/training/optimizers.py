@@ -85,13 +85,39 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int):
     """A number, or a Keras schedule over the steps of the whole run."""
     if recipe.schedule == "plateau":
         return recipe.learning_rate
+    if recipe.restart:
+        return Restarts(recipe, steps_per_epoch)
+    return _warmup_cosine(recipe, recipe.learning_rate, recipe.epochs, steps_per_epoch)
+
+
+class Restarts(keras.optimizers.schedules.LearningRateSchedule):
+    """A warm-up and a cosine for each stage, from a peak that `Recipe.restart` multiplies."""
+
+    def __init__(self, recipe: Recipe, steps_per_epoch: int):
+        self._parts = []
+        start, peak = 0, recipe.learning_rate
+        for _, epochs in recipe.stages:
+            self._parts.append((start, _warmup_cosine(recipe, peak, epochs, steps_per_epoch)))
+            start += epochs * steps_per_epoch
+            peak *= recipe.restart
+
+    def __call__(self, step):
+        """Learning rate after `step` steps of the run."""
+        step = ops.cast(step, "float32")
+        rate = 0.0
+        for start, part in self._parts:
+            rate = ops.where(step >= start, part(ops.maximum(step - start, 0.0)), rate)
+        return rate
+
+
+def _warmup_cosine(recipe: Recipe, peak: float, epochs: int, steps_per_epoch: int):
+    """From 0 to the peak in `warmup_epochs`, and down in the rest of `epochs`."""
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
-    total = recipe.epochs * steps_per_epoch
-    floor = recipe.min_learning_rate if recipe.schedule == "cosine" else recipe.learning_rate
+    floor = recipe.min_learning_rate if recipe.schedule == "cosine" else peak
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else recipe.learning_rate,
-        decay_steps=max(total - warmup, 1),
-        alpha=floor / recipe.learning_rate if recipe.learning_rate else 0.0,
-        warmup_target=recipe.learning_rate if warmup else None,
+        initial_learning_rate=0.0 if warmup else peak,
+        decay_steps=max(epochs * steps_per_epoch - warmup, 1),
+        alpha=floor / peak if peak else 0.0,
+        warmup_target=peak if warmup else None,
         warmup_steps=warmup,
     )

@@ -46,7 +46,7 @@ def drawn(how: Augmentation = EVERYTHING, *, epoch: int = 1) -> Epoch:
 
 def made(epoch: Epoch, *, how=EVERYTHING, size=(64, 56), workers=2) -> list[tuple]:
     """The epoch's batches as arrays."""
-    batches = TrainingBatches(faces(), size=size, how=how, workers=workers).epoch(epoch)
+    batches = TrainingBatches(faces(), sizes=[size], how=how, workers=workers).epoch(epoch)
     return [(images.numpy(), targets.numpy()) for images, targets in batches]
 
 
@@ -59,7 +59,7 @@ def assert_same(one: list[tuple], other: list[tuple]) -> None:
 
 @pytest.mark.parametrize("size", [(64, 56), (224, 224)])
 def test_shapes_dtypes_and_ranges(size):
-    batches = TrainingBatches(faces(), size=size, how=EVERYTHING).epoch(drawn())
+    batches = TrainingBatches(faces(), sizes=[size], how=EVERYTHING).epoch(drawn())
     # Known shapes: a compiled training step is traced once.
     assert batches.element_spec[0].shape == (BATCH, *size, 3)
     assert batches.element_spec[1].shape == (BATCH, 7)
@@ -117,7 +117,7 @@ def test_targets_say_what_is_in_the_picture(kind):
     levels = 30.0 * np.arange(7)
     images = np.broadcast_to(levels[labels()][:, None, None], (COUNT, 48, 48)).astype(np.uint8)
     how = Augmentation(flip=True, rotation=30.0, mix_probability=0.8, **{kind: 1.0})
-    batches = TrainingBatches(images, size=(64, 64), how=how).epoch(drawn(how))
+    batches = TrainingBatches(images, sizes=[(64, 64)], how=how).epoch(drawn(how))
     mixed = 0
     for pictures, targets in batches:
         found, expected = np.mean(pictures, axis=(1, 2, 3)), targets.numpy() @ levels
@@ -147,7 +147,33 @@ def test_validation_of_another_size_is_a_plain_resize():
 def test_batches_are_made_ahead():
     # While the first is being used, others are on their way: the last step is a prefetch.
     for batches in (
-        TrainingBatches(faces(), size=(48, 48), how=EVERYTHING).epoch(drawn()),
+        TrainingBatches(faces(), sizes=[(48, 48)], how=EVERYTHING).epoch(drawn()),
         evaluation_batches(faces(), size=(48, 48), batch_size=8),
     ):
         assert "Prefetch" in type(batches).__name__
+
+
+def test_each_step_has_one_of_the_sizes_and_the_same_faces():
+    sizes = [(64, 64), (32, 48), (96, 80)]
+    how = Augmentation()
+    targets = np.eye(7, dtype=np.float32)[labels()]
+    epoch = draw_epoch(
+        targets, seed=5, epoch=1, batch_size=BATCH, augmentation=how, scales=len(sizes)
+    )
+    batches = list(TrainingBatches(faces(), sizes=sizes, how=how).epoch(epoch))
+    assert len({tuple(images.shape[1:3]) for images, _ in batches}) > 1
+    for step, (images, _) in enumerate(batches):
+        size = sizes[epoch.scale[step]]
+        (alone,) = evaluation_batches(faces()[epoch.rows[step]], size=size, batch_size=BATCH)
+        np.testing.assert_allclose(images, alone, atol=1e-3)
+
+
+def test_teachers_see_the_view_of_the_student_at_their_size():
+    def answers(view):
+        return tf.reduce_mean(view((16, 24)), axis=(1, 3))[:, :7]
+
+    batches = TrainingBatches(faces(), sizes=[(32, 48)], how=EVERYTHING, answers=answers)
+    views = TrainingBatches(faces(), sizes=[(16, 24)], how=EVERYTHING)
+    for (inputs, _), (view, _) in zip(batches.epoch(drawn()), views.epoch(drawn()), strict=True):
+        assert inputs["images"].shape == (BATCH, 32, 48, 3)
+        np.testing.assert_allclose(inputs["answers"], answers(lambda size, v=view: v), rtol=1e-5)

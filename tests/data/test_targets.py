@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_tf.data.faces import Faces
-from fer_tf.data.targets import class_weights, one_hot, training_targets, vote_shares
+from fer_tf.data.targets import (
+    class_weights,
+    mix_targets,
+    one_hot,
+    training_targets,
+    vote_shares,
+)
 from fer_tf.emotions import FER2013, FERPLUS
 from fer_tf.errors import FerError
 from fer_tf.recipes import Recipe
@@ -104,3 +110,11 @@ def test_class_weights_are_1_on_average_and_absent_classes_have_none(labels, bal
     assert (weights[np.bincount(labels, minlength=7) == 0] == 0).all()
     if balance == 0:
         np.testing.assert_allclose(weights[labels], 1)
+
+
+def test_the_answers_of_teachers_take_their_share():
+    targets = np.array([[1, 0], [0, 3]], np.float32)
+    answers = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
+    mixed = np.asarray(mix_targets(targets, answers, 0.5))
+    np.testing.assert_allclose(mixed, [[0.625, 0.375], [0.75, 2.25]])
+    np.testing.assert_array_equal(mix_targets(targets, answers, 0.0), targets)

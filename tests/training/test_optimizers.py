@@ -153,3 +153,28 @@ def test_plateau_is_a_number_that_can_be_set() -> None:
     _, optimizer = walk(recipe, 1, rate=0.8)
     optimizer.learning_rate = 0.25
     assert float(optimizer.learning_rate) == 0.25
+
+
+def test_restarts_give_each_stage_its_warm_up_and_cosine() -> None:
+    recipe = Recipe(
+        stages=((32, 4), (64, 3)),
+        learning_rate=0.1,
+        warmup_epochs=1.0,
+        restart=0.5,
+        min_learning_rate=0.0,
+    )
+    rate = learning_rate(recipe, 10)
+    for stage, (start, length, peak) in enumerate(((0, 40, 0.1), (40, 30, 0.05))):
+        one = learning_rate(
+            Recipe(
+                stages=(recipe.stages[stage],),
+                learning_rate=peak,
+                warmup_epochs=1.0,
+                min_learning_rate=0.0,
+            ),
+            10,
+        )
+        assert float(rate(start)) == 0.0
+        assert float(rate(start + 10)) == pytest.approx(peak)
+        for step in range(length):
+            assert float(rate(start + step)) == pytest.approx(float(one(step)), abs=1e-7)

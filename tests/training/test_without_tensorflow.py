@@ -21,7 +21,9 @@ from fer_tf.data.targets import training_targets
 from fer_tf.models.saving import load_model
 from fer_tf.recipes import Augmentation, Recipe
 from fer_tf.training import batches, checkpoint
+from fer_tf.training.distillation import Student, Teachers
 from fer_tf.training.inference import predict_logits
+from fer_tf.training.losses import soft_cross_entropy
 
 pytest.importorskip("jax", reason="JAX is not installed")
 
@@ -66,7 +68,10 @@ EVERYTHING = Augmentation(
     cutmix=1.0,
 )
 SIZE = (72, 64)
+SIZES = [SIZE, (40, 48)]
 COUNT, BATCH, EPOCHS = 96, 16, 2
+LOGITS = np.random.default_rng(0).normal(size=(BATCH, 7)).astype(np.float32)
+"""What a student says, for a loss that depends on its targets."""
 STEPS = COUNT * 5 // 6 // BATCH
 FLAGS = [
     *("--model", "tiny", "--precision", "float32", "--stages", "48", str(EPOCHS)),
@@ -81,20 +86,41 @@ def faces_of(path):
 
 def drawn(faces) -> Epoch:
     targets = training_targets(faces, Recipe(label_smoothing=0.1))
-    return draw_epoch(targets, seed=3, epoch=1, batch_size=BATCH, augmentation=EVERYTHING)
+    return draw_epoch(
+        targets, seed=3, epoch=1, batch_size=BATCH, augmentation=EVERYTHING, scales=len(SIZES)
+    )
+
+
+def teachers() -> Teachers:
+    """Two that answer to the brightness of rows and columns, each at a size of its own."""
+    networks = []
+    for axis, (height, width) in ((2, (7, 9)), (1, (12, 7))):
+        images = keras.Input((height, width, 3))
+        bright = keras.ops.mean(images / 64.0, axis=(axis, 3))
+        networks.append(keras.Model(images, bright))
+    return Teachers(networks, [(7, 9), (12, 7)], share=0.75)
+
+
+def compiled(model: keras.Model) -> keras.Model:
+    model.compile(loss=soft_cross_entropy)
+    return model
 
 
 def write_batches() -> None:
     """Write what `fit` and `predict` would see to batches.npz; called in a child process."""
     faces = faces_of("faces.csv")
     network = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Identity()])
-    model, make_batches = batches.trainable(network, faces.images, size=SIZE, how=EVERYTHING)
+    model, make_batches = batches.trainable(
+        network, faces.images, sizes=SIZES, how=EVERYTHING, teachers=teachers()
+    )
+    compiled(model)
     training = make_batches(drawn(faces))
     assert isinstance(training, keras.utils.PyDataset)
-    arrays = {
-        "training": model.predict(training, verbose=0),
-        "targets": np.concatenate([targets for _, targets in training]),
-    }
+    arrays = {}
+    for step in range(len(training)):
+        inputs, targets = training[step]
+        arrays[f"images{step}"] = model(inputs)
+        arrays[f"loss{step}"] = model.compute_loss(inputs, targets, LOGITS)
     for name, flip in (("validation", False), ("mirrored", True)):
         unchanged = batches.evaluation(faces.images, size=SIZE, batch_size=32, flip=flip)
         arrays[name] = network.predict(unchanged, verbose=0)
@@ -192,9 +218,19 @@ def test_its_batches_are_those_of_tf_data(whole, folder):
     from fer_tf.data.pipeline import TrainingBatches, evaluation_batches
 
     faces = faces_of(folder / "faces.csv")
-    training = TrainingBatches(faces.images, size=SIZE, how=EVERYTHING).epoch(drawn(faces))
-    images, targets = zip(*training.as_numpy_iterator(), strict=True)
-    expected = {"training": images}
+    with np.load(folder / "batches.npz") as found:
+        losses = {name: found[name] for name in found.files if name.startswith("loss")}
+    assert len(losses) == STEPS
+    taught = teachers()
+    student = compiled(Student(keras.Sequential([keras.layers.Identity()]), taught.share))
+    made = TrainingBatches(faces.images, sizes=SIZES, how=EVERYTHING, answers=taught.answers).epoch(
+        drawn(faces)
+    )
+    expected = {}
+    for step, (inputs, targets) in enumerate(made):
+        expected[f"images{step}"] = [inputs["images"].numpy()]
+        loss = student.compute_loss(inputs, targets, LOGITS)
+        np.testing.assert_allclose(losses[f"loss{step}"], loss, rtol=1e-4)
     for name, flip in (("validation", False), ("mirrored", True)):
         unchanged = evaluation_batches(faces.images, size=SIZE, batch_size=32, flip=flip)
         expected[name] = list(unchanged.as_numpy_iterator())
@@ -203,4 +239,3 @@ def test_its_batches_are_those_of_tf_data(whole, folder):
             # 1e-4 of white, which is 255.
             same = np.concatenate(pictures) / 255
             np.testing.assert_allclose(found[name] / 255, same, atol=1e-4, err_msg=name)
-        np.testing.assert_array_equal(found["targets"], np.concatenate(targets))

@@ -1,0 +1,102 @@
+"""Teachers: trained networks whose answers are part of the target (Hinton et al., 2015).
+
+Each sees the very view that the student sees, mixed, turned and erased alike, at its own size
+(Beyer et al., CVPR 2022, "Knowledge distillation: A good teacher is patient and consistent").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from fer_tf.data.targets import mix_targets
+from fer_tf.emotions import FER2013
+from fer_tf.errors import FerError
+from fer_tf.models.saving import load_model
+from fer_tf.recipes import Recipe
+from fer_tf.training.run import DEFAULT_SIZE, best_model
+
+
+class Teachers:
+    """Trained networks that answer together.
+
+    Args:
+        networks: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
+        sizes: (height, width) of each one's view.
+        share: of their answer in the target, in [0, 1].
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[keras.Model],
+        sizes: Sequence[tuple[int, int]],
+        share: float,
+    ):
+        self.networks = list(networks)
+        self.sizes = list(sizes)
+        self.share = share
+        for network in self.networks:
+            network.trainable = False
+
+    def answers(self, view: Callable):
+        """Their mean probabilities, float32 [n, classes].
+
+        Args:
+            view: (height, width) -> the batch at that size, float32 [n, height, width, 3].
+        """
+        said = [
+            ops.softmax(network(view(size), training=False))
+            for network, size in zip(self.networks, self.sizes, strict=True)
+        ]
+        return ops.stop_gradient(sum(said) / len(said))
+
+
+class Student(keras.Model):
+    """A network whose targets are mixed with the answers that come beside the images.
+
+    Takes {"images": float32 [n, height, width, 3], "answers": float32 [n, classes]} and returns
+    the network's logits.
+
+    Args:
+        network: the network to train; its variables are this model's.
+        share: of the answers in the target, in [0, 1].
+    """
+
+    def __init__(self, network: keras.Model, share: float):
+        super().__init__(name="student")
+        self.network = network
+        self.share = share
+        self.built = True
+
+    def call(self, inputs, training=False):
+        return self.network(inputs["images"], training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y = mix_targets(y, x["answers"], self.share)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+
+def load_teachers(recipe: Recipe) -> Teachers | None:
+    """The recipe's teachers, each at the size at which its run was best.
+
+    Raises:
+        FerError: a teacher can't be loaded, or answers something else than the seven classes.
+    """
+    if not recipe.teachers:
+        return None
+    networks, sizes = [], []
+    for name in recipe.teachers:
+        path, size = best_model(Path(name))
+        network = load_model(path)
+        if network.output_shape[-1] != len(FER2013) or network.input_shape[-1] != 3:
+            raise FerError(
+                f"{name}: maps {network.input_shape} to {network.output_shape}: expected a "
+                "teacher from RGB images to the seven classes"
+            )
+        built = network.input_shape[1:3]
+        networks.append(network)
+        sizes.append(size or (built[0] or DEFAULT_SIZE[0], built[1] or DEFAULT_SIZE[1]))
+    return Teachers(networks, sizes, recipe.distillation)

@@ -1,0 +1,95 @@
+"""Teachers in a training: loaded from runs, asked in every step, refused where they do not fit."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from small import flags, refused
+from tiny import tiny_csv
+
+from fer_tf import train as command
+from fer_tf.errors import FerError
+from fer_tf.recipes import Recipe
+from fer_tf.training.distillation import Teachers, load_teachers
+
+pytestmark = pytest.mark.usefixtures("small_network", "no_report")
+
+
+@pytest.fixture(scope="module")
+def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 faces to train on, 6 to validate."""
+    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", count=48)
+
+
+def constant_network(logits: list[float]) -> keras.Model:
+    """Answers every face alike."""
+    images = keras.Input((None, None, 3))
+    zeros = keras.ops.mean(images, axis=(1, 2))[:, :1] * 0.0
+    return keras.Model(images, zeros + np.array([logits], np.float32))
+
+
+def test_the_answer_is_the_mean_of_the_probabilities():
+    networks = [constant_network([0.0, 0.0]), constant_network([np.log(3.0), 0.0])]
+    teachers = Teachers(networks, [(8, 8), (4, 4)], share=0.5)
+    seen = []
+
+    def view(size):
+        seen.append(size)
+        return np.zeros((2, *size, 3), np.float32)
+
+    np.testing.assert_allclose(teachers.answers(view), [[0.625, 0.375]] * 2, rtol=1e-6)
+    assert seen == [(8, 8), (4, 4)]
+
+
+def test_a_run_teaches_at_its_best_size(csv_file, tmp_path):
+    command.main(flags(csv_file, tmp_path, "--run", "teacher"))
+    teacher = tmp_path / "teacher"
+    recipe = Recipe(teachers=(str(teacher),), distillation=0.5)
+    teachers = load_teachers(recipe)
+    with open(teacher / "history.csv", encoding="utf-8", newline="") as file:
+        best = max(csv.DictReader(file), key=lambda row: float(row["val_accuracy"]))
+    assert teachers.sizes == [(int(best["size"]),) * 2]
+    weights = [np.array(w) for w in teachers.networks[0].get_weights()]
+
+    scales = ("--scales", "1 1.5")
+    distilling = ("--teachers", str(teacher), "--distillation", "1", *scales)
+    command.main(flags(csv_file, tmp_path, "--run", "student", *distilling))
+    command.main(flags(csv_file, tmp_path, "--run", "again", *distilling))
+    command.main(flags(csv_file, tmp_path, "--run", "alone", *scales))
+    student, again, alone = (
+        (tmp_path / name / "history.csv").read_text() for name in ("student", "again", "alone")
+    )
+    loss = [
+        [float(row["loss"]) for row in csv.DictReader(t.splitlines())]
+        for t in (student, again, alone)
+    ]
+    assert loss[0] == loss[1] != loss[2]
+    for before, after in zip(weights, load_teachers(recipe).networks[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_teacher_that_is_not_there_is_named(csv_file, tmp_path):
+    argv = ["--teachers", str(tmp_path / "none"), "--distillation", "0.5"]
+    assert "none: no such model file" in refused(flags(csv_file, tmp_path, *argv))
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_a_teacher_of_other_classes_is_refused(tmp_path):
+    path = tmp_path / "two.keras"
+    constant_network([0.0, 1.0]).save(path)
+    with pytest.raises(FerError, match="expected a teacher from RGB images to the seven classes"):
+        load_teachers(Recipe(teachers=(str(path),), distillation=0.5))
+
+
+def test_the_prior_moves_what_is_kept_and_not_what_is_trained(csv_file, tmp_path):
+    ends = []
+    for name, fit in (("plain", "--no-fit-prior"), ("fitted", "--fit-prior")):
+        command.main([*flags(csv_file, tmp_path, "--run", name), fit])
+        ends.append(list(csv.DictReader((tmp_path / name / "history.csv").open())))
+    for plain, fitted in zip(*ends, strict=True):
+        assert plain["loss"] == fitted["loss"]
+        assert plain["val_loss"] != fitted["val_loss"]
