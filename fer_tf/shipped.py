@@ -51,6 +51,19 @@ def shipped_size() -> tuple[int, int]:
     return height, width
 
 
+def shipped_accuracy() -> float:
+    """Share of PublicTest that it recognises, in [0, 1].
+
+    Raises:
+        FerError: its metrics are not there, or don't say.
+    """
+    file = shipped_file(METRICS)
+    try:
+        return float(json.loads(file.read_text(encoding="utf-8"))["accuracy"]["value"])
+    except (ValueError, KeyError, TypeError):
+        raise FerError(f"{file}: has no 'accuracy': expected its 'value' in [0, 1]") from None
+
+
 def shipped_file(name: str) -> Path:
     """One of `FILES`.
 

@@ -106,12 +106,14 @@ def test_the_card_says_what_was_measured():
 
 def test_a_package_without_its_files_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
-    for needs in (fer_tf.load_model, find_shipped, shipped.shipped_size):
+    for needs in (fer_tf.load_model, find_shipped, shipped.shipped_size, shipped.shipped_accuracy):
         with pytest.raises(FerError, match="the trained network is not there"):
             needs()
     (tmp_path / shipped.METRICS).write_text("{}")
     with pytest.raises(FerError, match=r"metrics\.json: has no 'size'"):
         shipped.shipped_size()
+    with pytest.raises(FerError, match="has no 'accuracy'"):
+        shipped.shipped_accuracy()
 
 
 @pytest.mark.parametrize("command", ["evaluate", "export"])

@@ -1,0 +1,43 @@
+"""The script that trains the shipped network again: its runs feed each other, wherever they are."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from fer_tf.recipes import RECIPES
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+
+
+@pytest.fixture(scope="module")
+def script():
+    sys.path.insert(0, str(SCRIPTS))
+    spec = importlib.util.spec_from_file_location(
+        "reproduce_shipped_model", SCRIPTS / "reproduce_shipped_model.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    sys.path.remove(str(SCRIPTS))
+
+
+def test_each_run_comes_after_those_it_needs(script):
+    done = set()
+    for name in script.STEPS:
+        recipe = RECIPES[name]
+        for path in filter(None, (recipe.weights, *recipe.teachers)):
+            parts = Path(path).parts
+            assert parts[0] == "runs" and parts[1] in done
+        done.add(name)
+
+
+def test_runs_elsewhere_are_found_there(script):
+    assert script.flags("votes", Path("there")) == []
+    assert script.flags("distilled", Path("there")) == [
+        *("--weights", str(Path("there", "votes", "best.keras"))),
+        *("--teachers", str(Path("there", "vgg_half"))),
+    ]
