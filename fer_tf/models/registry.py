@@ -97,8 +97,7 @@ def create_model(
     Raises:
         FerError: an unknown name or argument, an unusable shape, or weights that do not fit.
     """
-    if name not in NETWORKS:
-        raise FerError(f"unknown model {name!r}{_nearest(name, NETWORKS)}")
+    known = family_arguments(name)
     row = NETWORKS[name]
     shape = input_shape or row.input_shape
     sides = [side for side in shape[:2] if side is not None]
@@ -106,7 +105,6 @@ def create_model(
         raise FerError(f"input_shape must be (height, width, channels), got {tuple(shape)}")
     if classes < 2:
         raise FerError(f"classes must be at least 2, got {classes}")
-    known = family_arguments(name)
     for key in overrides:
         if key not in known:
             raise FerError(f"{name} has no argument {key!r}{_nearest(key, known)}")
@@ -127,7 +125,13 @@ def create_model(
 
 
 def family_arguments(name: str) -> Mapping[str, inspect.Parameter]:
-    """What `create_model` takes as overrides for a network of the registry."""
+    """What `create_model` takes as overrides for a network of the registry.
+
+    Raises:
+        FerError: an unknown name; the nearest one is named.
+    """
+    if name not in NETWORKS:
+        raise FerError(f"unknown model {name!r}{_nearest(name, NETWORKS)}")
     parameters = inspect.signature(NETWORKS[name].family).parameters
     return {key: each for key, each in parameters.items() if key not in ("images", "dtype")}
 

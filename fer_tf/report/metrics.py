@@ -250,7 +250,7 @@ def interval(value: float, samples: np.ndarray) -> Estimate:
 
 
 def calibration_interval(value: float, samples: np.ndarray) -> Estimate:
-    """The 95 % basic interval of a bootstrap (Davison & Hinkley, 1997, 5.2), cut at 0.
+    """The 95 % basic interval of a bootstrap (Davison & Hinkley, 1997, 5.2), cut at 0 and 1.
 
     The percentile interval fails here: resampling adds noise to every bin, so a resample's
     calibration error is greater than that of the data by about as much as the data's is greater
@@ -258,7 +258,7 @@ def calibration_interval(value: float, samples: np.ndarray) -> Estimate:
     excess. For 3,589 rows of a true error of 0.012 it held the truth in 91 % of 150 simulated
     data sets, the percentile interval in none. Arguments as of `interval`.
     """
-    return interval(value, np.maximum(2 * value - samples, 0))
+    return interval(value, np.clip(2 * value - samples, 0, 1))
 
 
 def _checked(

@@ -259,7 +259,7 @@ class Training:
 
     def _build(self, policy: str, *, weights: str | None = None) -> keras.Model:
         recipe = self.recipe
-        wanted = {"drop_path": recipe.drop_path, "seed": recipe.seed}
+        wanted: dict[str, Any] = {"drop_path": recipe.drop_path, "seed": recipe.seed}
         known = family_arguments(recipe.model)
         return create_model(
             recipe.model,

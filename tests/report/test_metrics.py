@@ -158,6 +158,11 @@ def normalised(scores: np.ndarray) -> np.ndarray:
     return (scores + 1e-3) / (scores + 1e-3).sum(axis=1, keepdims=True)
 
 
+def test_a_calibration_interval_stays_among_shares():
+    assert calibration_interval(0.9, np.array([0.1, 0.5])).high == 1
+    assert calibration_interval(0.1, np.array([0.3, 0.5])).low == 0
+
+
 @settings(deadline=None, max_examples=60)
 @given(cells, st.randoms(use_true_random=False))
 def test_bounds_and_permutation(example, random):
