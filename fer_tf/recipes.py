@@ -126,6 +126,19 @@ class Recipe:
         return self.stages[-1][0]
 
 
+MILD = Augmentation(
+    flip=True,
+    rotation=10.0,
+    zoom=0.1,
+    shift=0.05,
+    brightness=0.1,
+    contrast=0.2,
+    erasing=0.1,
+    mix_probability=0.1,
+    mixup=0.2,
+)
+"""What the recipes for FER2013 share, or change a little."""
+
 RECIPES: dict[str, Recipe] = {
     # Safavi et al., IEEE BSN 2023, section III, to the letter but for the ImageNet weights, which
     # `--weights imagenet` adds. 73.47 % is theirs, on PrivateTest, from those weights.
@@ -154,17 +167,7 @@ RECIPES: dict[str, Recipe] = {
         warmup_epochs=1.0,
         ema=0.995,
         label_smoothing=0.1,
-        augmentation=Augmentation(
-            flip=True,
-            rotation=10.0,
-            zoom=0.1,
-            shift=0.05,
-            brightness=0.1,
-            contrast=0.2,
-            erasing=0.1,
-            mix_probability=0.1,
-            mixup=0.2,
-        ),
+        augmentation=MILD,
         expected_accuracy=0.608,
     ),
     # The three runs behind the network that ships, in this order; they need the FERPlus votes:
@@ -181,17 +184,7 @@ RECIPES: dict[str, Recipe] = {
         warmup_epochs=3.0,
         ema=0.998,
         label_smoothing=0.05,
-        augmentation=Augmentation(
-            flip=True,
-            rotation=10.0,
-            zoom=0.1,
-            shift=0.05,
-            brightness=0.1,
-            contrast=0.2,
-            erasing=0.1,
-            mix_probability=0.1,
-            mixup=0.2,
-        ),
+        augmentation=MILD,
         precision="float32",
         expected_accuracy=0.6445,
     ),
@@ -209,15 +202,7 @@ RECIPES: dict[str, Recipe] = {
         warmup_epochs=1.0,
         label_smoothing=0.05,
         fit_prior=True,
-        augmentation=Augmentation(
-            flip=True,
-            rotation=10.0,
-            zoom=0.1,
-            shift=0.06,
-            brightness=0.1,
-            contrast=0.2,
-            erasing=0.1,
-        ),
+        augmentation=dataclasses.replace(MILD, shift=0.06, mix_probability=0.0, mixup=0.0),
         expected_accuracy=0.6537,
     ),
     # The student goes on from the first run, at a low learning rate.
@@ -236,18 +221,9 @@ RECIPES: dict[str, Recipe] = {
         warmup_epochs=0.5,
         ema=0.998,
         fit_prior=True,
-        augmentation=Augmentation(
-            flip=True,
-            rotation=10.0,
-            zoom=0.1,
-            shift=0.05,
-            brightness=0.1,
-            contrast=0.2,
-            erasing=0.1,
-            mix_probability=0.2,
-            mixup=0.4,
-        ),
+        augmentation=dataclasses.replace(MILD, mix_probability=0.2, mixup=0.4),
         precision="float32",
+        expected_accuracy=0.6662,
     ),
     # A first run without any data: minutes on two CPU cores.
     "drawn": Recipe(
