@@ -15,7 +15,7 @@ def fit_shift(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The constant for each class that, added to the logits, makes them fit the labels best.
 
     Annotators' votes and teachers' answers have other class shares than FER2013's own labels
-    (almost twice as many neutral faces), so that a network trained on them prefers the wrong classes:
+    (almost twice as many neutral faces), so that a network trained on them prefers the wrong ones:
     the prior-probability shift of Saerens et al. (2002), here fitted by maximum likelihood,
     together with a temperature that is thrown away.
 
