@@ -79,7 +79,7 @@ class TrainingBatches:
         With teachers, {"images", "answers"} in place of the first.
         """
         arrays = (epoch.rows, epoch.draws, epoch.targets, epoch.scale)
-        batches = tf.data.Dataset.from_tensor_slices(arrays)
+        batches = _in_order(arrays)
         batches = batches.map(self._make, num_parallel_calls=self.workers, deterministic=True)
         return batches.prefetch(self.workers)
 
@@ -108,5 +108,16 @@ def evaluation_batches(
     def resize(faces):
         return augment.resize(faces, size, warp, flip=flip, crop=crop)
 
-    batches = tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
+    batches = _in_order(images).batch(batch_size)
     return batches.map(resize, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def _in_order(arrays) -> tf.data.Dataset:
+    """A dataset of slices, without autotuning, which has nothing to choose here.
+
+    Its thread sleeps twice as long each time, up to a minute, and the end of an epoch can wait
+    for it to wake.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.from_tensor_slices(arrays).with_options(options)

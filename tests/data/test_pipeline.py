@@ -144,13 +144,15 @@ def test_validation_of_another_size_is_a_plain_resize():
         np.testing.assert_allclose(found[:, :, 0], expected, atol=0.01)
 
 
-def test_batches_are_made_ahead():
+def test_batches_are_made_ahead_and_an_epoch_ends_at_once():
     # While the first is being used, others are on their way: the last step is a prefetch.
+    # The thread that tunes can hold up an epoch's end for as long as it sleeps.
     for batches in (
         TrainingBatches(faces(), sizes=[(48, 48)], how=EVERYTHING).epoch(drawn()),
         evaluation_batches(faces(), size=(48, 48), batch_size=8),
     ):
         assert "Prefetch" in type(batches).__name__
+        assert batches.options().autotune.enabled is False
 
 
 def test_each_step_has_one_of_the_sizes_and_the_same_faces():
