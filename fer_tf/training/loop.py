@@ -200,10 +200,10 @@ class Training:
         )
 
     def _finish_epoch(self, row: dict[str, Any]) -> None:
-        """Keep the best model, move the schedule on, and save."""
+        """Keep the model, move the schedule on, and save."""
         progress = self.progress
         better = progress.finish_epoch(row, self.recipe)
-        if better:
+        if better or self.recipe.keep == "last":
             save_model(self.keeper, self.run.best_file)
         if self.recipe.schedule == "plateau":
             self.inner_optimizer.learning_rate = progress.rate

@@ -123,13 +123,15 @@ class Run:
                 path.unlink()
 
     def best_size(self, recipe: Recipe) -> int:
-        """Side in pixels at which the best model had its accuracy; the last stage's if unknown."""
+        """Side in pixels at which best.keras was validated; the last stage's if unknown."""
         if not self.history_file.is_file():
             return recipe.stages[-1][0]
         with open(self.history_file, encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        best = max(rows, key=lambda row: float(row["val_accuracy"]), default=None)
-        return recipe.stages[-1][0] if best is None else int(best["size"])
+        if recipe.keep == "last":
+            rows = rows[-1:]
+        kept = max(rows, key=lambda row: float(row["val_accuracy"]), default=None)
+        return recipe.stages[-1][0] if kept is None else int(kept["size"])
 
     def report_is_current(self) -> bool:
         """Whether the report was written after the last checkpoint."""

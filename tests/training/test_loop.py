@@ -185,6 +185,18 @@ def test_a_run_that_stopped_early_is_finished(
     assert "is finished: 2 epochs, best validation accuracy 50.00% in epoch 1" in out
 
 
+@pytest.mark.parametrize(("keep", "saved"), [("best", 1), ("last", 2)])
+def test_the_best_epoch_is_kept_or_the_last(
+    keep: str, saved: int, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = iter([0.5, 0.4])
+    monkeypatch.setattr(Training, "_validate", lambda self, size: (1.0, next(accuracies)))
+    models = []
+    monkeypatch.setattr(loop, "save_model", lambda model, path: models.append(path.name))
+    command.main(flags(csv_file, tmp_path, "--keep", keep))
+    assert models == ["best.keras"] * saved
+
+
 def test_each_size_is_traced_once_and_known(
     csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,7 +171,7 @@ def test_history_is_replaced_whole(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert run.history_file.read_text() == before
 
 
-def test_best_size_is_that_of_the_best_epoch(run: Run) -> None:
+def test_best_size_is_that_of_the_epoch_that_was_kept(run: Run) -> None:
     recipe = replace(RECIPE, stages=((32, 2), (48, 1)))
     assert run.best_size(recipe) == 48
     run.folder.mkdir(parents=True)
@@ -181,6 +181,7 @@ def test_best_size_is_that_of_the_best_epoch(run: Run) -> None:
     ]
     run.write_history(rows)
     assert run.best_size(recipe) == 32
+    assert run.best_size(replace(recipe, keep="last")) == 48
 
 
 def test_a_report_older_than_the_last_checkpoint_is_not_current(run: Run) -> None:
