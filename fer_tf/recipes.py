@@ -142,6 +142,17 @@ MILD = Augmentation(
 )
 """What the recipes for FER2013 share, or change a little."""
 
+FINE_TUNED = Recipe(
+    drop_path=0.1,
+    batch_size=128,
+    clip_norm=1.0,
+    warmup_epochs=0.5,
+    ema=0.998,
+    augmentation=dataclasses.replace(MILD, mix_probability=0.2, mixup=0.4),
+    precision="float32",
+)
+"""What the runs share that go on from another's weights."""
+
 RECIPES: dict[str, Recipe] = {
     # Safavi et al., IEEE BSN 2023, section III, to the letter but for the ImageNet weights, which
     # `--weights imagenet` adds. 73.47 % is theirs, on PrivateTest, from those weights.
@@ -209,42 +220,32 @@ RECIPES: dict[str, Recipe] = {
         expected_accuracy=0.6537,
     ),
     # A student of the one teacher goes on from the first run, at a low learning rate.
-    "distilled": Recipe(
+    "distilled": dataclasses.replace(
+        FINE_TUNED,
         name="distilled",
         votes="fer2013new.csv",
         vote_weight=0.5,
         weights="runs/votes/best.keras",
-        drop_path=0.1,
         stages=((64, 8),),
         teachers=("runs/vgg_half",),
         distillation=0.6,
-        batch_size=128,
         learning_rate=3e-4,
-        clip_norm=1.0,
-        warmup_epochs=0.5,
-        ema=0.998,
         fit_prior=True,
-        augmentation=dataclasses.replace(MILD, mix_probability=0.2, mixup=0.4),
-        precision="float32",
         expected_accuracy=0.6662,
     ),
     # Then of both, from a high learning rate down again, with stronger augmentation and at sizes
     # around 64 px. Not better than where it begins, but knows more: the next run goes on from it.
-    "student": Recipe(
+    "student": dataclasses.replace(
+        FINE_TUNED,
         name="student",
         votes="fer2013new.csv",
         vote_weight=0.5,
         weights="runs/distilled/best.keras",
-        drop_path=0.1,
         stages=((64, 30),),
         scales=(2 / 3, 1.0, 4 / 3),
         teachers=("runs/vgg_half", "runs/distilled"),
         distillation=0.7,
-        batch_size=128,
         learning_rate=1e-3,
-        clip_norm=1.0,
-        warmup_epochs=0.5,
-        ema=0.998,
         keep="last",
         fit_prior=True,
         augmentation=Augmentation(
@@ -259,25 +260,18 @@ RECIPES: dict[str, Recipe] = {
             mixup=0.4,
             cutmix=1.0,
         ),
-        precision="float32",
         expected_accuracy=0.6581,
     ),
     # What ships: FER2013's own labels at last. FERPlus' annotators agree with 64 % of them, and
     # a network that learns the votes learns to answer otherwise.
-    "labels": Recipe(
+    "labels": dataclasses.replace(
+        FINE_TUNED,
         name="labels",
         weights="runs/student/best.keras",
-        drop_path=0.1,
         stages=((64, 8),),
         scales=(2 / 3, 1.0, 4 / 3),
-        batch_size=128,
         learning_rate=5e-4,
-        clip_norm=1.0,
-        warmup_epochs=0.5,
-        ema=0.998,
         label_smoothing=0.1,
-        augmentation=dataclasses.replace(MILD, mix_probability=0.2, mixup=0.4),
-        precision="float32",
         expected_accuracy=0.6721,
     ),
     # A first run without any data: minutes on two CPU cores.

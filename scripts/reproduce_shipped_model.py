@@ -2,7 +2,7 @@
 
     python scripts/reproduce_shipped_model.py --data fer2013.csv --votes fer2013new.csv
 
-On two AMD EPYC cores (AVX2, no GPU) the five take about eight hours. The same command again goes
+On two AMD EPYC cores (AVX2, no GPU) the five take about seven hours. The same command again goes
 on wherever it was stopped. The result is in RUNS/shipped/mit_b0_fusion, beside the runs; what the
 package holds is not touched. Another --seed, with another --runs, is another network of the same
 recipe.
