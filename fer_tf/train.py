@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from fer_tf.cli import parse, start_keras
 from fer_tf.errors import FerError
-from fer_tf.recipes import RECIPES, Recipe, check, get_recipe
+from fer_tf.recipe import Recipe, check
+from fer_tf.recipes import RECIPES, get_recipe
 
 if TYPE_CHECKING:
     from fer_tf.data.faces import Faces

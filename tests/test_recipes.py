@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
-from fer_tf.recipes import RECIPES, Augmentation, Recipe, check, from_json, get_recipe, to_json
+from fer_tf.recipe import Augmentation, Recipe, check
+from fer_tf.recipes import RECIPES, from_json, get_recipe, to_json
 
 
 def numbers(low: float, high: float):

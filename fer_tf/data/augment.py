@@ -14,7 +14,7 @@ from collections.abc import Callable
 from keras import ops
 
 from fer_tf.data.draws import COLUMN, is_cut
-from fer_tf.recipes import Augmentation
+from fer_tf.recipe import Augmentation
 
 Warp = Callable[..., object]
 

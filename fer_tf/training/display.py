@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from fer_tf.errors import FerError
-from fer_tf.recipes import Recipe, to_json
+from fer_tf.recipe import Recipe
+from fer_tf.recipes import to_json
 from fer_tf.training.run import Run, write_text
 
 LOG_SECONDS = 60.0

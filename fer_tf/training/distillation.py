@@ -16,7 +16,7 @@ from fer_tf.data.targets import mix_targets
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.models.saving import load_model
-from fer_tf.recipes import Recipe
+from fer_tf.recipe import Recipe
 from fer_tf.training.run import DEFAULT_SIZE, best_model
 
 

@@ -22,7 +22,7 @@ from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.registry import create_model, family_arguments
 from fer_tf.models.saving import save_model
-from fer_tf.recipes import Recipe
+from fer_tf.recipe import Recipe
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.batches import trainable
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from fer_tf.recipes import Recipe
+from fer_tf.recipe import Recipe
 
 
 class RawWeights(keras.optimizers.Optimizer):

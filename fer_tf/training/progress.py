@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
-from fer_tf.recipes import Recipe
+from fer_tf.recipe import Recipe
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any
 
 from fer_tf import recipes
 from fer_tf.errors import FerError
-from fer_tf.recipes import Recipe
+from fer_tf.recipe import Recipe
 
 HISTORY = (
     "epoch",

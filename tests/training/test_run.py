@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from fer_tf import FerError
-from fer_tf.recipes import RECIPES, Augmentation, Recipe, from_json
+from fer_tf.recipe import Augmentation, Recipe
+from fer_tf.recipes import RECIPES, from_json
 from fer_tf.training.run import HISTORY, Run, compare
 
 RECIPE = RECIPES["scratch"]
