@@ -43,6 +43,17 @@ STRONG = Augmentation(
 )
 """For long runs of a network that has learnt already."""
 
+TEACHER = Recipe(
+    model="vgg_half",
+    batch_size=128,
+    optimizer="sgd",
+    learning_rate=0.1,
+    weight_decay=5e-4,
+    warmup_epochs=1.0,
+    augmentation=dataclasses.replace(MILD, shift=0.06, mix_probability=0.0, mixup=0.0),
+)
+"""What the convolutional teachers share, from random weights."""
+
 FINE_TUNED = Recipe(
     drop_path=0.1,
     batch_size=128,
@@ -104,20 +115,14 @@ RECIPES: dict[str, Recipe] = {
         expected_accuracy=0.6445,
     ),
     # The teacher: convolutions learn more from as many faces.
-    "vgg_half": Recipe(
+    "vgg_half": dataclasses.replace(
+        TEACHER,
         name="vgg_half",
         votes="fer2013new.csv",
         vote_weight=0.5,
-        model="vgg_half",
         stages=((36, 10), (48, 10)),
-        batch_size=128,
-        optimizer="sgd",
-        learning_rate=0.1,
-        weight_decay=5e-4,
-        warmup_epochs=1.0,
         label_smoothing=0.05,
         fit_prior=True,
-        augmentation=dataclasses.replace(MILD, shift=0.06, mix_probability=0.0, mixup=0.0),
         expected_accuracy=0.6537,
     ),
     # A student of the one teacher goes on from the first run, at a low learning rate.
@@ -152,8 +157,8 @@ RECIPES: dict[str, Recipe] = {
         augmentation=STRONG,
         expected_accuracy=0.6581,
     ),
-    # FER2013's own labels at last. FERPlus' annotators agree with 64 % of them, and
-    # a network that learns the votes learns to answer otherwise.
+    # FER2013's own labels at last. FERPlus' annotators agree with 64 % of them, and a network that
+    # learns the votes learns to answer otherwise.
     "labels": dataclasses.replace(
         FINE_TUNED,
         name="labels",
@@ -165,17 +170,11 @@ RECIPES: dict[str, Recipe] = {
         expected_accuracy=0.6721,
     ),
     # A teacher of FER2013's own labels, from random weights.
-    "vgg_labels": Recipe(
+    "vgg_labels": dataclasses.replace(
+        TEACHER,
         name="vgg_labels",
-        model="vgg_half",
         stages=((36, 14), (48, 9)),
-        batch_size=128,
-        optimizer="sgd",
-        learning_rate=0.1,
-        weight_decay=5e-4,
-        warmup_epochs=1.0,
         label_smoothing=0.1,
-        augmentation=dataclasses.replace(MILD, shift=0.06, mix_probability=0.0, mixup=0.0),
         expected_accuracy=0.6662,
     ),
     # What ships: a student of the two before, at 32 to 112 px and then at 64 to 224 px. Accuracy at
