@@ -59,6 +59,15 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
             arguments={"widths": (32, 64, 128, 256), "depths": (1, 2, 2, 2)},
             input_shape=(48, 48, 3),
         ),
+        # The same, half as wide again.
+        "vgg_wide": Network(
+            family=conv_stages,
+            head=pooled_head,
+            parameters=2_619_511,
+            source="after Khaireddin and Chen, 2021, section 3",
+            arguments={"widths": (48, 96, 192, 384), "depths": (1, 2, 2, 2)},
+            input_shape=(48, 48, 3),
+        ),
     }
 )
 

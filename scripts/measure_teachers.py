@@ -1,0 +1,48 @@
+"""What trained networks know together: each one's accuracy on PublicTest, and their means'.
+
+    python scripts/measure_teachers.py runs/vgg_wide runs/labels --data fer2013.csv
+
+Each at the size at which its run was best, one crop. Teachers whose mean is better than each of
+them are worth distilling together; the mean's log loss says how much.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import combinations
+
+import numpy as np
+from _machine import header
+from sklearn.metrics import log_loss
+
+import fer_tf
+from fer_tf.evaluate import find, input_size, load
+from fer_tf.training.inference import predict_logits, softmax
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", help="run folders or .keras files")
+    parser.add_argument("--data", required=True, help="fer2013.csv")
+    args = parser.parse_args()
+
+    faces = fer_tf.load_faces(args.data).of("PublicTest")
+    said = {}
+    for name in args.runs:
+        target = find(name)
+        model = load(target)
+        size = input_size(target, model, None)
+        said[name] = softmax(predict_logits(model, faces.images, size=size).astype(np.float64))
+        print(f"{name}: {size[0]}x{size[1]} px", flush=True)
+    print("", header(), "", "accuracy  log loss", sep="\n")
+    for count in range(1, len(said) + 1):
+        for names in combinations(said, count):
+            mean = np.mean([said[name] for name in names], axis=0)
+            accuracy = (mean.argmax(axis=1) == faces.labels).mean()
+            loss = log_loss(faces.labels, mean, labels=range(mean.shape[1]))
+            print(f"{accuracy:8.2%}  {loss:8.4f}  {' + '.join(names)}")
+
+
+if __name__ == "__main__":
+    main()
