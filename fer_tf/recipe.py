@@ -95,6 +95,9 @@ class Recipe:
     keep: Literal["best", "last"] = "best"
     """Epoch whose weights best.keras holds: of the best validation accuracy, or the last one, for
     a run whose start is hard to beat but whose weights another run goes on from."""
+    start_share: float = 0.0
+    """Share of the weights that the run began with in those that are validated and kept, in [0, 1]
+    (Wortsman et al., CVPR 2022, "Robust fine-tuning of zero-shot models"); 0 for none."""
     label_smoothing: float = 0.0
     """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
     fit_prior: bool = False
@@ -152,6 +155,7 @@ def check(recipe: Recipe) -> None:
         "plateau_patience": (recipe.plateau_patience, 0, 1 << 20),
         "early_stop": (recipe.early_stop, 1, 1 << 20),
         "ema": (recipe.ema, 0, 0.999999),
+        "start_share": (recipe.start_share, 0, 1),
         "label_smoothing": (recipe.label_smoothing, 0, 1),
         "class_balance": (recipe.class_balance, 0, 1),
         "rotation": (a.rotation, 0, 180),
@@ -171,6 +175,8 @@ def check(recipe: Recipe) -> None:
             raise FerError(f"{name}: expected a value from {low} to {high}, found {value}")
     if recipe.vote_weight and recipe.votes is None:
         raise FerError("vote_weight needs the FERPlus votes: pass --votes fer2013new.csv")
+    if recipe.start_share and recipe.weights is None:
+        raise FerError("start_share needs weights to begin with: pass --weights FILE")
     if bool(recipe.distillation) != bool(recipe.teachers):
         raise FerError(
             "distillation and teachers need each other: expected both, like "

@@ -226,6 +226,8 @@ def test_size_at_walks_through_the_stages():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"start_share": 0.5}, "^start_share needs weights to begin with"),
+        ({"start_share": 2.0, "weights": "a.keras"}, "^start_share: expected a value from 0 to 1"),
         ({"distillation": 0.5}, "distillation and teachers need each other"),
         ({"teachers": ("a.keras",)}, "distillation and teachers need each other"),
         ({"teachers": ("a.keras",), "distillation": 1.5}, "distillation: expected a value from"),

@@ -90,8 +90,13 @@ class Training:
         keras.utils.set_random_seed(recipe.seed)
         policy = precision.POLICIES[self.progress.precision]
         self.network = self._build(policy, weights=weights)
-        # Validated and saved: the weights, or their average, in float32.
+        # Validated and saved: the weights, their average, or part of the way there, in float32.
         self.keeper = self._build("float32")
+        # A checkpoint does not hold them: the file is read again when the run goes on.
+        self.first_weights: list[np.ndarray] | None = None
+        if recipe.start_share:
+            first = self._build("float32", weights=recipe.weights)
+            self.first_weights = first.get_weights()
         self.schedule = learning_rate(recipe, self.steps)
         self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule)
         self.optimizer = self.inner_optimizer
@@ -222,6 +227,10 @@ class Training:
         if self.recipe.ema:
             for variable, value in zip(variables, raw, strict=True):
                 variable.assign(value)
+        if self.first_weights is not None:
+            share, now = self.recipe.start_share, self.keeper.get_weights()
+            pairs = zip(self.first_weights, now, strict=True)
+            self.keeper.set_weights([share * old + (1 - share) * new for old, new in pairs])
         if self.recipe.fit_prior:
             rows = spread(len(self.faces))
             logits = predict_logits(self.keeper, self.faces.images[rows], size=(size, size))

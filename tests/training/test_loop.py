@@ -10,6 +10,7 @@ from small import flags, refused
 from tiny import tiny_csv
 
 from fer_tf import train as command
+from fer_tf.models.saving import load_model
 from fer_tf.training import checkpoint, loop
 from fer_tf.training.loop import Training, plain_name
 
@@ -195,6 +196,23 @@ def test_the_best_epoch_is_kept_or_the_last(
     monkeypatch.setattr(loop, "save_model", lambda model, path: models.append(path.name))
     command.main(flags(csv_file, tmp_path, "--keep", keep))
     assert models == ["best.keras"] * saved
+
+
+def test_the_kept_weights_are_part_of_the_way_from_the_first(
+    csv_file: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first" / "best.keras"
+    command.main(flags(csv_file, tmp_path, "--run", "first"))
+    from_it = ("--weights", str(first), "--keep", "last", "--ema", "0", "--learning-rate", "0.01")
+    command.main(flags(csv_file, tmp_path, "--run", "far", *from_it))
+    command.main(flags(csv_file, tmp_path, "--run", "near", *from_it, "--start-share", "0.75"))
+    start, far, near = (
+        load_model(tmp_path / name / "best.keras").get_weights()
+        for name in ("first", "far", "near")
+    )
+    assert any(np.abs(there - here).max() > 1e-3 for here, there in zip(start, far, strict=True))
+    for here, there, between in zip(start, far, near, strict=True):
+        np.testing.assert_allclose(between, 0.75 * here + 0.25 * there, rtol=1e-3, atol=1e-4)
 
 
 def test_each_size_is_traced_once_and_known(
