@@ -138,6 +138,7 @@ ALLOWED = {
     "plateau_patience": (0, 1 << 20),
     "early_stop": (1, 1 << 20),
     "ema": (0.0, 0.999999),
+    "start_share": (0.0, 1.0),
     "label_smoothing": (0.0, 1.0),
     "class_balance": (0.0, 1.0),
     "seed": (0, 2**32 - 1),
@@ -157,6 +158,8 @@ ALLOWED = {
 
 def with_value(name: str, value: float) -> Recipe:
     recipe = Recipe(votes="votes.csv")
+    if name == "start_share" and value:
+        recipe = dataclasses.replace(recipe, weights="start.keras")
     if name == "distillation" and value:
         recipe = dataclasses.replace(recipe, teachers=("teacher.keras",))
     if name in {f.name for f in dataclasses.fields(Recipe)}:
@@ -227,7 +230,6 @@ def test_size_at_walks_through_the_stages():
     ("changes", "message"),
     [
         ({"start_share": 0.5}, "^start_share needs weights to begin with"),
-        ({"start_share": 2.0, "weights": "a.keras"}, "^start_share: expected a value from 0 to 1"),
         ({"distillation": 0.5}, "distillation and teachers need each other"),
         ({"teachers": ("a.keras",)}, "distillation and teachers need each other"),
         ({"teachers": ("a.keras",), "distillation": 1.5}, "distillation: expected a value from"),
