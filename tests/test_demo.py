@@ -31,7 +31,7 @@ from fer_tf.demo_page.service import Answer, Service, available_detectors
 from fer_tf.demo_page.storage import private_folder, take
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
-from fer_tf.shipped import shipped_model
+from fer_tf.shipped import shipped_model, shipped_size
 from fer_tf.vision.results import Box, Detection, Face
 
 EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
@@ -238,7 +238,7 @@ def test_finds_and_tells(service, settings):
     html = last(handle.example("page", "astronaut.jpg", settings))
     assert '<img src="data:image/jpeg;base64,' in html
     assert html.count("fer-box") == 1 and "Happy" in Reader(html).text
-    assert "64 px, shipped" in html and " ms" in html
+    assert f"{shipped_size()[0]} px, shipped" in html and " ms" in html
 
 
 def test_answers_for_the_chosen_face(service, settings):
@@ -312,10 +312,10 @@ def test_a_camera_sees_nobody(service, settings):
 
 
 def test_tells_networks_apart(service):
-    name = shipped_model().name
-    assert service.networks == ("64 px, shipped", f"64 px, {name}")
-    twice = Service([str(shipped_model())] * 2, "haar", sizes=[64])
-    assert twice.networks == (f"64 px, {name}", f"64 px, {name} 2")
+    name, px = shipped_model().name, shipped_size()[0]
+    assert service.networks == (f"{px} px, shipped", f"{px} px, {name}")
+    twice = Service([str(shipped_model())] * 2, "haar", sizes=[px])
+    assert twice.networks == (f"{px} px, {name}", f"{px} px, {name} 2")
     assert twice.answer(np.zeros((48, 64, 3), np.uint8), twice.networks[1], "haar").faces == ()
 
 
