@@ -248,8 +248,8 @@ RECIPES: dict[str, Recipe] = {
         teachers=("runs/vgg_wide", "runs/finer"),
         expected_accuracy=0.6812,
     ),
-    # Not behind what ships yet: the wide teacher again, taught by itself and by its best student.
-    # Better than either, for the next student.
+    # Not behind what ships: the wide teacher again, taught by itself and by its best student, and
+    # better than either.
     "vgg_again": dataclasses.replace(
         TEACHER,
         name="vgg_again",
