@@ -275,6 +275,17 @@ RECIPES: dict[str, Recipe] = {
         teachers=("runs/vgg_again", "runs/finest"),
         expected_accuracy=0.6843,
     ),
+    # Not behind what ships: a teacher of another kind, from random weights.
+    "resnet": dataclasses.replace(
+        TEACHER,
+        name="resnet",
+        model="resnet18_narrow",
+        stages=((36, 16), (48, 8)),
+        label_smoothing=0.1,
+        augmentation=dataclasses.replace(
+            TEACHER.augmentation, erasing=0.2, mix_probability=0.2, mixup=0.4
+        ),
+    ),
     # A first run without any data: minutes on two CPU cores.
     "drawn": Recipe(
         name="drawn",

@@ -14,6 +14,7 @@ import keras
 from fer_tf.errors import FerError
 from fer_tf.models.heads import fusion_head, pooled_head
 from fer_tf.models.mix_transformer import mix_transformer
+from fer_tf.models.resnet import residual_stages
 from fer_tf.models.vgg import conv_stages
 
 
@@ -66,6 +67,23 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
             parameters=2_619_511,
             source="after Khaireddin and Chen, 2021, section 3",
             arguments={"widths": (48, 96, 192, 384), "depths": (1, 2, 2, 2)},
+            input_shape=(48, 48, 3),
+        ),
+        "resnet18": Network(
+            family=residual_stages,
+            head=pooled_head,
+            parameters=11_172_423,
+            source="He et al., CVPR 2016, table 1, with a first layer for small faces",
+            arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
+            input_shape=(48, 48, 3),
+        ),
+        # Three quarters of its width: what two CPU cores can train.
+        "resnet18_narrow": Network(
+            family=residual_stages,
+            head=pooled_head,
+            parameters=6_287_287,
+            source="after He et al., CVPR 2016, table 1",
+            arguments={"widths": (48, 96, 192, 384), "depths": (2, 2, 2, 2)},
             input_shape=(48, 48, 3),
         ),
     }

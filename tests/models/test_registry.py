@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import keras
 import numpy as np
 import pytest
 
 from fer_tf import FerError, create_model, list_models
 from fer_tf.models.registry import NETWORKS
+from fer_tf.models.resnet import residual_stages
 
 SIZES = [(96, 128), (75, 75), (48, 48), (17, 33)]
 
@@ -132,6 +134,30 @@ def test_reshapes_are_static_but_for_the_batch():
     assert shapes and set(shapes) == {"Const"}
 
 
+@pytest.mark.parametrize("size", [(48, 48), (49, 37), (36, 62)])
+def test_a_residual_network_halves_at_each_stage(size):
+    model = create_model("resnet18", input_shape=(*size, 3))
+    height, width = size[0] // 2, size[1] // 2
+    for stage, stride in enumerate((1, 2, 4, 8), start=1):
+        block = model.get_layer(f"stage{stage}_block2_relu2")
+        assert block.output.shape[1:3] == (-(-height // stride), -(-width // stride))
+
+
+def test_a_residual_block_adds_what_went_in_at_the_same_places():
+    """With stride 2 too: even sizes padded on one side only would shift the two by a pixel."""
+    images = keras.Input((12, 12, 4))
+    maps = residual_stages(images, widths=(4, 4), depths=(1, 1))
+    block = keras.Model(maps[0], maps[1])
+    for layer in block.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel = np.zeros(layer.kernel.shape, np.float32)
+            middle = kernel.shape[0] // 2
+            kernel[middle, middle] = np.eye(4)
+            layer.kernel.assign(kernel)
+    x = np.random.default_rng(0).uniform(0, 1, (1, 6, 6, 4)).astype(np.float32)
+    np.testing.assert_allclose(block(x), 2 * x[:, ::2, ::2], rtol=1e-2)
+
+
 def test_another_number_of_classes_and_other_arguments():
     model = create_model("mit_b0_fusion", classes=3, input_shape=(32, 32, 3), depths=(1, 1, 1, 1))
     assert model.output_shape == (None, 3)
@@ -142,7 +168,8 @@ def test_another_number_of_classes_and_other_arguments():
     ("name", "arguments", "sentence"),
     [
         ("mit_b0_fusoin", {}, "unknown model 'mit_b0_fusoin', did you mean 'mit_b0_fusion'?"),
-        ("resnet", {}, "unknown model 'resnet': expected one of mit_b0_fusion"),
+        ("alexnet", {}, "unknown model 'alexnet': expected one of mit_b0_fusion"),
+        ("resnet18", {"depths": (2, 2)}, "resnet18 can't be built: widths and depths must be as"),
         ("mit_b0_fusion", {"drop_pth": 0.1}, "no argument 'drop_pth', did you mean 'drop_path'?"),
         ("mit_b0_fusion", {"zzz": 1}, "mit_b0_fusion has no argument 'zzz': expected one of"),
         ("mit_b0_fusion", {"classes": 1}, "classes must be at least 2, got 1"),
