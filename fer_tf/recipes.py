@@ -105,7 +105,7 @@ RECIPES: dict[str, Recipe] = {
         augmentation=MILD,
         expected_accuracy=0.608,
     ),
-    # The thirteen runs behind the network that ships, in this order; the first four need the votes:
+    # The fourteen runs behind the network that ships, in this order; the first four need the votes:
     # `scripts/reproduce_shipped_model.py`. First from random weights, best in epoch 51.
     "votes": Recipe(
         name="votes",
@@ -265,7 +265,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         expected_accuracy=0.6893,
     ),
-    # What ships: a student of the two best. Accuracy at 128 px; at 96 px, where it ships, 68.8 %.
+    # A student of the two best. Accuracy at 128 px; at 96 px it is 68.8 %.
     "broad": dataclasses.replace(
         PATIENT,
         name="broad",
@@ -274,6 +274,18 @@ RECIPES: dict[str, Recipe] = {
         scales=(0.5, 0.75, 0.75, 1.0),
         teachers=("runs/vgg_again", "runs/finest"),
         expected_accuracy=0.6843,
+    ),
+    # What ships: the same at up to 224 px, and a quarter of the way from where it begins is kept.
+    # Accuracy at 224 px; at 128 px, where it ships, it is 68.8 %.
+    "broadest": dataclasses.replace(
+        PATIENT,
+        name="broadest",
+        weights="runs/broad/best.keras",
+        stages=((224, 12),),
+        scales=(2 / 7, 3 / 7, 3 / 7, 4 / 7, 1.0),
+        teachers=("runs/vgg_again", "runs/broad"),
+        start_share=0.25,
+        expected_accuracy=0.6654,
     ),
     # Not behind what ships: a teacher of another kind, from random weights.
     "resnet": dataclasses.replace(
