@@ -54,7 +54,7 @@ def run(small_network, csv, tmp_path_factory) -> Path:
     """A finished run's folder, without training."""
     folder = tmp_path_factory.mktemp("runs") / "short"
     folder.mkdir()
-    recipe = Recipe(model="short", data=str(csv), stages=((24, 1), (40, 2)))
+    recipe = Recipe(model="short", data=str(csv), stages=((24, 1), (40, 2)), fit_prior=True)
     (folder / "recipe.json").write_text(to_json(recipe))
     (folder / "history.csv").write_text(
         "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
@@ -93,6 +93,7 @@ def test_everything_is_made(made, csv):
     card = (made / "README.md").read_text()
     assert f"| Accuracy | {metrics['accuracy']['value']:.1%} |" in card
     assert "2 epochs in 1 h 7 min (`history.csv`), on an abacus" in card
+    assert "A constant for each class, fitted to Training's labels, is in the logits" in card
     assert str(csv.parent) not in card and "{{" not in card
 
 
