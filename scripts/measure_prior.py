@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
 from _machine import header
-from sklearn.metrics import f1_score, log_loss
 
 import fer_tf
 from fer_tf.emotions import FER2013
 from fer_tf.evaluate import find, input_size, load, parse_size
+from fer_tf.report.metrics import evaluate
 from fer_tf.training.inference import predict_logits, softmax
 from fer_tf.training.priors import fit_shift, spread
 
@@ -46,13 +45,10 @@ def main() -> None:
         shifts = ", ".join(f"{label} {by:+.2f}" for label, by in zip(FER2013, shift, strict=True))
         print(f"shift of the logits: {shifts}")
         for what, values in (("as trained", logits), ("with the shift", logits + shift)):
-            said = softmax(values.astype(np.float64))
-            answers = said.argmax(axis=1)
-            accuracy = (answers == judged.labels).mean()
-            macro_f1 = f1_score(judged.labels, answers, average="macro")
-            loss = log_loss(judged.labels, said, labels=range(said.shape[1]))
+            scores = evaluate(judged.labels, softmax(values), FER2013, bootstrap=1)
             print(
-                f"{what:15} accuracy {accuracy:.2%}  macro-F1 {macro_f1:.3f}  log loss {loss:.4f}",
+                f"{what:15} accuracy {scores.accuracy.value:.2%}  "
+                f"macro-F1 {scores.macro_f1.value:.3f}  log loss {scores.nll:.4f}",
                 flush=True,
             )
 

@@ -13,10 +13,11 @@ from itertools import combinations
 
 import numpy as np
 from _machine import header
-from sklearn.metrics import log_loss
 
 import fer_tf
+from fer_tf.emotions import FER2013
 from fer_tf.evaluate import find, input_size, load
+from fer_tf.report.metrics import evaluate
 from fer_tf.training.inference import predict_logits, softmax
 
 
@@ -33,15 +34,14 @@ def main() -> None:
         target = find(name)
         model = load(target)
         size = input_size(target, model, None)
-        said[name] = softmax(predict_logits(model, faces.images, size=size).astype(np.float64))
+        said[name] = softmax(predict_logits(model, faces.images, size=size))
         print(f"{name}: {size[0]}x{size[1]} px", flush=True)
     print("", header(), "", "accuracy  log loss", sep="\n")
     for count in range(1, len(said) + 1):
         for names in combinations(said, count):
             mean = np.mean([said[name] for name in names], axis=0)
-            accuracy = (mean.argmax(axis=1) == faces.labels).mean()
-            loss = log_loss(faces.labels, mean, labels=range(mean.shape[1]))
-            print(f"{accuracy:8.2%}  {loss:8.4f}  {' + '.join(names)}")
+            scores = evaluate(faces.labels, mean, FER2013, bootstrap=1)
+            print(f"{scores.accuracy.value:8.2%}  {scores.nll:8.4f}  {' + '.join(names)}")
 
 
 if __name__ == "__main__":
