@@ -27,6 +27,12 @@ class Augmentation:
     """Largest change of brightness, as a share of white, either way."""
     contrast: float = 0.0
     """Largest change of contrast about the face's mean, as a share, either way."""
+    light: float = 0.0
+    """Probability of bad light: a gain down to 1/16, a gamma, haze, rounded to whole levels."""
+    blur: float = 0.0
+    """Probability of a Gaussian blur, up to 1.5 of the face's own pixels."""
+    jpeg: float = 0.0
+    """Probability of the coarse levels of a JPEG file, of quality 10 to 70."""
     erasing: float = 0.0
     """Probability of random erasing (Zhong et al., 2020)."""
     mix_probability: float = 0.0
@@ -49,6 +55,11 @@ class Recipe:
     """fer2013new.csv: the FERPlus votes of the same rows."""
     vote_weight: float = 0.0
     """Share of the FERPlus votes in the target, in [0, 1]; the rest is FER2013's own label."""
+    vote_answer: float = 0.0
+    """Weight in the loss of a second answer, all ten of FERPlus' votes, that the network gives
+    while it is trained (Caruana, 1997, "Multitask Learning"); what is kept has the first alone."""
+    clean: bool = False
+    """Leave out training faces that are blank, or copies of validation faces."""
     model: str = "mit_b0_fusion"
     """Name of the network (`fer_tf.list_models()`)."""
     weights: str | None = None
@@ -57,6 +68,11 @@ class Recipe:
     """Stochastic depth of the last block; the others rise linearly from 0."""
     stages: tuple[tuple[int, int], ...] = ((64, 30),)
     """Progressive resizing: (size in pixels, epochs) pairs, in order."""
+    passes: int = 1
+    """Times that an epoch goes over the faces; on a GPU, one pass is shorter than a validation."""
+    minutes: float | None = None
+    """Train for so long, not for the epochs of the one stage, and let the learning rate follow
+    the clock: for a machine that is lent for a while."""
     scales: tuple[float, ...] = (1.0,)
     """A step's faces have the stage's size times one of these, drawn anew for each step."""
     teachers: tuple[str, ...] = ()
@@ -143,6 +159,9 @@ def check(recipe: Recipe) -> None:
         "distillation": (recipe.distillation, 0, 1),
         "restart": (recipe.restart, 0, 1e3),
         "vote_weight": (recipe.vote_weight, 0, 1),
+        "vote_answer": (recipe.vote_answer, 0, 100),
+        "passes": (recipe.passes, 1, 1 << 20),
+        "minutes": (recipe.minutes, 1e-3, 1e6),
         "drop_path": (recipe.drop_path, 0, 0.99),
         "batch_size": (recipe.batch_size, 1, 1 << 20),
         "learning_rate": (recipe.learning_rate, 0, 1e3),
@@ -163,6 +182,9 @@ def check(recipe: Recipe) -> None:
         "shift": (a.shift, 0, 1),
         "brightness": (a.brightness, 0, 1),
         "contrast": (a.contrast, 0, 1),
+        "light": (a.light, 0, 1),
+        "blur": (a.blur, 0, 1),
+        "jpeg": (a.jpeg, 0, 1),
         "erasing": (a.erasing, 0, 1),
         "mix_probability": (a.mix_probability, 0, 1),
         "mixup": (a.mixup, 0, 100),
@@ -173,8 +195,11 @@ def check(recipe: Recipe) -> None:
     for name, (value, low, high) in ranges.items():
         if value is not None and not low <= value <= high:
             raise FerError(f"{name}: expected a value from {low} to {high}, found {value}")
-    if recipe.vote_weight and recipe.votes is None:
-        raise FerError("vote_weight needs the FERPlus votes: pass --votes fer2013new.csv")
+    for name in ("vote_weight", "vote_answer"):
+        if getattr(recipe, name) and recipe.votes is None:
+            raise FerError(f"{name} needs the FERPlus votes: pass --votes fer2013new.csv")
+    if recipe.minutes and (len(recipe.stages) > 1 or recipe.schedule != "cosine"):
+        raise FerError("minutes: expected one stage and the cosine schedule with it")
     if recipe.start_share and recipe.weights is None:
         raise FerError("start_share needs weights to begin with: pass --weights FILE")
     if bool(recipe.distillation) != bool(recipe.teachers):

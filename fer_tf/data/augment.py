@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from keras import ops
 
+from fer_tf.data.corruptions import blur, jpeg, per_image, spoil_light
 from fer_tf.data.draws import COLUMN, is_cut
 from fer_tf.recipe import Augmentation
 
@@ -59,6 +60,19 @@ def augment(
             brightness=symmetric(draw("brightness")) * (how.brightness * 255.0),
             contrast=1.0 + symmetric(draw("contrast")) * how.contrast,
         )
+    if how.light:
+        chosen = draw("light") < how.light
+        x = spoil_light(
+            x,
+            gain=ops.where(chosen, ops.power(2.0, -4.0 * draw("gain")), 1.0),
+            gamma=ops.where(chosen, ops.power(2.0, symmetric(draw("gamma"))), 1.0),
+            haze=ops.where(chosen, 0.7 * draw("haze") ** 2, 0.0),
+        )
+    if how.blur:
+        x = blur(x, width=ops.where(draw("blur") < how.blur, 1.5 * draw("blur_width"), 0.0))
+    if how.jpeg:
+        quality = 10.0 + 60.0 * draw("jpeg_quality")
+        x = ops.where(per_image(draw("jpeg") < how.jpeg), jpeg(x, quality=quality), x)
     if how.erasing:
         box = erasing_box(
             draw("erase_area"), draw("erase_aspect"), draw("erase_x"), draw("erase_y")
@@ -121,7 +135,7 @@ def adjust_levels(images, *, brightness, contrast):
         brightness: float32 [n], grey levels.
         contrast: float32 [n], 1 for none.
     """
-    brightness, contrast = (_per_image(v) for v in (brightness, contrast))
+    brightness, contrast = (per_image(v) for v in (brightness, contrast))
     mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
     return ops.clip(images * contrast + (mean * (1.0 - contrast) + brightness), 0.0, 255.0)
 
@@ -154,7 +168,7 @@ def erase(images, box, *, level, chosen):
         chosen: float32 [n], 1 to erase and 0 to leave.
     """
     rows, columns = box_sides(box, images.shape[1:3])
-    return images + rows * _per_image(chosen) * columns * (_per_image(level) - images)
+    return images + rows * per_image(chosen) * columns * (per_image(level) - images)
 
 
 def box_sides(box, size):
@@ -189,8 +203,8 @@ def mix(images, ratios, *, cut, cut_x, cut_y):
     """
     side = ops.sqrt(1.0 - ratios)
     rows, columns = box_sides(_box(side, side, cut_x, cut_y), images.shape[1:3])
-    cut = _per_image(cut)
-    rows = ops.where(cut, rows, _per_image(1.0 - ratios))
+    cut = per_image(cut)
+    rows = ops.where(cut, rows, per_image(1.0 - ratios))
     columns = ops.where(cut, columns, 1.0)
     return images + rows * columns * (ops.roll(images, 1, axis=0) - images)
 
@@ -240,7 +254,7 @@ def warp_by_gather(images, matrices, size: tuple[int, int]):
         float32 [n, height, width, 1].
     """
     h, w = images.shape[1:3]
-    a, b, c, d, e, f = (_per_image(matrices[:, i])[..., 0] for i in range(6))
+    a, b, c, d, e, f = (per_image(matrices[:, i])[..., 0] for i in range(6))
     x = ops.arange(size[1], dtype="float32")[None, None, :]
     y = ops.arange(size[0], dtype="float32")[None, :, None]
     left, right, across = _neighbours(a * x + b * y + c, w)
@@ -267,7 +281,3 @@ def _neighbours(position, length: int):
 def _box(height, width, x, y):
     top, left = y * (1.0 - height), x * (1.0 - width)
     return top, left, top + height, left + width
-
-
-def _per_image(values):
-    return ops.reshape(values, (-1, 1, 1, 1))

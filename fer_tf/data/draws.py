@@ -22,6 +22,14 @@ COLUMNS = (
     "shift_y",
     "brightness",
     "contrast",
+    "light",
+    "gain",
+    "gamma",
+    "haze",
+    "blur",
+    "blur_width",
+    "jpeg",
+    "jpeg_quality",
     "erase",
     "erase_area",
     "erase_aspect",
@@ -46,7 +54,7 @@ class Epoch:
     Attributes:
         rows: int32 [steps, n], indices of the faces.
         draws: float32 [steps, n, len(COLUMNS)], in [0, 1).
-        targets: float32 [steps, n, classes], mixed where the faces will be.
+        targets: float32 [steps, n, width], mixed where the faces will be.
         scale: int32 [steps], which of the recipe's scales each step is made at.
     """
 
@@ -71,36 +79,53 @@ def draw_epoch(
     batch_size: int,
     augmentation: Augmentation,
     scales: int = 1,
+    passes: int = 1,
 ) -> Epoch:
     """Draw the order and the random numbers of an epoch, and mix its targets.
 
-    The last, incomplete batch is left out; who is in it changes with the epoch.
+    The last, incomplete batch of a pass is left out; who is in it changes with the pass.
 
     Args:
-        targets: float32 [count, classes].
+        targets: float32 [count, width].
         seed: of the run.
         epoch: counted from 0.
         batch_size: examples in a batch.
         augmentation: decides the distribution of the mixing ratios.
         scales: how many the recipe has.
+        passes: over all examples in the epoch.
 
     Raises:
         FerError: fewer examples than one batch.
     """
-    count = len(targets)
-    if count < batch_size:
-        raise FerError(f"batch_size: {batch_size} is more than the {count} training faces")
-    steps = count // batch_size
-    order = _generator(seed, epoch, stream=0).permutation(count)[: steps * batch_size]
-    table = _generator(seed, epoch, stream=1).random((count, len(COLUMNS)), dtype=np.float32)
+    if len(targets) < batch_size:
+        raise FerError(f"batch_size: {batch_size} is more than the {len(targets)} training faces")
+    each = [
+        _draw_pass(targets, seed, number, batch_size, augmentation, scales)
+        for number in range(epoch * passes, (epoch + 1) * passes)
+    ]
+    return Epoch(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
+
+
+def _draw_pass(
+    targets: np.ndarray,
+    seed: int,
+    number: int,
+    batch_size: int,
+    augmentation: Augmentation,
+    scales: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The arrays of an `Epoch` for one pass over the examples, the `number`th of the run."""
+    count, steps = len(targets), len(targets) // batch_size
+    order = _generator(seed, number, stream=0).permutation(count)[: steps * batch_size]
+    table = _generator(seed, number, stream=1).random((count, len(COLUMNS)), dtype=np.float32)
     rows = order.astype(np.int32).reshape(steps, batch_size)
     draws = table[rows]
     draws[..., COLUMN["mix_ratio"]] = mix_ratios(draws, augmentation)
     own = draws[..., COLUMN["mix_ratio"], None]
     clean = targets[rows]
     mixed = own * clean + (1 - own) * np.roll(clean, 1, axis=1)
-    scale = _generator(seed, epoch, stream=2).integers(scales, size=steps, dtype=np.int32)
-    return Epoch(rows, draws, mixed, scale)
+    scale = _generator(seed, number, stream=2).integers(scales, size=steps, dtype=np.int32)
+    return rows, draws, mixed, scale
 
 
 def mix_ratios(draws: np.ndarray, augmentation: Augmentation) -> np.ndarray:

@@ -43,6 +43,16 @@ def test_shapes_dtypes_and_ranges():
     assert epoch.draws.min() >= 0 and epoch.draws.max() <= 1
 
 
+def test_an_epoch_of_three_passes_is_three_epochs_of_one():
+    targets, how = targets_of(20), MIXED
+    common = {"seed": 3, "batch_size": 8, "augmentation": how, "scales": 2}
+    whole = draw_epoch(targets, epoch=1, passes=3, **common)
+    parts = [draw_epoch(targets, epoch=epoch, **common) for epoch in (3, 4, 5)]
+    for name in ("rows", "draws", "targets", "scale"):
+        expected = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_array_equal(getattr(whole, name), expected)
+
+
 def test_the_order_is_a_permutation_and_differs_between_epochs_and_seeds():
     orders = [
         epoch_of(96, seed=seed, epoch=epoch).rows.ravel() for seed in (0, 1) for epoch in (0, 1)
