@@ -41,6 +41,8 @@ class Arguments:
     """Where the folders of runs are."""
     checkpoint_minutes: float = 5.0
     """Between the checkpoints within an epoch; there is one at every epoch's end as well."""
+    report: bool = True
+    """Write the report at the end."""
     wandb: bool = False
     """Log to Weights & Biases as well (extra "wandb")."""
 
@@ -112,7 +114,7 @@ def train(args: Arguments, command: str = "the same call") -> None:
             except Interrupted:
                 display.say(f"stopped and saved in {run.folder}; to go on: {command}")
                 sys.exit(130)
-        if run.report_is_current():
+        if not args.report or run.report_is_current():
             _say_where(run)
         else:
             _report(recipe, run, faces)

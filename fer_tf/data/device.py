@@ -98,10 +98,12 @@ class AugmentedModel(keras.Model):
 class EvaluationBatches(keras.utils.PyDataset):
     """Faces in order, resized, complete to the last one: float32 [n, height, width, 3].
 
+    The last batch is filled up with its last face: another shape would be compiled anew.
+
     Args:
         images: uint8 [count, h, w], grey.
         size: (height, width) of the batches.
-        batch_size: faces in a batch; the last one may be smaller.
+        batch_size: faces in a batch.
         flip: mirror left to right.
         crop: (zoom, shift_x, shift_y), the part to see (`augment.resize`).
     """
@@ -126,7 +128,8 @@ class EvaluationBatches(keras.utils.PyDataset):
         return -(-len(self.images) // self.batch_size)
 
     def __getitem__(self, step: int):
-        images = self.images[step * self.batch_size : (step + 1) * self.batch_size]
+        rows = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        images = self.images[np.minimum(rows, len(self.images) - 1)]
         x = augment.resize(
             images, self.size, augment.warp_by_gather, flip=self.flip, crop=self.crop
         )

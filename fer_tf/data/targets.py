@@ -12,36 +12,42 @@ from fer_tf.recipe import Recipe
 
 
 def training_targets(faces: Faces, recipe: Recipe) -> np.ndarray:
-    """Targets of the training faces: float32 [n, 7].
+    """Targets of the training faces: float32 [n, 7], or [n, 17] with `vote_answer`.
 
-    Each row is FER2013's label, smoothed, mixed with the face's FERPlus votes
+    Each row's first seven are FER2013's label, smoothed, mixed with the face's FERPlus votes
     by `vote_weight`, and multiplied by its class's weight (`class_balance`);
-    it sums to that weight, which is 1 on average over the faces.
+    they sum to that weight, which is 1 on average over the faces. The other ten are the shares of
+    FERPlus' votes, and sum to `vote_answer`.
 
     Raises:
         FerError: the recipe wants votes that the faces don't have.
     """
+    if (recipe.vote_weight or recipe.vote_answer) and faces.votes is None:
+        raise FerError("the recipe needs the FERPlus votes, which these faces don't have")
     classes = len(FER2013)
     targets = one_hot(faces.labels) * (1 - recipe.label_smoothing)
     targets += recipe.label_smoothing / classes
-    if recipe.vote_weight:
-        if faces.votes is None:
-            raise FerError("vote_weight needs the FERPlus votes, which these faces don't have")
+    if recipe.vote_weight and faces.votes is not None:
         targets += recipe.vote_weight * (vote_shares(faces.votes, targets) - targets)
-    weights = class_weights(faces.labels, recipe.class_balance)
-    return (targets * weights[faces.labels][:, None]).astype(np.float32)
+    targets *= class_weights(faces.labels, recipe.class_balance)[faces.labels][:, None]
+    if recipe.vote_answer and faces.votes is not None:
+        shares = faces.votes / faces.votes.sum(axis=1, keepdims=True)
+        targets = np.concatenate([targets, recipe.vote_answer * shares], axis=1)
+    return targets.astype(np.float32)
 
 
 def mix_targets(targets, answers, share: float):
     """Targets in which `share` is the teachers' answers; a row keeps its sum, its weight.
 
     Args:
-        targets: float32 [n, classes].
+        targets: float32 [n, classes], or wider: what follows stays as it is.
         answers: float32 [n, classes], probabilities.
         share: in [0, 1].
     """
-    weights = ops.sum(targets, axis=-1, keepdims=True)
-    return (1.0 - share) * targets + share * weights * answers
+    classes = answers.shape[-1]
+    own, more = targets[:, :classes], targets[:, classes:]
+    weights = ops.sum(own, axis=-1, keepdims=True)
+    return ops.concatenate([(1.0 - share) * own + share * weights * answers, more], axis=-1)
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

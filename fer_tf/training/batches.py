@@ -52,7 +52,7 @@ def trainable(
 def evaluation(images: np.ndarray, **keywords: Any) -> Any:
     """Batches for `predict`: the arguments are those of `fer_tf.data.pipeline.evaluation_batches`.
 
-    Epoch order, values and length are the same on every backend.
+    Order and values are the same on every backend; without TensorFlow the last batch is full.
     """
     if keras.backend.backend() == "tensorflow":
         from fer_tf.data.pipeline import evaluation_batches

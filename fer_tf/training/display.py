@@ -40,7 +40,7 @@ class Display:
         self._writer: Any = None
         self._wandb = _start_wandb(recipe, run) if wandb else None
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            TextColumn("epoch {task.fields[epoch]}{task.fields[of]}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.fields[text]}"),
@@ -48,6 +48,8 @@ class Display:
             transient=True,
             disable=not self.console.is_terminal,
         )
+        # How many there will be is not known where the clock ends the run.
+        self._of = "" if recipe.minutes else f"/{recipe.epochs}"
         self._task: Any = None
         self._said = time.monotonic()
 
@@ -77,7 +79,7 @@ class Display:
             total=steps,
             completed=done,
             epoch=epoch + 1,
-            epochs=self.recipe.epochs,
+            of=self._of,
             text="starting",
         )
         self._began = (time.monotonic(), done)
@@ -89,20 +91,19 @@ class Display:
         epoch, size, steps = self._shape
         seconds = max(time.monotonic() - began, 1e-9)
         speed = (done - before) * self.recipe.batch_size / seconds
-        left = self._pixels_left(epoch, size, steps - done, steps) * self.recipe.batch_size
-        text = (
-            f"loss {loss:.3f}  accuracy {accuracy:.1%}  lr {rate:.2g}  "
-            f"{speed:.0f} images/s  {clock(left / (speed * size * size))} left"
-        )
+        text = f"loss {loss:.3f}  accuracy {accuracy:.1%}  lr {rate:.2g}  {speed:.0f} images/s"
+        if self._of:
+            left = self._pixels_left(epoch, size, steps - done, steps) * self.recipe.batch_size
+            text += f"  {clock(left / (speed * size * size))} left"
         self._bar.update(self._task, completed=done, text=text)
         if self._bar.disable and time.monotonic() - self._said > LOG_SECONDS:
             self._said = time.monotonic()
-            self.say(f"epoch {epoch + 1}/{self.recipe.epochs}  {done}/{steps}  {text}")
+            self.say(f"epoch {epoch + 1}{self._of}  {done}/{steps}  {text}")
 
     def row(self, row: dict[str, Any]) -> None:
         """Print and log an epoch's row of history.csv."""
         self.say(
-            f"epoch {row['epoch']:3}/{self.recipe.epochs}  {row['size']} px  "
+            f"epoch {row['epoch']:3}{self._of}  {row['size']} px  "
             f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
             f"validation loss {row['val_loss']:.4f}  accuracy {row['val_accuracy']:.2%}  "
             f"lr {row['learning_rate']:.2g}  {row['images_per_second']:.0f} images/s  "

@@ -15,6 +15,7 @@ from keras import ops
 from fer_tf.data.targets import mix_targets
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.models.registry import NETWORKS, create_model
 from fer_tf.models.saving import load_model
 from fer_tf.recipe import Recipe
 from fer_tf.training.run import DEFAULT_SIZE, best_model
@@ -79,8 +80,12 @@ class Student(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
-def load_teachers(recipe: Recipe) -> Teachers | None:
+def load_teachers(recipe: Recipe, policy: str = "float32") -> Teachers | None:
     """The recipe's teachers, each at the size at which its run was best.
+
+    Args:
+        recipe: teachers, distillation.
+        policy: Keras dtype policy in which those of the registry compute.
 
     Raises:
         FerError: a teacher can't be loaded, or answers something else than the seven classes.
@@ -97,6 +102,10 @@ def load_teachers(recipe: Recipe) -> Teachers | None:
                 "teacher from RGB images to the seven classes"
             )
         built = network.input_shape[1:3]
+        if policy != "float32" and network.name in NETWORKS:
+            weights = network.get_weights()
+            network = create_model(network.name, input_shape=network.input_shape[1:], dtype=policy)
+            network.set_weights(weights)
         networks.append(network)
         sizes.append(size or (built[0] or DEFAULT_SIZE[0], built[1] or DEFAULT_SIZE[1]))
     return Teachers(networks, sizes, recipe.distillation)

@@ -48,7 +48,7 @@ def predict_logits(
             model.predict(
                 evaluation(images, size=size, batch_size=batch_size, flip=flip, crop=crop),
                 verbose=0,
-            ),
+            )[: len(images)],
             np.float32,
         )
         for flip, crop in _views(tta)

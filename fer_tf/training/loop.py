@@ -16,12 +16,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from fer_tf.data.copies import learnable
 from fer_tf.data.draws import draw_epoch
 from fer_tf.data.faces import Faces
 from fer_tf.data.targets import one_hot, training_targets
+from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.models.registry import create_model, family_arguments
-from fer_tf.models.saving import save_model
+from fer_tf.models.saving import load_into, save_model
 from fer_tf.recipe import Recipe
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.batches import trainable
@@ -29,8 +31,8 @@ from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
 from fer_tf.training.inference import predict_logits
-from fer_tf.training.losses import soft_cross_entropy
-from fer_tf.training.optimizers import build_optimizer, learning_rate
+from fer_tf.training.losses import accuracy, soft_cross_entropy
+from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
 from fer_tf.training.run import Run
@@ -71,8 +73,10 @@ class Training:
             self.faces, self.validation = faces.of("Training"), faces.of("PublicTest")
         except FerError as error:
             raise FerError(f"{recipe.data}: {error}, expected Training and PublicTest") from None
+        if recipe.clean:
+            self.faces = self.faces.take(learnable(self.faces, self.validation))
         self.targets = training_targets(self.faces, recipe)
-        self.steps = len(self.faces) // recipe.batch_size
+        self.steps = len(self.faces) // recipe.batch_size * recipe.passes
         if self.steps == 0:
             raise FerError(
                 f"batch_size: {recipe.batch_size} is more than the {len(self.faces)} training faces"
@@ -86,12 +90,15 @@ class Training:
             self.progress.check_faces(self.faces, self.validation, str(run.folder))
             # The checkpoint has them all: the file that they came from may be gone by now.
             weights = None
-        self.teachers = load_teachers(recipe)
-        keras.utils.set_random_seed(recipe.seed)
         policy = precision.POLICIES[self.progress.precision]
-        self.network = self._build(policy, weights=weights)
+        self.teachers = load_teachers(recipe, policy)
+        keras.utils.set_random_seed(recipe.seed)
+        self.network = self._build(policy, classes=self.targets.shape[1])
         # Validated and saved: the weights, their average, or part of the way there, in float32.
         self.keeper = self._build("float32")
+        if weights is not None:
+            load_into(self.keeper, weights)
+            copy_weights(self.keeper, self.network)
         # A checkpoint does not hold them: the file is read again when the run goes on.
         self.first_weights: list[np.ndarray] | None = None
         if recipe.start_share:
@@ -121,7 +128,8 @@ class Training:
                 f"{progress.best:.2%} in epoch {progress.best_epoch}; to train more, pass another "
                 "--run NAME"
             )
-        where = f"epoch {progress.epoch + 1} of {recipe.epochs}"
+        of = f", {recipe.minutes:g} minutes" if recipe.minutes else f" of {recipe.epochs}"
+        where = f"epoch {progress.epoch + 1}{of}"
         if progress.step:
             where += f", step {progress.step + 1} of {self.steps}"
         verb = "goes on at" if progress.epoch or progress.step else "starts at"
@@ -154,6 +162,9 @@ class Training:
     def _epoch(self, model: keras.Model, make_batches: Any, size: int, stop: StopRequest) -> None:
         """Train and validate one epoch, or what is left of it."""
         progress, began = self.progress, time.monotonic()
+        if self.recipe.minutes is not None:
+            progress.rate = clock_rate(self.recipe, progress.clock(self.recipe))
+            self.inner_optimizer.learning_rate = progress.rate
         before = progress.epoch_seconds
         drawn = draw_epoch(
             self.targets,
@@ -162,6 +173,7 @@ class Training:
             batch_size=self.recipe.batch_size,
             augmentation=self.recipe.augmentation,
             scales=len(self.recipe.scales),
+            passes=self.recipe.passes,
         ).since(progress.step)
 
         def save(metrics: list[np.ndarray], done: int) -> None:
@@ -223,7 +235,7 @@ class Training:
         if self.recipe.ema:
             raw = [np.array(v) for v in variables]
             self.inner_optimizer.overwrite_with_average(variables)
-        self.keeper.set_weights(self.network.get_weights())
+        copy_weights(self.network, self.keeper)
         if self.recipe.ema:
             for variable, value in zip(variables, raw, strict=True):
                 variable.assign(value)
@@ -256,7 +268,7 @@ class Training:
         model.compile(
             optimizer=self.optimizer,
             loss=soft_cross_entropy,
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            metrics=[accuracy],
             auto_scale_loss=False,
             jit_compile=keras.backend.backend() != "tensorflow",
         )
@@ -266,12 +278,15 @@ class Training:
         model.compute_metrics(None, keras.ops.convert_to_tensor(one), keras.ops.log(one + 1))
         return model, make_batches
 
-    def _build(self, policy: str, *, weights: str | None = None) -> keras.Model:
+    def _build(
+        self, policy: str, *, weights: str | None = None, classes: int = len(FER2013)
+    ) -> keras.Model:
         recipe = self.recipe
         wanted: dict[str, Any] = {"drop_path": recipe.drop_path, "seed": recipe.seed}
         known = family_arguments(recipe.model)
         return create_model(
             recipe.model,
+            classes=classes,
             input_shape=(None, None, 3),
             weights=weights,
             dtype=policy,
@@ -343,11 +358,26 @@ class Training:
     def _trial_step(self, name: str) -> Callable[[], object]:
         """A function that trains a network one step at a precision, at the costliest size."""
         size = max(self.recipe.stages, key=lambda stage: stage[0] ** 2 * stage[1])[0]
-        network = self._build(precision.POLICIES[name])
+        network = self._build(precision.POLICIES[name], classes=self.targets.shape[1])
         network.compile(optimizer="sgd", loss=soft_cross_entropy, jit_compile=False)
         images = np.zeros((self.recipe.batch_size, size, size, 3), np.float32)
         targets = self.targets[: self.recipe.batch_size]
         return lambda: network.train_on_batch(images, targets)
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Set a network's weights to another's, which may answer more or fewer classes.
+
+    Of its last layer, what both have is copied.
+    """
+    values = source.get_weights()
+    for variable, value in zip(target.weights, values, strict=True):
+        if variable.shape != value.shape:
+            both = min(variable.shape[-1], value.shape[-1])
+            whole = np.array(variable)
+            whole[..., :both] = value[..., :both]
+            value = whole
+        variable.assign(value)
 
 
 def plain_name(path: str) -> str:

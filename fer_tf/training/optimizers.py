@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import ops
 
@@ -83,11 +85,19 @@ def build_optimizer(recipe: Recipe, network: keras.Model, rate):
 
 def learning_rate(recipe: Recipe, steps_per_epoch: int):
     """A number, or a Keras schedule over the steps of the whole run."""
-    if recipe.schedule == "plateau":
+    if recipe.schedule == "plateau" or recipe.minutes is not None:
         return recipe.learning_rate
     if recipe.restart:
         return Restarts(recipe, steps_per_epoch)
     return _warmup_cosine(recipe, recipe.learning_rate, recipe.epochs, steps_per_epoch)
+
+
+def clock_rate(recipe: Recipe, share: float) -> float:
+    """Learning rate when a share of `Recipe.minutes` is over: a rise in a twentieth, a cosine."""
+    if share < 0.05:
+        return recipe.learning_rate * max(share, 0.005) / 0.05
+    low, high = recipe.min_learning_rate, recipe.learning_rate
+    return low + (high - low) * 0.5 * (1.0 + math.cos(math.pi * (share - 0.05) / 0.95))
 
 
 class Restarts(keras.optimizers.schedules.LearningRateSchedule):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +53,16 @@ class Progress:
 
     def finished(self, recipe: Recipe) -> bool:
         """Whether nothing of the recipe is left to train."""
+        if recipe.minutes is not None:
+            return self.clock(recipe) >= 1.0
         return self.epoch >= recipe.epochs or self.out_of_patience(recipe)
+
+    def clock(self, recipe: Recipe) -> float:
+        """Share of `Recipe.minutes` that is over in the middle of the next epoch, in [0, 1]."""
+        ends = [0.0, *(row["seconds"] for row in self.history)]
+        # The first epoch is no measure: it compiles.
+        half = (ends[-1] - ends[-2]) / 2 if len(ends) > 2 else 0.0
+        return min((self.seconds + half) / (60.0 * (recipe.minutes or math.inf)), 1.0)
 
     def finish_epoch(self, row: dict[str, Any], recipe: Recipe) -> bool:
         """Move on to the next epoch.

@@ -49,6 +49,21 @@ def test_smoothing_spreads_its_share_evenly():
     np.testing.assert_allclose(targets[0], expected, rtol=1e-5)
 
 
+def test_the_second_answer_is_the_shares_of_all_votes():
+    faces = faces_of([HAPPY], votes_of(happiness=6, contempt=2, unknown=2))
+    recipe = Recipe(votes="votes.csv", vote_answer=0.5)
+    targets = training_targets(faces, recipe)
+    np.testing.assert_array_equal(targets[:, :7], one_hot(faces.labels))
+    expected = 0.05 * votes_of(happiness=6, contempt=2, unknown=2)
+    np.testing.assert_allclose(targets[:, 7:], expected, rtol=1e-6)
+    answers = np.full((1, 7), 1 / 7, np.float32)
+    mixed = np.asarray(mix_targets(targets, answers, 1.0))
+    np.testing.assert_allclose(mixed[:, :7], answers, rtol=1e-6)
+    np.testing.assert_array_equal(mixed[:, 7:], targets[:, 7:])
+    with pytest.raises(FerError, match="votes, which these faces don't have"):
+        training_targets(faces_of([HAPPY]), recipe)
+
+
 def test_votes_go_to_the_class_of_their_name():
     names = {
         "neutral": "Neutral",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from small import flags, refused
 from tiny import tiny_csv
 
 from fer_tf import train as command
+from fer_tf.data import load_faces
+from fer_tf.data.faces import SPLITS
+from fer_tf.emotions import FERPLUS
 from fer_tf.models.saving import load_model
 from fer_tf.training import checkpoint, loop
 from fer_tf.training.loop import Training, plain_name
@@ -239,3 +243,37 @@ def test_each_size_is_traced_once_and_known(
     assert after[0] == after[1] == after[2] < after[3] == after[4]
     assert {shape[1:3] for shape in traced[: after[2]]} == {(7, 7)}
     assert {shape[1:3] for shape in traced[after[2] :]} == {(9, 9)}
+
+
+def test_a_second_answer_teaches_and_is_not_kept(csv_file: Path, tmp_path: Path) -> None:
+    faces = load_faces(str(csv_file))
+    votes = tmp_path / "votes.csv"
+    # Two votes for the label's own name, one for "unknown", to each face.
+    lines = ["Usage," + ",".join(FERPLUS)]
+    for split, label in zip(faces.split, faces.labels, strict=True):
+        counts = 2 * np.eye(10, dtype=int)[label] + np.eye(10, dtype=int)[8]
+        lines.append(",".join([SPLITS[split], *map(str, counts)]))
+    votes.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    more = ("--votes", str(votes), "--vote-answer", "0.5")
+    command.main(flags(csv_file, tmp_path, *more))
+    kept = load_model(tmp_path / "scratch" / "best.keras")
+    assert kept.output_shape[-1] == 7
+    newest = checkpoint.load(checkpoint.newest(tmp_path / "scratch" / "checkpoints")[0])
+    shapes = {a.shape for name, a in newest.arrays.items() if name.endswith("logits.bias")}
+    assert shapes == {(17,)}
+    again = ("--run", "again", "--weights", str(tmp_path / "scratch" / "best.keras"))
+    slow = ("--learning-rate", "1e-9", "--min-learning-rate", "0", "--ema", "0")
+    command.main(flags(csv_file, tmp_path, *more, *again, *slow))
+    same = load_model(tmp_path / "again" / "best.keras").get_weights()
+    for before, after in zip(kept.get_weights(), same, strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-6)
+
+
+def test_a_run_by_the_clock_ends_with_its_time(csv_file: Path, tmp_path: Path) -> None:
+    argv = flags(csv_file, tmp_path, "--minutes", "0.001", "--passes", "2", "--stages", "32 9")
+    command.main(argv)
+    with open(tmp_path / "scratch" / "history.csv", encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["steps"] == "10"
+    # Its first epoch is at the foot of the rise, a tenth of the peak.
+    assert float(row["learning_rate"]) == pytest.approx(1.5e-4)

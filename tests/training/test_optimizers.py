@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fer_tf.recipe import Recipe
-from fer_tf.training.optimizers import build_optimizer, learning_rate
+from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 
 START = np.array([[0.5, -1.7], [2.0, 0.25]])
 BIAS = np.array([0.3, -0.2])
@@ -178,3 +178,11 @@ def test_restarts_give_each_stage_its_warm_up_and_cosine() -> None:
         assert float(rate(start + 10)) == pytest.approx(peak)
         for step in range(length):
             assert float(rate(start + step)) == pytest.approx(float(one(step)), abs=1e-7)
+
+
+def test_the_rate_by_the_clock_rises_for_a_twentieth_and_falls_as_a_cosine() -> None:
+    recipe = Recipe(minutes=5.0, learning_rate=0.1, min_learning_rate=0.001)
+    assert learning_rate(recipe, 100) == 0.1
+    shares = [0.0, 0.025, 0.05, 0.525, 1.0]
+    expected = [0.01, 0.05, 0.1, 0.0505, 0.001]
+    assert [clock_rate(recipe, share) for share in shares] == pytest.approx(expected)

@@ -41,6 +41,15 @@ def test_plateau_stops_at_the_least_rate() -> None:
     assert rates == pytest.approx([1e-4, 1e-4, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5, 2e-5])
 
 
+def test_a_run_by_the_clock_ends_when_half_an_epoch_would_be_too_much() -> None:
+    recipe = replace(PAPER, schedule="cosine", minutes=0.5)
+    progress, _, _ = walk([0.5, 0.1, 0.1], minutes=10.0)
+    assert progress.seconds == 4.5 and not progress.finished(recipe)
+    assert progress.clock(recipe) == pytest.approx((4.5 + 0.75) / 30)
+    progress.seconds = 29.3
+    assert progress.finished(recipe)
+
+
 def test_only_plateau_changes_the_rate() -> None:
     _, rates, _ = walk([0.5, 0.1, 0.1, 0.1], schedule="constant")
     assert rates == [1e-4] * 4

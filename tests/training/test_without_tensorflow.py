@@ -123,7 +123,7 @@ def write_batches() -> None:
         arrays[f"loss{step}"] = model.compute_loss(inputs, targets, LOGITS)
     for name, flip in (("validation", False), ("mirrored", True)):
         unchanged = batches.evaluation(faces.images, size=SIZE, batch_size=32, flip=flip)
-        arrays[name] = network.predict(unchanged, verbose=0)
+        arrays[name] = network.predict(unchanged, verbose=0)[: len(faces)]
     np.savez("batches.npz", **arrays)
 
 

@@ -1,0 +1,43 @@
+"""Training faces that should not be learnt from: blank pictures, and copies of other faces."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_tf.data.faces import Faces
+
+SIDE = 16
+"""Pixels of the small pictures that are compared."""
+
+NEAR = 4.0
+"""Root-mean-square difference, in grey levels of the small pictures, up to which two are copies:
+above what lossy compression does, below what tells two pictures of one person apart."""
+
+
+def learnable(faces: Faces, others: Faces) -> np.ndarray:
+    """Which faces are neither blank nor copies of `others`: bool [n].
+
+    279 of FER2013's PublicTest pictures are in Training, too, and 11 pictures are blank.
+
+    Args:
+        faces: to be trained on.
+        others: that the training is measured on, of the same size.
+    """
+    small, known = _small(faces.images), _small(others.images)
+    squares = (known**2).sum(axis=1)
+    nearest = np.concatenate(
+        [
+            (squares - 2 * part @ known.T).min(axis=1) + (part**2).sum(axis=1)
+            for part in np.array_split(small, len(small) // 4096 + 1)
+        ]
+    )
+    copied = nearest <= NEAR**2 * small.shape[1]
+    return ~copied & (small.std(axis=1) > 1.0)
+
+
+def _small(images: np.ndarray) -> np.ndarray:
+    """uint8 [n, h, w] as float32 [n, SIDE * SIDE], the means of as many boxes."""
+    rows, columns = (np.array_split(np.arange(side), min(SIDE, side)) for side in images.shape[1:3])
+    x = np.stack([images[:, each].mean(axis=1, dtype=np.float32) for each in rows], axis=1)
+    x = np.stack([x[:, :, each].mean(axis=2) for each in columns], axis=2)
+    return x.reshape(len(x), -1)
