@@ -69,6 +69,15 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
             arguments={"widths": (48, 96, 192, 384), "depths": (1, 2, 2, 2)},
             input_shape=(48, 48, 3),
         ),
+        # The whole width and all the convolutions of its source.
+        "vgg_pooled": Network(
+            family=conv_stages,
+            head=pooled_head,
+            parameters=4_690_887,
+            source="after Khaireddin and Chen, 2021, section 3",
+            arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
+            input_shape=(48, 48, 3),
+        ),
         "resnet18": Network(
             family=residual_stages,
             head=pooled_head,
