@@ -6,13 +6,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
+from fer_tf.detecting import Detecting
 from fer_tf.errors import FerError
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ class Predict:
     """Seconds over which a person's probabilities are averaged in a video; 0 for none."""
     model: Path | None = None
     """A .tflite, .onnx or .keras file, a run folder or a servable; else the network that ships."""
-    detector: str = "auto"
-    """"haar", "mtcnn", "yunet" or YuNet's .onnx file; "auto" takes the best that is at hand."""
+    detecting: Detecting = field(default_factory=Detecting)
 
     @property
     def folder(self) -> Path | None:
@@ -115,7 +115,7 @@ def predict(args: Predict) -> None:
 
     from fer_tf.vision.analyzer import FaceAnalyzer
 
-    analyzer = FaceAnalyzer(args.model, args.detector)
+    analyzer = FaceAnalyzer(args.model, **asdict(args.detecting))
     if args.explain:
         # What can't be explained is told before the work.
         analyzer.explainer.open()

@@ -51,7 +51,7 @@ def here(tmp_path, monkeypatch):
 class Instant:
     """In place of FaceAnalyzer: one face in each picture, at once."""
 
-    def __init__(self, *_):
+    def __init__(self, *_, **__):
         pass
 
     def detect(self, image):

@@ -27,12 +27,8 @@ class Film:
         self._tracker = Tracker()
         self._smoothers: dict[int, Smoother] = {}
 
-    def answer(self, frame: np.ndarray, service: Service, network: str, detector: str) -> Answer:
-        """The faces of the next frame, uint8 RGB [h, w, 3], in the order in which they appeared.
-
-        Raises:
-            FerError: the detector can't be opened.
-        """
+    def answer(self, frame: np.ndarray, service: Service, network: str) -> Answer:
+        """The faces of the next frame, uint8 RGB [h, w, 3], in the order in which they appeared."""
         time = self._clock()
         tracks: list[int] = []
 
@@ -43,7 +39,7 @@ class Film:
             tracks[:] = [tracked.track for tracked in shown]
             return [tracked.detection for tracked in shown]
 
-        answer = service.answer(frame, network, detector, second_look=False, follow=follow)
+        answer = service.answer(frame, network, follow=follow)
         alive = self._tracker.alive()
         self._smoothers = {track: s for track, s in self._smoothers.items() if track in alive}
         faces = []
