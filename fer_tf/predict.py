@@ -164,7 +164,7 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
     try:
         with (
             progress_bar(total) as (say, step),
-            contextlib.closing(read_ahead(_find(args))) as chunks,
+            contextlib.closing(read_ahead(_find(args), analyzer.detect)) as chunks,
         ):
             for chunk in chunks:
                 for picture, faces in _answer(analyzer, chunk, tally):
@@ -200,18 +200,11 @@ def _answer(
     analyzer: FaceAnalyzer, chunk: Sequence[Picture], tally: Tally
 ) -> Iterator[tuple[Picture, tuple[Face, ...]]]:
     """The faces of those pictures of a chunk that can be read."""
-    readable, detections = [], []
-    for picture in chunk:
-        if picture.trouble:
-            tally.troubles.append(picture.trouble)
-            continue
-        try:
-            detections.append(analyzer.detect(picture.pixels))
-        except FerError as error:
-            tally.troubles.append(f"{picture.path}: {error}")
-            continue
-        readable.append(picture)
-    answers = analyzer.recognize([picture.pixels for picture in readable], detections)
+    tally.troubles += [picture.trouble for picture in chunk if picture.trouble]
+    readable = [picture for picture in chunk if not picture.trouble]
+    answers = analyzer.recognize(
+        [picture.pixels for picture in readable], [picture.faces for picture in readable]
+    )
     for picture, faces in zip(readable, answers, strict=True):
         yield picture, faces
         tally.pictures += 1

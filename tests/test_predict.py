@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_tf import predict as command
+from fer_tf.cores import cores
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
 from fer_tf.predict import main
@@ -264,13 +265,13 @@ def test_hundreds_of_files_are_held_a_few_at_a_time(here, quick, monkeypatch, ca
     main(["in", "--csv"])
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 301 and err == "300 pictures, 300 faces\n"
-    assert most <= 3 * stream.CHUNK
+    assert most <= 3 * stream.CHUNK + cores()
 
 
 def test_a_chunk_ends_with_a_picture_of_many_pixels(here, monkeypatch):
     monkeypatch.setattr(stream, "CHUNK_PIXELS", 1_000)
     paths = [blank(here / f"{i}.png", size) for i, size in enumerate([(9, 9), (40, 30), (9, 9)])]
-    sizes = [[p.path.name for p in chunk] for chunk in stream.read_ahead(paths)]
+    sizes = [[p.path.name for p in chunk] for chunk in stream.read_ahead(paths, lambda image: [])]
     assert sizes == [["0.png", "1.png"], ["2.png"]]
 
 

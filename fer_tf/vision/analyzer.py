@@ -18,6 +18,7 @@ from fer_tf.vision.explaining import ExplainedFace, Explainer
 from fer_tf.vision.images import name_of, read_image
 from fer_tf.vision.recognizer import open_recognizer
 from fer_tf.vision.results import Analysis, Box, Detection, Face
+from fer_tf.vision.stream import worked_ahead
 
 NO_FACE = "no face was found"
 
@@ -94,33 +95,34 @@ class FaceAnalyzer:
     def analyze_batch(self, images: Iterable[Any], *, bgr: bool = False) -> list[Analysis]:
         """The faces of several images; all of them go through the network as one batch.
 
-        Images are read one after another and none is kept. One that can't be read does not stop
-        the others: its answer is not `readable` and has the `reason`.
+        Images are read and searched on all cores, a few at a time, and none is kept. One that
+        can't be read does not stop the others: its answer is not `readable` and has the `reason`.
 
         Args:
             images: see the class.
             bgr: the arrays' channels are in OpenCV's order.
         """
-        found: list[list[Detection]] = []
-        crops: list[np.ndarray] = []
-        outcomes: list[tuple[tuple[int, ...], str, str]] = []
-        for image in images:
+
+        def search(image: Any) -> tuple[str, str, tuple[int, ...], list[Detection], list]:
             name = name_of(image)
             try:
                 picture = read_image(image, bgr=bgr)
-                detections = self.detect(picture)
-                crops += [self.crop(picture, detection).pixels for detection in detections]
+                found = self.detect(picture)
+                crops = [self.crop(picture, detection).pixels for detection in found]
             except FerError as error:
-                outcomes.append(((), name, str(error)))
-                continue
-            found.append(detections)
-            outcomes.append((picture.shape, name, ""))
-        answers = iter(self._answer(found, crops))
+                return name, str(error), (), [], []
+            return name, "", picture.shape, found, crops
+
+        searched = list(worked_ahead(images, search))
+        answers = self._answer(
+            [found for *_, found, _ in searched],
+            [crop for *_, crops in searched for crop in crops],
+        )
         return [
             Analysis((), reason, readable=False, source=name)
             if reason
-            else _analysis(shape, next(answers), name)
-            for shape, name, reason in outcomes
+            else _analysis(shape, faces, name)
+            for (name, reason, shape, *_), faces in zip(searched, answers, strict=True)
         ]
 
     def analyze_faces(self, crops: Iterable[Any], *, bgr: bool = False) -> list[Face]:
