@@ -11,6 +11,7 @@ import numpy as np
 
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.vision.results import Detection
+from fer_tf.vision.video.appearance import appearance
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.tracking import Tracker
 
@@ -34,7 +35,8 @@ class Film:
 
         def follow(detections: list[Detection]) -> list[Detection]:
             self._tracker.advance(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), time)
-            self._tracker.correct(detections)
+            looks = [appearance(frame, detection.box) for detection in detections]
+            self._tracker.correct(detections, looks)
             shown = self._tracker.shown()
             tracks[:] = [tracked.track for tracked in shown]
             return [tracked.detection for tracked in shown]

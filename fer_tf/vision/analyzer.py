@@ -43,7 +43,7 @@ class FaceAnalyzer:
         min_face: pixels of the smallest face that is reported, the mean side of its box.
         size: N or (height, width) in pixels at which a network runs that takes any size; None for
             the size at which a run was best, or what the file was built for, or 224.
-        threads: that the network computes with.
+        threads: that the network computes with; None for two for a face, and all cores for several.
 
     Raises:
         FerError: a model or a detector that is not there, damaged, or not one of these; a number
@@ -59,7 +59,7 @@ class FaceAnalyzer:
         min_score: float = MIN_SCORE,
         min_face: float = MIN_FACE,
         size: int | tuple[int, int] | None = None,
-        threads: int = 2,
+        threads: int | None = None,
     ):
         sides = (size, size) if isinstance(size, int) else size
         self.model = model

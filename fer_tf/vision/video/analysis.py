@@ -10,6 +10,7 @@ import cv2
 
 from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
+from fer_tf.vision.video.appearance import appearance
 from fer_tf.vision.video.reader import Frame
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.tracking import Tracked, Tracker
@@ -62,7 +63,8 @@ def follow(
         grey = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY)
         urgent = tracker.advance(grey, frame.time)
         if urgent or frame.index - searched >= detect_every:
-            tracker.correct(glance(analyzer.detector, frame.pixels))
+            found = glance(analyzer.detector, frame.pixels)
+            tracker.correct(found, [appearance(frame.pixels, face.box) for face in found])
             searched = frame.index
         alive = frozenset(tracker.alive())
         yield Followed(frame, tuple(tracker.shown()), alive, tracker.count)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_tf.vision.results import Box, Point
 
-GRID = 8  # points along a box's side
+GRID = 6  # points along a box's side
 SIDE = 80  # pixels to which a larger box is reduced, so that every face costs the same
 _CORE = 0.8  # share of a box's side that the points cover: beyond it is background
 _REACH = 1.1  # sides of the box that are looked at from its middle to each direction

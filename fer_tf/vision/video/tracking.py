@@ -11,14 +11,29 @@ import numpy as np
 from fer_tf.vision.results import Box, Detection, Point
 from fer_tf.vision.video.flow import Motion, PointFlow
 
+SURE = 0.85
+"""Score from which a new face is somebody at once: few finds that are none have it."""
+
 CONFIRM = 2
-"""Searches that must find a face before it is somebody; those of the first frame are at once."""
+"""Searches that must find a face with less; those of the first frame are somebody at once."""
+
+CONFIRM_S = 0.1
+"""Seconds after which such a face is searched for again."""
 
 HOLD_S = 0.6
 """Seconds for which a track is shown that the searches no longer find."""
 
 LOST_S = 1.5
-"""Seconds after which such a track has ended: whoever comes then is somebody new."""
+"""Seconds after which such a track has ended: who comes then is known by the looks alone."""
+
+GONE_S = 60.0
+"""Seconds for which the looks of those who went are remembered: who comes later is somebody new."""
+
+ALIKE = 0.8
+"""Likeness (`appearance`) from which a face at another place is one that was lost."""
+
+UNLIKE = 0.5
+"""Likeness below which a face where one was lost, as at a cut, is somebody else's."""
 
 MATCH_IOU = 0.2
 """Intersection over union below which a detection is not of a track: faces move between
@@ -27,6 +42,12 @@ searches, and detectors draw their boxes a third larger or smaller."""
 CORRECTION_S = 0.12
 """Time constant with which a track's box glides to where a search found it, in seconds."""
 
+_LOOK_SHARE = 0.2  # of a track's look that the newest is
+_DOUBT = 2.0  # by which the boxes of lost faces are enlarged to be joined
+_WHOLE = 0.8  # of a face's sides: one that is found with less is covered in part
+_SHRINK_S = 3.0  # time constant with which a face can become smaller and still be whole
+_SAME = 0.85  # likeness below which a face is covered in part, or turned away
+_PART_SHARE = 0.3  # of such a find that moves the place at which its track is thought to be
 _COVERED_IOU = 0.15  # from here two faces cover each other, and only one is found
 _VELOCITY_S = 0.4  # over so many seconds a track's velocity is averaged, from search to search
 
@@ -39,13 +60,15 @@ class Tracked:
     detection: Detection
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     box: Box
     score: float
     eyes: tuple[Point, Point] | tuple[()]
     seen: float  # when a search found it last
     place: Box = field(init=False)  # and where
+    whole: tuple[float, float] = field(init=False)  # its sides when nothing covers it
+    look: np.ndarray | None = None  # `appearance`, averaged; None where nobody tells it
     number: int = 0  # 0 until it is confirmed
     hits: int = 1
     misses: int = 0
@@ -55,7 +78,7 @@ class _Track:
     correction: np.ndarray = field(default_factory=lambda: np.zeros(4))
 
     def __post_init__(self) -> None:
-        self.place = self.box
+        self.place, self.whole = self.box, (self.box.width, self.box.height)
 
     def move(self, motion: Motion) -> None:
         if self.eyes:
@@ -71,16 +94,30 @@ class _Track:
         dt = time - self.seen
         self.box = Motion(self.velocity[0] * dt, self.velocity[1] * dt, 1.0).of(self.place)
 
-    def support(self, detection: Detection, time: float) -> None:
-        (x, y), (old_x, old_y) = detection.box.center, self.place.center
-        dt = time - self.seen
-        weight = -math.expm1(-dt / _VELOCITY_S)
-        vx, vy = self.velocity
-        self.velocity = (
-            vx + weight * ((x - old_x) / dt - vx),
-            vy + weight * ((y - old_y) / dt - vy),
-        )
-        self.seen, self.place, self.score = time, detection.box, detection.score
+    def likeness(self, look: np.ndarray | None) -> float:
+        """To what was found: 0 for strangers, 1 for twins; 1 where nobody tells."""
+        return 1.0 if look is None or self.look is None else float(self.look @ look)
+
+    def overlap(self, found: Box, look: np.ndarray | None) -> float:
+        """Intersection over union with what was found; of one that was lost, if it is like it."""
+        if not self.adrift or look is None or self.look is None:
+            return self.target.iou(found)
+        # Unseen, it may have moved otherwise than thought.
+        around = Motion(0.0, 0.0, _DOUBT)
+        near = around.of(self.target).iou(around.of(found))
+        return near if self.likeness(look) >= UNLIKE else 0.0
+
+    def support(self, detection: Detection, look: np.ndarray | None, time: float) -> None:
+        whole = self._is_whole(detection.box, time) and self.likeness(look) >= _SAME
+        if whole:
+            self._learn(detection.box, time)
+        else:
+            self._go_on(detection.box, time)
+        if self.look is not None and look is not None:
+            share = _LOOK_SHARE if whole else _LOOK_SHARE / 10
+            mixed = (1 - share) * self.look + share * look
+            self.look = mixed / np.linalg.norm(mixed)
+        self.seen, self.score = time, detection.score
         # Eyes are where they are in the picture: only the box glides.
         self.eyes = detection.eyes
         if self.adrift:
@@ -88,6 +125,32 @@ class _Track:
         else:
             self._correct(detection.box)
         self.hits, self.misses, self.adrift = self.hits + 1, 0, False
+
+    def _is_whole(self, found: Box, time: float) -> bool:
+        """Whether a find is nearly as wide and high as the face was of late."""
+        shrunk = math.exp((self.seen - time) / _SHRINK_S)
+        width, height = (shrunk * side for side in self.whole)
+        self.whole = max(found.width, width), max(found.height, height)
+        return found.width > _WHOLE * self.whole[0] and found.height > _WHOLE * self.whole[1]
+
+    def _learn(self, found: Box, time: float) -> None:
+        """Take over place and velocity from a face that is seen whole."""
+        (x, y), (old_x, old_y) = found.center, self.place.center
+        dt = time - self.seen
+        weight = -math.expm1(-dt / _VELOCITY_S)
+        vx, vy = self.velocity
+        self.velocity = (
+            vx + weight * ((x - old_x) / dt - vx),
+            vy + weight * ((y - old_y) / dt - vy),
+        )
+        self.place = found
+
+    def _go_on(self, found: Box, time: float) -> None:
+        """Move the place as before, and a little to where a face is that is covered in part."""
+        dt = time - self.seen
+        going = Motion(self.velocity[0] * dt, self.velocity[1] * dt, 1.0).of(self.place)
+        sides = zip(_sides(going), _sides(found), strict=True)
+        self.place = Box(*(old + _PART_SHARE * (new - old) for old, new in sides))
 
     def _correct(self, found: Box) -> None:
         x, y = self.box.center
@@ -123,10 +186,13 @@ class Tracker:
     For each frame call `advance`; then, where a search was made, `correct`. In between a track
     follows its face's points (`PointFlow`), and at a search it is joined to the detection that
     overlaps it, all pairs together as well as can be. A track that no search supports fades.
+    Whose points were lost, who was covered or away is known again by the looks, at its own place
+    or another.
     """
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
+        self._gone: list[_Track] = []
         self._flow = PointFlow()
         self._time = math.nan
         self._shape: tuple[int, ...] = ()
@@ -146,7 +212,7 @@ class Tracker:
         """
         if grey.shape != self._shape:
             self._fresh = True
-            self._tracks = []
+            self._tracks, self._gone = [], []
             self._shape = grey.shape
         dt, self._time = time - self._time, time
         motions = self._flow.advance(grey, [track.box for track in self._tracks])
@@ -158,15 +224,25 @@ class Tracker:
             else:
                 track.move(motion)
                 track.glide(dt)
+            urgent |= not track.number and time - track.seen >= CONFIRM_S
         self._cull()
         return urgent
 
-    def correct(self, detections: Sequence[Detection]) -> None:
-        """Join the detections of this frame to the tracks, and begin new ones."""
-        pairs = _pairs([track.target for track in self._tracks], [d.box for d in detections])
+    def correct(
+        self, detections: Sequence[Detection], looks: Sequence[np.ndarray] | None = None
+    ) -> None:
+        """Join the detections of this frame to the tracks, and begin new ones.
+
+        Args:
+            detections: what a search found.
+            looks: `appearance` of each; None where they are not known.
+        """
+        known: Sequence[np.ndarray | None] = looks or (None,) * len(detections)
+        pairs = _pairs(self._overlaps(detections, known))
+        pairs |= self._known_again(pairs, looks or ())
         for row, track in enumerate(self._tracks):
             if row in pairs:
-                track.support(detections[pairs[row]], self._time)
+                track.support(detections[pairs[row]], known[pairs[row]], self._time)
                 if track.hits >= CONFIRM and not track.number:
                     self._confirm(track)
             else:
@@ -183,8 +259,9 @@ class Tracker:
                 detection.box.iou(t.target) > MATCH_IOU for t in found
             ):
                 track = _Track(detection.box, detection.score, detection.eyes, self._time)
+                track.look = known[column]
                 self._tracks.append(track)
-                if self._fresh:
+                if self._fresh or detection.score >= SURE:
                     self._confirm(track)
         self._fresh = False
         self._cull()
@@ -199,7 +276,38 @@ class Tracker:
 
     def alive(self) -> set[int]:
         """The numbers of those that may be seen again."""
-        return {track.number for track in self._tracks if track.number}
+        return {track.number for track in (*self._tracks, *self._gone) if track.number}
+
+    def _known_again(self, pairs: dict[int, int], looks: Sequence[np.ndarray]) -> dict[int, int]:
+        """Detection of each track that is not in `pairs`, or has ended, and looks like it."""
+        free = [column for column in range(len(looks)) if column not in pairs.values()]
+        lost = [t for row, t in enumerate(self._tracks) if t.number and row not in pairs]
+        lost += self._gone
+        likeness = [[track.likeness(looks[column]) for column in free] for track in lost]
+        again = {}
+        for row, column in _pairs(_above(likeness, ALIKE)).items():
+            track = lost[row]
+            track.adrift = True  # it does not glide to where it is found
+            if track in self._gone:
+                self._gone.remove(track)
+                self._tracks.append(track)
+            again[self._tracks.index(track)] = free[column]
+        return again
+
+    def _overlaps(
+        self, detections: Sequence[Detection], looks: Sequence[np.ndarray | None]
+    ) -> np.ndarray:
+        """Of each track with each detection that may be it."""
+        return _above(
+            [
+                [
+                    track.overlap(found.box, look)
+                    for found, look in zip(detections, looks, strict=True)
+                ]
+                for track in self._tracks
+            ],
+            MATCH_IOU,
+        )
 
     def _confirm(self, track: _Track) -> None:
         self.count += 1
@@ -207,7 +315,7 @@ class Tracker:
 
     def _cull(self) -> None:
         height, width = self._shape
-        self._tracks = [
+        kept = [
             track
             for track in self._tracks
             if 0 <= track.box.center[0] <= width
@@ -215,19 +323,33 @@ class Tracker:
             and not (track.misses and not track.number)
             and not (track.misses >= 2 and self._time - track.seen > LOST_S)
         ]
+        self._gone = [
+            track
+            for track in (*self._gone, *(track for track in self._tracks if track not in kept))
+            if track.number and track.look is not None and self._time - track.seen <= GONE_S
+        ]
+        self._tracks = kept
 
 
-def _pairs(tracks: Sequence[Box], detections: Sequence[Box]) -> dict[int, int]:
-    """Detection of each track that has one, such that all overlaps together are largest."""
-    if not tracks or not detections:
+def _sides(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.width, box.height
+
+
+def _above(values: Sequence[Sequence[float]], least: float) -> np.ndarray:
+    """float64 [tracks, detections]: the values, and 0 for those below `least`."""
+    array = np.array(values, np.float64).reshape(len(values), len(values[0]) if values else 0)
+    return np.where(array >= least, array, 0)
+
+
+def _pairs(values: np.ndarray) -> dict[int, int]:
+    """Detection of each track that has one, such that all values together are largest."""
+    if not values.size:
         return {}
     from scipy.optimize import linear_sum_assignment
 
-    overlap = np.array([[track.iou(found) for found in detections] for track in tracks])
-    overlap[overlap < MATCH_IOU] = 0
-    rows, columns = linear_sum_assignment(overlap, maximize=True)
+    rows, columns = linear_sum_assignment(values, maximize=True)
     return {
         int(row): int(column)
         for row, column in zip(rows, columns, strict=True)
-        if overlap[row, column] > 0
+        if values[row, column] > 0
     }
