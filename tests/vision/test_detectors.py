@@ -87,7 +87,8 @@ def test_finds_the_face_and_its_eyes(detector, astronaut, hopper):
         assert found.box.iou(face) > 0.9 and 0.9 < found.score <= 1
         assert abs(eye_angle(found)) < 5
         assert type(found.box.left) is float and type(found.score) is float
-        assert detector.glance(image) == [found] == glance(detector, image)
+        (seen,) = detector.glance(image)
+        assert seen.box.iou(found.box) > 0.85 and glance(detector, image) == [seen]
 
 
 @pytest.mark.parametrize("scale", [0.4, 3.1, 8])
@@ -135,8 +136,8 @@ def test_a_larger_detect_size_finds_the_faces_of_a_crowd(astronaut):
     image = np.full((3000, 4000, 3), 128, np.uint8)
     for left in range(200, 3800, 700):
         image[1000:1132, left : left + 108] = face
-    assert open_detector().glance(image) == []
-    assert len(open_detector(detect_size=2000).glance(image)) == 6
+    assert open_detector().detect(image) == []
+    assert len(open_detector(detect_size=2000).detect(image)) == 6
 
 
 def test_a_lower_score_finds_more(hopper):
@@ -304,7 +305,7 @@ def test_large_pictures_are_reduced_and_finds_scaled_back(network):
     image = np.zeros((1000, 1280, 3), np.uint8)  # 640x500, which OpenCV pads to 640x512
     image[128:192, 256:320, 0] = 255
     image[512:576, 64:128, 0] = 240
-    first, second = open_detector(network, min_score=0.6).glance(image)
+    first, second = open_detector(network, min_score=0.6).detect(image)
     assert first.box.iou(Box(256, 128, 64, 64)) > 0.95 and first.score > second.score
     assert second.box.iou(Box(64, 512, 64, 64)) > 0.95
     np.testing.assert_allclose(first.eyes[0], (256 + 64 * 0.3, 128 + 64 * 0.4), atol=0.1)

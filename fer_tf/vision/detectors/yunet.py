@@ -24,6 +24,7 @@ FILE = "face_detection_yunet_2023mar.onnx"
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
 _LEAST = 64  # pixels to which a shorter side is padded: OpenCV finds faces in strips of 3x200
+_GLANCE = 0.75  # of `detect_size`: takes 0.6 of the time, and a video shows a face again
 _OVERLAP = 0.3  # IoU above which the lesser of two finds is dropped; OpenCV's default
 _CANDIDATES = 5000  # before that; OpenCV's default
 
@@ -84,8 +85,8 @@ class YunetDetector:
         return self._reported(found, searched, image)
 
     def glance(self, image: np.ndarray) -> list[Detection]:
-        """As `detect`, but the picture is looked at once, as it is."""
-        searched = reduced(image, self._size)
+        """As `detect`, but the picture is looked at once, as it is, and at 3/4 of the size."""
+        searched = reduced(image, max(_LEAST, round(_GLANCE * self._size)))
         return self._reported(self._look(searched), searched, image)
 
     def _reported(

@@ -89,8 +89,10 @@ def _motion(before: np.ndarray, after: np.ndarray, box: Box) -> Motion | None:
         return None
     # The factors that the rounded size has.
     factors = np.array([size[0] / (right - left), size[1] / (bottom - top)])
+    # Down to half the size the faster one shows the same.
+    way = cv2.INTER_LINEAR if factor > 0.5 else cv2.INTER_AREA
     old, new = (
-        cv2.resize(picture[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
+        cv2.resize(picture[top:bottom, left:right], size, interpolation=way)
         for picture in (before, after)
     )
     # Box counts pixel i as [i, i + 1), flow counts its centre as i.
