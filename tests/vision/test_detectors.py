@@ -25,11 +25,12 @@ from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.detectors.reduce import reduced
 from fer_tf.vision.detectors.second_look import (
     TURNS,
+    brightened,
     face_view,
     in_picture,
     quarter_turned,
+    surest_view,
     upright,
-    views,
 )
 from fer_tf.vision.detectors.yunet import FILE, YunetDetector, brought_file
 from fer_tf.vision.results import Box, Detection
@@ -277,10 +278,24 @@ def test_a_quarter_turn_moves_each_pixel_where_its_matrix_says(height, width, qu
     assert view.image[int(y), int(x)].all() and view.image.sum() == 3 * 255
 
 
-def test_views_of_a_dark_picture_are_bright(astronaut):
+def test_a_dark_picture_is_brightened_and_another_is_not(astronaut):
     dark = (astronaut * 0.1).astype(np.uint8)
-    assert [view.image.mean() > 80 for view in views(dark)] == [True] * 4
-    assert len(list(views(astronaut))) == 3
+    assert 80 < brightened(dark).mean() < 130
+    assert brightened(astronaut) is astronaut
+
+
+def test_the_surest_view_counts_and_a_turned_one_if_it_is_sure(astronaut):
+    for scores, best, looks in (
+        ((0.8,), 0.8, 1),
+        ((0.75, 0.78, 0.0, 0.79), 0.75, 4),
+        ((0.75, 0.85, 0.9, 0.8), 0.9, 4),
+        ((0.0, 0.0, 0.0, 0.81), 0.81, 4),
+    ):
+        look = Counting(*scores)
+        (found,) = surest_view(look, astronaut)
+        assert (found.score, look.looks) == (best, looks)
+    look = Counting(0.0, 0.71)
+    assert surest_view(look, astronaut // 10)[0].score == 0.71 and look.looks == 5
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (100, 3000), (2000, 1), (50, 50)])

@@ -22,7 +22,7 @@ def analyzer():
     return FaceAnalyzer(detect_size=320)
 
 
-def places(analyzer, pictures, every=VideoOptions("").detect_every):
+def places(analyzer, pictures):
     """Where each person is, from the left edge of the face, frame by frame; and how many."""
     count = 0
 
@@ -31,7 +31,7 @@ def places(analyzer, pictures, every=VideoOptions("").detect_every):
             yield Frame(index, index / FPS, np.ascontiguousarray(picture[..., ::-1]))
 
     seen = []
-    for item in follow(clip(), analyzer, detect_every=every):
+    for item in follow(clip(), analyzer, detect_every=VideoOptions("").detect_every):
         seen.append({tracked.track: tracked.detection.box.left for tracked in item.shown})
         count = item.count
     return seen, count
