@@ -46,9 +46,8 @@ for _ in sys.stdin:
 """
 LIBRARY = "import sys, fer_tf; assert fer_tf.FaceAnalyzer().analyze(sys.argv[1])"
 PEAK = (
-    "import resource, runpy, sys; sys.argv = ['fer_tf.predict', *sys.argv[1:]]\n"
-    "try: runpy.run_module('fer_tf.predict', run_name='__main__')\n"
-    "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)"
+    "import resource, sys; from fer_tf.predict import main; main(sys.argv[1:]); "
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)"
 )
 OLD = "the other"
 
