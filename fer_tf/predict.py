@@ -49,7 +49,7 @@ class Predict:
     on as well: takes seconds, and Keras."""
     show: bool = False
     """Show the video in a window while it is worked on; q ends it."""
-    detect_every: int = 8
+    detect_every: int = 10
     """Frames of a video from one search for faces to the next; they are followed in between."""
     recognize_every: int = 1
     """Frames of a video from one recognition to the next; 3 keeps up with 25 a second at 224 px."""

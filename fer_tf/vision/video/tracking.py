@@ -17,8 +17,8 @@ SURE = 0.85
 CONFIRM = 2
 """Searches that must find a face with less; those of the first frame are somebody at once."""
 
-CONFIRM_S = 0.1
-"""Seconds after which such a face is searched for again."""
+AGAIN_S = 0.1
+"""Seconds from a search to the next while such a face, or one that was lost, waits for it."""
 
 HOLD_S = 0.6
 """Seconds for which a track is shown that the searches no longer find."""
@@ -31,6 +31,12 @@ GONE_S = 60.0
 
 ALIKE = 0.8
 """Likeness (`appearance`) from which a face at another place is one that was lost."""
+
+MAYBE = 0.4
+"""Likeness from which a new face may be one that was lost and is covered in part still."""
+
+DOUBT_S = 0.6
+"""Seconds for which such a face is nobody: by then it is seen whole."""
 
 UNLIKE = 0.5
 """Likeness below which a face where one was lost, as at a cut, is somebody else's."""
@@ -69,6 +75,7 @@ class _Track:
     place: Box = field(init=False)  # and where
     whole: tuple[float, float] = field(init=False)  # its sides when nothing covers it
     look: np.ndarray | None = None  # `appearance`, averaged; None where nobody tells it
+    began: float = field(init=False)
     number: int = 0  # 0 until it is confirmed
     hits: int = 1
     misses: int = 0
@@ -78,6 +85,7 @@ class _Track:
     correction: np.ndarray = field(default_factory=lambda: np.zeros(4))
 
     def __post_init__(self) -> None:
+        self.began = self.seen
         self.place, self.whole = self.box, (self.box.width, self.box.height)
 
     def move(self, motion: Motion) -> None:
@@ -106,6 +114,15 @@ class _Track:
         around = Motion(0.0, 0.0, _DOUBT)
         near = around.of(self.target).iou(around.of(found))
         return near if self.likeness(look) >= UNLIKE else 0.0
+
+    def again(self, found: Box, look: np.ndarray | None, *, gone: bool) -> float:
+        """Likeness to what was found anywhere, or overlap with it where it is thought to be."""
+        if look is None or self.look is None:
+            return 0.0
+        likeness = self.likeness(look)
+        if likeness >= ALIKE:
+            return likeness
+        return self.overlap(found, look) if self.adrift and not gone else 0.0
 
     def support(self, detection: Detection, look: np.ndarray | None, time: float) -> None:
         whole = self._is_whole(detection.box, time) and self.likeness(look) >= _SAME
@@ -194,7 +211,7 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._gone: list[_Track] = []
         self._flow = PointFlow()
-        self._time = math.nan
+        self._time = self._searched = math.nan
         self._shape: tuple[int, ...] = ()
         self._fresh = True
         self.count = 0
@@ -208,7 +225,8 @@ class Tracker:
             time: seconds, more than the frame before's.
 
         Returns:
-            Whether a search is urgent: it is the first frame, or a face's points were lost.
+            Whether a search is urgent: it is the first frame, a face's points were lost, or a
+            face waits to be found again.
         """
         if grey.shape != self._shape:
             self._fresh = True
@@ -224,7 +242,8 @@ class Tracker:
             else:
                 track.move(motion)
                 track.glide(dt)
-            urgent |= not track.number and time - track.seen >= CONFIRM_S
+            waits = track.adrift or not track.number
+            urgent |= waits and time - self._searched >= AGAIN_S
         self._cull()
         return urgent
 
@@ -237,14 +256,12 @@ class Tracker:
             detections: what a search found.
             looks: `appearance` of each; None where they are not known.
         """
+        self._searched = self._time
         known: Sequence[np.ndarray | None] = looks or (None,) * len(detections)
-        pairs = _pairs(self._overlaps(detections, known))
-        pairs |= self._known_again(pairs, looks or ())
-        for row, track in enumerate(self._tracks):
-            if row in pairs:
-                track.support(detections[pairs[row]], known[pairs[row]], self._time)
-                if track.hits >= CONFIRM and not track.number:
-                    self._confirm(track)
+        pairs = self._pairs(detections, known)
+        for track in self._tracks:
+            if track in pairs:
+                track.support(detections[pairs[track]], known[pairs[track]], self._time)
             else:
                 track.misses += 1
         found = [track for track in self._tracks if not track.misses]
@@ -261,8 +278,10 @@ class Tracker:
                 track = _Track(detection.box, detection.score, detection.eyes, self._time)
                 track.look = known[column]
                 self._tracks.append(track)
-                if self._fresh or detection.score >= SURE:
-                    self._confirm(track)
+        for track in self._tracks:
+            if not (track.number or track.misses) and self._is_new(track):
+                self.count += 1
+                track.number = self.count
         self._fresh = False
         self._cull()
 
@@ -278,40 +297,50 @@ class Tracker:
         """The numbers of those that may be seen again."""
         return {track.number for track in (*self._tracks, *self._gone) if track.number}
 
-    def _known_again(self, pairs: dict[int, int], looks: Sequence[np.ndarray]) -> dict[int, int]:
-        """Detection of each track that is not in `pairs`, or has ended, and looks like it."""
-        free = [column for column in range(len(looks)) if column not in pairs.values()]
-        lost = [t for row, t in enumerate(self._tracks) if t.number and row not in pairs]
-        lost += self._gone
-        likeness = [[track.likeness(looks[column]) for column in free] for track in lost]
-        again = {}
-        for row, column in _pairs(_above(likeness, ALIKE)).items():
+    def _is_new(self, track: _Track) -> bool:
+        """Whether a face that nobody has had until now is to have a number."""
+        waits = self._time - track.began < DOUBT_S
+        if waits and any(lost.likeness(track.look) >= MAYBE for lost in self._lost()):
+            return False
+        return self._fresh or track.score >= SURE or track.hits >= CONFIRM
+
+    def _lost(self) -> list[_Track]:
+        """Whom a search may find again, by the looks."""
+        lost = [track for track in self._tracks if track.number and track.misses]
+        return [track for track in (*lost, *self._gone) if track.look is not None]
+
+    def _pairs(
+        self, detections: Sequence[Detection], looks: Sequence[np.ndarray | None]
+    ) -> dict[_Track, int]:
+        """The index of each track's detection, for those that have one."""
+        overlap = _above(
+            [
+                [t.overlap(found.box, look) for found, look in zip(detections, looks, strict=True)]
+                for t in self._tracks
+            ],
+            MATCH_IOU,
+        )
+        pairs = {self._tracks[row]: column for row, column in _assigned(overlap).items()}
+        # Who was lost comes before who has no number yet.
+        taken = {column for track, column in pairs.items() if track.number}
+        free = [column for column in range(len(detections)) if column not in taken]
+        lost = [t for t in (*self._tracks, *self._gone) if t.number and t not in pairs]
+        again = _above(
+            [
+                [t.again(detections[c].box, looks[c], gone=t in self._gone) for c in free]
+                for t in lost
+            ],
+            MATCH_IOU,
+        )
+        for row, column in _assigned(again).items():
+            pairs = {track: c for track, c in pairs.items() if c != free[column]}
             track = lost[row]
+            pairs[track] = free[column]
             track.adrift = True  # it does not glide to where it is found
             if track in self._gone:
                 self._gone.remove(track)
                 self._tracks.append(track)
-            again[self._tracks.index(track)] = free[column]
-        return again
-
-    def _overlaps(
-        self, detections: Sequence[Detection], looks: Sequence[np.ndarray | None]
-    ) -> np.ndarray:
-        """Of each track with each detection that may be it."""
-        return _above(
-            [
-                [
-                    track.overlap(found.box, look)
-                    for found, look in zip(detections, looks, strict=True)
-                ]
-                for track in self._tracks
-            ],
-            MATCH_IOU,
-        )
-
-    def _confirm(self, track: _Track) -> None:
-        self.count += 1
-        track.number = self.count
+        return pairs
 
     def _cull(self) -> None:
         height, width = self._shape
@@ -341,7 +370,7 @@ def _above(values: Sequence[Sequence[float]], least: float) -> np.ndarray:
     return np.where(array >= least, array, 0)
 
 
-def _pairs(values: np.ndarray) -> dict[int, int]:
+def _assigned(values: np.ndarray) -> dict[int, int]:
     """Detection of each track that has one, such that all values together are largest."""
     if not values.size:
         return {}

@@ -16,13 +16,15 @@ from fer_tf.vision.video.reader import Frame
 from fer_tf.vision.video.run import VideoOptions
 from fer_tf.vision.video.tracking import ALIKE, UNLIKE
 
+DETECT_EVERY = VideoOptions("").detect_every
+
 
 @pytest.fixture(scope="module")
 def analyzer():
     return FaceAnalyzer(detect_size=320)
 
 
-def places(analyzer, pictures):
+def places(analyzer, pictures, every=DETECT_EVERY):
     """Where each person is, from the left edge of the face, frame by frame; and how many."""
     count = 0
 
@@ -31,17 +33,18 @@ def places(analyzer, pictures):
             yield Frame(index, index / FPS, np.ascontiguousarray(picture[..., ::-1]))
 
     seen = []
-    for item in follow(clip(), analyzer, detect_every=VideoOptions("").detect_every):
+    for item in follow(clip(), analyzer, detect_every=every):
         seen.append({tracked.track: tracked.detection.box.left for tracked in item.shown})
         count = item.count
     return seen, count
 
 
+@pytest.mark.parametrize("every", [2, DETECT_EVERY])
 @pytest.mark.parametrize(("down", "scale"), [(130, 1.2), (100, 1.4)])
-def test_two_who_cross(analyzer, down, scale):
+def test_two_who_cross(analyzer, down, scale, every):
     behind = (astronaut(), lambda index: (20 + 4 * index, 120, 1.2))
     before = (hopper(), lambda index: (420 - 4 * index, down, scale))
-    seen, count = places(analyzer, frames(110, behind, before))
+    seen, count = places(analyzer, frames(110, behind, before), every)
     left = min(seen[0], key=seen[0].get)
     assert count == 2 and set(seen[0]) == set(seen[-1]) == {1, 2}
     assert min(seen[-1], key=seen[-1].get) == 3 - left
