@@ -59,6 +59,24 @@ def test_the_squares_corners_are_the_crops(box, margin, angle):
 
 
 @quick
+@given(boxes, eyes, st.tuples(st.integers(8, 224), st.integers(8, 224)))
+def test_a_crop_of_any_size_shows_the_same_square(box, angle, size):
+    face = detection(box, angle)
+    crop = crop_face(noise(), face, size, margin=0.1, align=True)
+    assert crop.pixels.shape == size
+    square = cropped(noise(), face, margin=0.1, align=True)
+    scale = np.array([[size[1] / SIZE], [size[0] / SIZE]])
+    np.testing.assert_allclose(crop.matrix, scale * square.matrix, atol=1e-9)
+
+
+def test_a_large_face_is_sampled_once_and_keeps_its_detail():
+    fine = np.kron(noise(64, 64), np.ones((4, 4, 1), np.uint8))  # 256 pixels for a crop of 128
+    grey = cv2.cvtColor(fine[::2, ::2], cv2.COLOR_RGB2GRAY).astype(int)
+    pixels = cropped(fine, detection(Box(0, 0, 256, 256)), 128, margin=0).pixels
+    assert np.abs(pixels - grey).max() <= 1
+
+
+@quick
 @given(boxes, margins, eyes, st.integers(0, 255))
 def test_a_flat_picture_gives_a_flat_crop(box, margin, angle, grey):
     image = np.full((HEIGHT, WIDTH, 3), grey, np.uint8)
