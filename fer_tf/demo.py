@@ -7,12 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated
 
 from tyro.conf import arg
 
 from fer_tf import cli
+from fer_tf.detecting import Detecting
 from fer_tf.errors import FerError
 
 MEBIBYTE = 2**20
@@ -29,8 +30,6 @@ class Demo:
     servables, each with its own input size; the one that ships if none is given."""
     size: tuple[int, ...] = ()
     """Pixels of a side, one or more, for networks that take any; each is there at each size."""
-    detector: str = "auto"
-    """Face detector to begin with: auto, haar, mtcnn, yunet or a file."""
     host: str = "127.0.0.1"
     """Address to listen on; any other than this lets other machines in."""
     port: int = 0
@@ -39,6 +38,7 @@ class Demo:
     """Open the page in the browser."""
     max_upload_mb: int = 20
     """Megabytes (2**20 bytes) of the largest picture file that is taken."""
+    detecting: Detecting = field(default_factory=Detecting)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -88,7 +88,7 @@ def serve(args: Demo) -> None:
             "and without encryption",
             file=sys.stderr,
         )
-    service = Service(args.model or (None,), args.detector, sizes=args.size)
+    service = Service(args.model or (None,), sizes=args.size, **asdict(args.detecting))
     limit = args.max_upload_mb * MEBIBYTE
     with serving(
         Handlers(service), host=args.host, port=args.port, max_upload=limit, browser=args.open

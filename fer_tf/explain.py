@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
+from fer_tf.detecting import Detecting
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD, Method
 
@@ -39,12 +40,11 @@ class Explain:
     """A run folder or a .keras file; if not given, the network that ships."""
     size: str | None = None
     """N or HxW pixels at which a .keras file runs that takes any; if not given, its best."""
-    detector: str = "auto"
-    """"haar", "mtcnn", "yunet" or YuNet's .onnx file; "auto" takes the best that is at hand."""
     cropped: bool = False
     """The pictures are a face each: look for none."""
     out: Path = Path("explained")
     """Folder to write the pictures to."""
+    detecting: Detecting = field(default_factory=Detecting)
 
 
 def explain(args: Explain) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _analyzer(args: Explain) -> FaceAnalyzer:
     from fer_tf.vision.analyzer import FaceAnalyzer
 
     size = None if args.size is None else parse_size(args.size)
-    analyzer = FaceAnalyzer(args.model, args.detector, size=size)
+    analyzer = FaceAnalyzer(args.model, **asdict(args.detecting), size=size)
     analyzer.explainer.open()
     return analyzer
 

@@ -6,13 +6,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
+from fer_tf.detecting import Detecting
 from fer_tf.errors import FerError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Predict:
     on as well: takes seconds, and Keras."""
     show: bool = False
     """Show the video in a window while it is worked on; q ends it."""
-    detect_every: int = 5
+    detect_every: int = 10
     """Frames of a video from one search for faces to the next; they are followed in between."""
     recognize_every: int = 1
     """Frames of a video from one recognition to the next; 3 keeps up with 25 a second at 224 px."""
@@ -56,8 +57,7 @@ class Predict:
     """Seconds over which a person's probabilities are averaged in a video; 0 for none."""
     model: Path | None = None
     """A .tflite, .onnx or .keras file, a run folder or a servable; else the network that ships."""
-    detector: str = "auto"
-    """"haar", "mtcnn", "yunet" or YuNet's .onnx file; "auto" takes the best that is at hand."""
+    detecting: Detecting = field(default_factory=Detecting)
 
     @property
     def folder(self) -> Path | None:
@@ -115,7 +115,7 @@ def predict(args: Predict) -> None:
 
     from fer_tf.vision.analyzer import FaceAnalyzer
 
-    analyzer = FaceAnalyzer(args.model, args.detector)
+    analyzer = FaceAnalyzer(args.model, **asdict(args.detecting))
     if args.explain:
         # What can't be explained is told before the work.
         analyzer.explainer.open()
@@ -164,7 +164,7 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
     try:
         with (
             progress_bar(total) as (say, step),
-            contextlib.closing(read_ahead(_find(args))) as chunks,
+            contextlib.closing(read_ahead(_find(args), analyzer.detect)) as chunks,
         ):
             for chunk in chunks:
                 for picture, faces in _answer(analyzer, chunk, tally):
@@ -200,18 +200,11 @@ def _answer(
     analyzer: FaceAnalyzer, chunk: Sequence[Picture], tally: Tally
 ) -> Iterator[tuple[Picture, tuple[Face, ...]]]:
     """The faces of those pictures of a chunk that can be read."""
-    readable, detections = [], []
-    for picture in chunk:
-        if picture.trouble:
-            tally.troubles.append(picture.trouble)
-            continue
-        try:
-            detections.append(analyzer.detect(picture.pixels))
-        except FerError as error:
-            tally.troubles.append(f"{picture.path}: {error}")
-            continue
-        readable.append(picture)
-    answers = analyzer.recognize([picture.pixels for picture in readable], detections)
+    tally.troubles += [picture.trouble for picture in chunk if picture.trouble]
+    readable = [picture for picture in chunk if not picture.trouble]
+    answers = analyzer.recognize(
+        [picture.pixels for picture in readable], [picture.faces for picture in readable]
+    )
     for picture, faces in zip(readable, answers, strict=True):
         yield picture, faces
         tally.pictures += 1

@@ -1,6 +1,7 @@
 """How many frames a second the whole way of a video takes: decode, follow, recognise, encode.
 
     python scripts/bench_video.py [--models 224=fer_224_int8.tflite] [--rounds 5]
+    python scripts/bench_video.py --against WORKTREE     # another version, in turn
     python scripts/bench_video.py --details     # trackers and encoder presets, side by side
 
 The clip: 640x480 pixels, 25 frames a second, 10 s, one face (scikit-image's astronaut, NASA,
@@ -33,8 +34,9 @@ sys.path.insert(0, str(ROOT / "tests" / "vision" / "video"))
 
 from clips import astronaut, frames, sway, write
 
+from fer_tf.detecting import DETECT_SIZE
 from fer_tf.vision.analyzer import FaceAnalyzer
-from fer_tf.vision.detectors.second_look import without
+from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Box
 from fer_tf.vision.video import run, writer
 from fer_tf.vision.video.flow import PointFlow
@@ -46,19 +48,18 @@ FACE = Box(45, 47, 97, 97)
 
 STAGES: dict[str, tuple[Any, str]] = {
     "decode": (VideoReader, "_read"),
-    "detect": (None, "detect"),
+    "detect": (YunetDetector, "glance"),
     "track": (Tracker, "advance"),
     "recognise": (FaceAnalyzer, "recognize"),
     "draw": (run, "draw_faces"),
     "encode": (writer.VideoWriter, "write"),
     "finish": (writer.VideoWriter, "finish"),
 }
-"""What is timed, the detector's own class in place of None: "encode" is handing frames over,
-"finish" waits for the last ones."""
+"""What is timed: "encode" is handing frames over, "finish" waits for the last ones."""
 
 
 @contextmanager
-def timed(analyzer: FaceAnalyzer) -> Iterator[dict[str, float]]:
+def timed() -> Iterator[dict[str, float]]:
     """Within, the seconds that each stage takes are summed up."""
     seconds = dict.fromkeys(STAGES, 0.0)
 
@@ -74,7 +75,6 @@ def timed(analyzer: FaceAnalyzer) -> Iterator[dict[str, float]]:
 
     with ExitStack() as stack:
         for stage, (owner, name) in STAGES.items():
-            owner = owner or type(without(analyzer.detector))
             function = wrap(stage, getattr(owner, name))
             stack.enter_context(mock.patch.object(owner, name, function))
         yield seconds
@@ -88,7 +88,7 @@ def measure(
     with (
         tempfile.TemporaryDirectory() as out,
         mock.patch.dict(os.environ, PATH=path),
-        timed(analyzer) as seconds,
+        timed() as seconds,
     ):
         start = time.perf_counter()
         summary = run.run_video(run.VideoOptions(str(clip), out=Path(out), **options), analyzer)
@@ -103,7 +103,8 @@ def compare(clip: Path, args: argparse.Namespace) -> None:
     models: list[tuple[str, str | None]] = [("shipped", None)]
     models += [(name, path) for name, _, path in (text.partition("=") for text in args.models)]
     analyzers = {
-        name: FaceAnalyzer(path, args.detector, threads=args.threads) for name, path in models
+        name: FaceAnalyzer(path, detect_size=args.detect_size, threads=args.threads)
+        for name, path in models
     }
     options = {"detect_every": args.detect_every, "recognize_every": args.recognize_every}
     forms = [(name, ffmpeg) for name in analyzers for ffmpeg in (True, False)]
@@ -113,7 +114,7 @@ def compare(clip: Path, args: argparse.Namespace) -> None:
             result = measure(clip, analyzers[name], options, ffmpeg=ffmpeg)
             results[name, ffmpeg].append(result)
     print(
-        f"detector {args.detector}, a search every {args.detect_every} frames, recognition every "
+        f"searched at {args.detect_size} px, every {args.detect_every} frames, recognition every "
         f"{args.recognize_every}, {args.threads} threads, median of {args.rounds} rounds"
     )
     print(f"{'model':10} {'px':>4} {'encoder':8} {'frames/s':>9}   " + "ms a frame")
@@ -125,6 +126,37 @@ def compare(clip: Path, args: argparse.Namespace) -> None:
         encoder = "ffmpeg" if ffmpeg else "OpenCV"
         row = " ".join(f"{ms:9.2f}" for ms in stages)
         print(f"{name:10} {size:4} {encoder:8} {fps:9.1f}   {row}")
+
+
+ONE_RUN = """
+import pathlib, sys, time
+from fer_tf.vision.analyzer import FaceAnalyzer
+from fer_tf.vision.video.run import VideoOptions, run_video
+analyzer = FaceAnalyzer(threads=1)
+for _ in range(2):  # the first one imports what draws the timeline
+    start = time.perf_counter()
+    summary = run_video(VideoOptions(sys.argv[1], pathlib.Path(sys.argv[2])), analyzer)
+print(summary.frames / (time.perf_counter() - start), summary.tracks)
+"""
+
+
+def against(clip: Path, tree: Path, rounds: int) -> None:
+    """Print the frames a second of two versions of this package, in processes that take turns."""
+    speeds: dict[Path, list[float]] = {tree: [], ROOT: []}
+    for _ in range(rounds):
+        for version, values in speeds.items():
+            with tempfile.TemporaryDirectory() as out:
+                done = subprocess.run(
+                    [sys.executable, "-c", ONE_RUN, str(clip), out],
+                    env={**os.environ, "PYTHONPATH": str(version)},
+                    cwd=version, capture_output=True, text=True, check=True,
+                )  # fmt: skip
+            fps, people = done.stdout.split()
+            assert people == "1"
+            values.append(float(fps))
+    ratio = statistics.median(new / old for old, new in zip(*speeds.values(), strict=True))
+    other, this = (statistics.median(values) for values in speeds.values())
+    print(f"the other {other:.1f}, this {this:.1f} frames/s: {ratio:.2f} times as fast")
 
 
 def truth(index: int) -> Box:
@@ -199,7 +231,8 @@ def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--models", nargs="*", default=[], help="NAME=FILE beside the shipped one")
-    parser.add_argument("--detector", default="haar")
+    parser.add_argument("--detect-size", type=int, default=DETECT_SIZE)
+    parser.add_argument("--against", type=Path, help="a worktree of another version")
     parser.add_argument("--detect-every", type=int, default=run.VideoOptions("").detect_every)
     parser.add_argument("--recognize-every", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of the network (default: 1)")
@@ -218,6 +251,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = write(Path(folder) / "clip.mp4", iter(pictures))
         compare(clip, args)
+        if args.against is not None:
+            against(clip, args.against.resolve(), args.rounds)
 
 
 if __name__ == "__main__":

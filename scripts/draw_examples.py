@@ -93,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--to", type=Path, default=ROOT / "docs", help="folder (default: docs)")
     folder = parser.parse_args().to
-    analyzer = FaceAnalyzer(detector="haar")
+    analyzer = FaceAnalyzer()
     for make in (draw_prediction, draw_explanation, draw_timeline):
         print(make(folder, analyzer))
 

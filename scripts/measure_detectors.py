@@ -26,10 +26,10 @@ from _scenes import SIZES, Scene, background, photos, scene
 
 from fer_tf.data import load_faces
 from fer_tf.errors import FerError
-from fer_tf.vision.crops import crop_face, eye_angle
+from fer_tf.vision.crops import between_centres, crop_face, eye_angle
 from fer_tf.vision.detectors import open_detector
-from fer_tf.vision.detectors.protocol import Detector
-from fer_tf.vision.detectors.second_look import SecondLook, View, turned
+from fer_tf.vision.detectors.protocol import Detector, glance
+from fer_tf.vision.detectors.second_look import View
 from fer_tf.vision.recognizer import open_recognizer
 from fer_tf.vision.results import Box, Detection, Point
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=1200, help="sample (default: 1200)")
     parser.add_argument("--all", action="store_true", help="all 3,589 faces of PublicTest")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--detectors", nargs="+", default=["haar", "mtcnn"], help="or YuNet's file")
+    parser.add_argument("--detectors", nargs="+", default=["yunet"], help="or a file")
     parser.add_argument("--times", action="store_true", help="only how fast they are: times.txt")
     parser.add_argument("--cache", type=Path, help="JSON file that keeps the detections")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "detectors")
@@ -86,7 +86,7 @@ def main() -> None:
     ]
     curves: dict[str, Curve] = {}
     for name in args.detectors:
-        detector = open_detector(name, second_look=False)
+        detector = opened(name)
         print(f"{name}: looking", flush=True)
         found = cached(args.cache, f"{name} {args.seed}", detector, at, len(images))
         hits = [match(each, at(number).square) for number, each in enumerate(found)]
@@ -99,6 +99,28 @@ def main() -> None:
     (args.to / "margins.png").write_bytes(picture(curves))
 
 
+def opened(name: str) -> Detector:
+    """The detector that comes along, "yunet", or a file's."""
+    return open_detector(None if name == "yunet" else name)
+
+
+def looks(detector: Detector) -> tuple[Callable[[np.ndarray], list[Detection]], ...]:
+    """Finding faces at a single look, and with the further ones where that shows nothing sure."""
+    return lambda image: glance(detector, image), detector.detect
+
+
+def turned(image: np.ndarray, degrees: float) -> View:
+    """The whole picture turned counterclockwise, on a larger canvas."""
+    height, width = image.shape[:2]
+    side = int(np.ceil(np.hypot(height, width)))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    matrix[:, 2] += side / 2 - np.array([width, height]) / 2
+    seen = cv2.warpAffine(
+        image, between_centres(matrix), (side, side), borderMode=cv2.BORDER_REPLICATE
+    )
+    return View(seen, matrix)
+
+
 def cached(
     path: Path | None, key: str, detector: Detector, at: Callable[[int], Scene], count: int
 ) -> Found:
@@ -106,7 +128,7 @@ def cached(
     kept = json.loads(path.read_text("utf-8")) if path and path.exists() else {}
     rows_of = kept.setdefault(key, [])
     for number in range(len(rows_of), count):
-        found = detector.detect(at(number).image)
+        found = glance(detector, at(number).image)
         boxes = [(d.box.left, d.box.top, d.box.width, d.box.height) for d in found]
         rows_of.append([[*box, d.score, d.eyes] for box, d in zip(boxes, found, strict=True)])
         if path and (number % 50 == 49 or number == count - 1):
@@ -145,15 +167,14 @@ def found_lines(
     }
     edges = [[hit is not None for hit in hits[start::2]] for start in (0, 1)]
     false = sum(len(each) - (hit is not None) for each, hit in zip(found, hits, strict=True))
-    second = SecondLook(detector)
     missed = [n for n, hit in enumerate(hits) if hit is None][:40]
-    again = [second.detect(at(n).image) for n in missed]
+    again = [detector.detect(at(n).image) for n in missed]
     regained = [match(each, at(n).square) for each, n in zip(again, missed, strict=True)]
     upright = sum(hit is not None and abs(eye_angle(hit)) < 1 for hit in regained)
     tilted = sum(hit is not None for hit in regained) - upright
     wrong = sum(len(each) for each in again) - upright - tilted
     empty = [background(number, seed=1) for number in range(30)]
-    nobody = [sum(bool(one.detect(each)) for each in empty) for one in (detector, second)]
+    nobody = [sum(map(bool, map(look, empty))) for look in looks(detector)]
     share = [f"{size} px {100 * statistics.mean(hit):.0f}" for size, hit in by_size.items()]
     x, y, ratio = offsets(hits, at)
     return [
@@ -187,8 +208,8 @@ def offsets(
 def time_line(name: str) -> str:
     """What opening takes, and a photo of 640x480 pixels with a face, and one of nobody."""
     start = time.perf_counter()
-    detector = open_detector(name)
-    opened = time.perf_counter() - start
+    detector = opened(name)
+    spent = time.perf_counter() - start
     astronaut = photos()["astronaut"]
     image = cv2.copyMakeBorder(astronaut[:480], 0, 0, 64, 64, cv2.BORDER_REPLICATE)
     nobody = background(0, seed=1)
@@ -202,7 +223,7 @@ def time_line(name: str) -> str:
         return statistics.median(times[1:])
 
     return (
-        f"{name}: opens in {opened:.2f} s; a picture of 640x480 with a face takes "
+        f"{name}: opens in {spent:.2f} s; a picture of 640x480 with a face takes "
         f"{median(image, 21):.0f} ms, one of nobody, with the second look, {median(nobody, 6):.0f} "
         "ms (medians)"
     )
@@ -210,21 +231,20 @@ def time_line(name: str) -> str:
 
 def photo_lines(detector: Detector) -> list[str]:
     """Photos turned and darkened: in how many the surest find is the face, by either look."""
-    second = SecondLook(detector)
-    known = [(image, found[0]) for image in photos().values() if (found := detector.detect(image))]
+    known = [(image, found[0]) for image in photos().values() if (found := glance(detector, image))]
     lines = [f"  {len(known)} of {len(photos())} photos as they are: found"]
     changes: tuple[tuple[str, Sequence[float], Callable[[np.ndarray, float], View]], ...] = (
         ("turned clockwise by", TURNS, lambda image, degrees: turned(image, -round(degrees))),
         ("darkened to", LIGHTS, darkened),
     )
     for what, values, change in changes:
-        for look, one in (("first", detector), ("second", second)):
+        for name, look in zip(("first", "second"), looks(detector), strict=True):
             counts = []
             for value in values:
                 views = [(change(image, value), face) for image, face in known]
-                good = sum(lands(face, one.detect(view.image), view) for view, face in views)
+                good = sum(lands(face, look(view.image), view) for view, face in views)
                 counts.append(f"{value:g}: {good}")
-            lines.append(f"  found {what}, {look} look: {', '.join(counts)}")
+            lines.append(f"  found {what}, {name} look: {', '.join(counts)}")
     return lines
 
 
@@ -279,7 +299,12 @@ def margin_lines(
         for margin in MARGINS:
             crops = [
                 crop_face(
-                    image, squared(hit) if longer else hit, margin=margin, align=align, level=0
+                    image,
+                    squared(hit) if longer else hit,
+                    (48, 48),
+                    margin=margin,
+                    align=align,
+                    level=0,
                 )
                 for image, hit in kept
             ]
@@ -315,7 +340,7 @@ def picture(curves: dict[str, Curve]) -> bytes:
 
     figure = new_figure(LIGHT, 9.6, 4.0)
     dashes = {"": "-", "aligned": "--", "longer side": ":"}
-    colours = {"haar": LIGHT.accent, "mtcnn": LIGHT.second}
+    colours = {"yunet": LIGHT.accent}
     titles = "points of accuracy", "log probability of the true class"
     for axes, column, title in zip(figure.subplots(1, 2), (0, 2), titles, strict=True):
         style(axes, LIGHT)

@@ -27,7 +27,7 @@ from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.handlers import Handlers, Settings
 from fer_tf.demo_page.memory import Memory
 from fer_tf.demo_page.server import is_loopback
-from fer_tf.demo_page.service import Answer, Service, available_detectors
+from fer_tf.demo_page.service import Answer, Service
 from fer_tf.demo_page.storage import private_folder, take
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
@@ -39,7 +39,7 @@ EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
 
 @pytest.fixture(scope="module")
 def service():
-    return Service([None, str(shipped_model())], "haar")
+    return Service([None, str(shipped_model())])
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def astronaut():
 
 @pytest.fixture
 def settings(service):
-    return Settings(service.networks[0], "haar")
+    return Settings(service.networks[0])
 
 
 # ---- the command
@@ -63,6 +63,7 @@ def settings(service):
         (["--size", "0"], "--size 0: expected pixels, from 1"),
         (["--model", "absent.tflite"], "absent.tflite"),
         (["--detector", "eyes"], "eyes"),
+        (["--detect-size", "0"], "detect_size: found 0"),
     ],
 )
 def test_refuses_flags_in_a_sentence(flags, told, capsys):
@@ -97,7 +98,7 @@ def test_knows_what_is_not_loopback(host):
 
 
 def test_ends_without_a_trace_when_killed(tmp_path):
-    command = [sys.executable, "-m", "fer_tf.demo", "--detector", "haar"]
+    command = [sys.executable, "-m", "fer_tf.demo"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -179,7 +180,7 @@ def face(box=BOX, best=3, labels=FER2013):
 
 
 def answer(*faces, size=(100, 80)):
-    return Answer(faces, *size, "haar", "64 px, shipped", 12.3, 4.5)
+    return Answer(faces, *size, "64 px, shipped", 12.3, 4.5)
 
 
 class Reader(HTMLParser):
@@ -262,9 +263,7 @@ def test_tells_what_is_wrong_with_a_picture(service, settings):
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), "grey").save(buffer, "png")
     html = last(handle.picture("page", buffer.getvalue(), "grey.png", settings))
-    assert "The detector haar found no face in these 64\N{MULTIPLICATION SIGN}48 pixels." in html
-    html = last(handle.again("page", Settings(settings.network, "absent")))
-    assert "role=alert" in html and "absent" in html
+    assert "No face was found in these 64\N{MULTIPLICATION SIGN}48 pixels." in html
 
 
 class Changing:
@@ -273,8 +272,7 @@ class Changing:
     def __init__(self):
         self.emotions = iter([3])
 
-    def answer(self, frame, network, detector, *, second_look, follow):
-        assert not second_look
+    def answer(self, frame, network, *, follow):
         best = next(self.emotions, 4)
         (found,) = follow([Detection(Box(176.0, 64.0, 100.0, 100.0), 1.0)])
         return answer(face(found.box, best), size=(512, 512))
@@ -283,7 +281,7 @@ class Changing:
 def test_a_film_is_smooth(astronaut):
     seconds = iter(np.arange(0, 10, 0.1).tolist())
     film, service = Film(clock=lambda: next(seconds)), Changing()
-    faces = [film.answer(astronaut, service, "64 px, shipped", "haar").faces[0] for _ in range(20)]
+    faces = [film.answer(astronaut, service, "64 px, shipped").faces[0] for _ in range(20)]
     sad = np.array([face.probabilities[4] for face in faces])
     assert (np.diff(sad) > 0).all() and sad[0] == 0.04 and sad[-1] == pytest.approx(0.76, abs=0.03)
     assert sad[5] == pytest.approx(0.76 - 0.72 * np.exp(-1), abs=1e-6)
@@ -300,8 +298,7 @@ def test_shows_why(service, settings):
 
 def test_says_why_it_cannot_show_why(service, settings, monkeypatch):
     monkeypatch.setitem(sys.modules, "fer_tf.explanations.network", None)
-    shipped = FaceAnalyzer(detector="haar")
-    monkeypatch.setattr(service, "_analyzers", {(service.networks[0], "haar"): shipped})
+    monkeypatch.setattr(service, "_analyzers", {service.networks[0]: FaceAnalyzer()})
     html = last(Handlers(service).example("page", "astronaut.jpg", replace(settings, why=True)))
     assert "which is not installed: expected Keras and TensorFlow" in html and "Happy" in html
 
@@ -314,11 +311,6 @@ def test_a_camera_sees_nobody(service, settings):
 def test_tells_networks_apart(service):
     name, px = shipped_model().name, shipped_size()[0]
     assert service.networks == (f"{px} px, shipped", f"{px} px, {name}")
-    twice = Service([str(shipped_model())] * 2, "haar", sizes=[px])
+    twice = Service([str(shipped_model())] * 2, sizes=[px])
     assert twice.networks == (f"{px} px, {name}", f"{px} px, {name} 2")
-    assert twice.answer(np.zeros((48, 64, 3), np.uint8), twice.networks[1], "haar").faces == ()
-
-
-def test_offers_the_detectors_that_are_here(service):
-    assert available_detectors()[-1] == "haar"
-    assert set(service.detectors) == set(available_detectors())
+    assert twice.answer(np.zeros((48, 64, 3), np.uint8), twice.networks[1]).faces == ()

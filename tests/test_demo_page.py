@@ -26,7 +26,7 @@ MEBIBYTE = 2**20
 
 @pytest.fixture(scope="module")
 def service():
-    return Service([None, str(shipped_model())], "haar")
+    return Service([None, str(shipped_model())])
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_leaves_other_files_alone(served, tmp_path):
     )
     file = {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
     request = {
-        "data": [file, "64 px, shipped", "haar", False],
+        "data": [file, "64 px, shipped", False],
         "fn_index": function,
         "session_hash": "somebody",
     }

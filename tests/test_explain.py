@@ -12,7 +12,7 @@ from fer_tf.errors import FerError
 from fer_tf.explain import Explain, explain, main
 
 HOPPER = f"{matplotlib.get_data_path()}/sample_data/grace_hopper.jpg"
-QUICK = ["--method", "gradcam-fused", "--detector", "haar"]
+QUICK = ["--method", "gradcam-fused"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_given_emotion_of_a_cropped_face(astronaut, tmp_path, capsys):
 def test_bad_pictures_are_named_and_the_others_done(tmp_path, capsys):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8 nothing")
-    args = Explain((broken, HOPPER), method="gradcam-fused", detector="haar", out=tmp_path / "out")
+    args = Explain((broken, HOPPER), method="gradcam-fused", out=tmp_path / "out")
     lines = []
     with pytest.raises(FerError, match="1 of 2 pictures could not be explained"):
         lines.extend(explain(args))
@@ -63,7 +63,7 @@ def test_bad_pictures_are_named_and_the_others_done(tmp_path, capsys):
         ([], "nothing to explain"),
         (["missing.jpg", "--model", "missing.keras"], "missing.keras"),
         (["missing.jpg", "--size", "big"], "--size is 'big'"),
-        (["missing.jpg", "--detector", "hare"], "hare"),
+        (["missing.jpg", "--detector", "hare.onnx"], "hare.onnx"),
     ],
 )
 def test_bad_flags_are_one_sentence(argv, told, capsys, tmp_path, monkeypatch):

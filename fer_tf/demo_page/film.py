@@ -11,6 +11,7 @@ import numpy as np
 
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.vision.results import Detection
+from fer_tf.vision.video.appearance import appearance
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.tracking import Tracker
 
@@ -27,23 +28,20 @@ class Film:
         self._tracker = Tracker()
         self._smoothers: dict[int, Smoother] = {}
 
-    def answer(self, frame: np.ndarray, service: Service, network: str, detector: str) -> Answer:
-        """The faces of the next frame, uint8 RGB [h, w, 3], in the order in which they appeared.
-
-        Raises:
-            FerError: the detector can't be opened.
-        """
+    def answer(self, frame: np.ndarray, service: Service, network: str) -> Answer:
+        """The faces of the next frame, uint8 RGB [h, w, 3], in the order in which they appeared."""
         time = self._clock()
         tracks: list[int] = []
 
         def follow(detections: list[Detection]) -> list[Detection]:
             self._tracker.advance(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), time)
-            self._tracker.correct(detections)
+            looks = [appearance(frame, detection.box) for detection in detections]
+            self._tracker.correct(detections, looks)
             shown = self._tracker.shown()
             tracks[:] = [tracked.track for tracked in shown]
             return [tracked.detection for tracked in shown]
 
-        answer = service.answer(frame, network, detector, second_look=False, follow=follow)
+        answer = service.answer(frame, network, follow=follow)
         alive = self._tracker.alive()
         self._smoothers = {track: s for track, s in self._smoothers.items() if track in alive}
         faces = []

@@ -39,12 +39,10 @@ class Settings:
 
     Attributes:
         network: one of `Service.networks`.
-        detector: one of `Service.detectors`.
         why: whether to show what the answer rests on.
     """
 
     network: str
-    detector: str
     why: bool = False
 
 
@@ -100,10 +98,7 @@ class Handlers:
         """HTML of the boxes over a camera's frame, uint8 RGB [h, w, 3], and of the bars."""
         film = self.films.get(page) or Film()
         self.films.keep(page, film)
-        try:
-            answer = film.answer(pixels, self.service, settings.network, settings.detector)
-        except FerError as error:
-            return "", answers.message_html("That can't be done", str(error), bad=True)
+        answer = film.answer(pixels, self.service, settings.network)
         return answers.boxes_html(answer), answers.bars_html(answer)
 
     def again(self, page: str, settings: Settings) -> Iterator[str]:
@@ -111,14 +106,10 @@ class Handlers:
         shown = self.memory.get(page)
         if shown is None:
             yield EMPTY
-            return
-        try:
-            if replace(settings, why=False) != replace(shown.settings, why=False):
-                yield from self._show(page, shown.pixels, shown.address, settings)
-            else:
-                yield from self._render(page, replace(shown, settings=settings))
-        except FerError as error:
-            yield answers.message_html("That can't be done", str(error), bad=True)
+        elif settings.network != shown.settings.network:
+            yield from self._show(page, shown.pixels, shown.address, settings)
+        else:
+            yield from self._render(page, replace(shown, settings=settings))
 
     def choose(self, page: str, face: int) -> Iterator[str]:
         """HTML with the answer of another face of the page's picture."""
@@ -136,7 +127,7 @@ class Handlers:
     def _show(
         self, page: str, pixels: np.ndarray, address: str, settings: Settings
     ) -> Iterator[str]:
-        answer = self.service.answer(pixels, settings.network, settings.detector)
+        answer = self.service.answer(pixels, settings.network)
         yield from self._render(page, Shown(pixels, address, answer, settings))
 
     def _render(self, page: str, shown: Shown) -> Iterator[str]:

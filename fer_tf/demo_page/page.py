@@ -68,13 +68,6 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
                     interactive=len(service.networks) > 1,
                     filterable=False,
                 )
-                detector = gr.Dropdown(
-                    list(service.detectors),
-                    value=service.detectors[0],
-                    label="Detector",
-                    interactive=len(service.detectors) > 1,
-                    filterable=False,
-                )
         with gr.Tab("Picture"), gr.Row(elem_classes="fer-columns"):
             with gr.Column(elem_id="give"):
                 upload = gr.Image(
@@ -108,38 +101,36 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
                 bars = gr.HTML(handlers.CAMERA_OFF)
         gr.Markdown(HONEST.format(right=round(100 * shipped_accuracy())), elem_id="honest")
 
-        settings: list[Any] = [network, detector, why]
+        settings: list[Any] = [network, why]
 
         def given(
-            file: dict | None, network: str, detector: str, why: bool, request: gr.Request
+            file: dict | None, network: str, why: bool, request: gr.Request
         ) -> Iterator[tuple[None, str]]:
             if file is None:
                 return
             data = take(Path(file["path"]), uploads)
             name = file.get("orig_name") or "the picture"
-            for html in handle.picture(_id(request), data, name, Settings(network, detector, why)):
+            for html in handle.picture(_id(request), data, name, Settings(network, why)):
                 yield None, html
 
         def picked(
-            network: str, detector: str, why: bool, request: gr.Request, event: gr.EventData
+            network: str, why: bool, request: gr.Request, event: gr.EventData
         ) -> Iterator[str]:
             if event.example in EXAMPLES:
-                asked = Settings(network, detector, why)
+                asked = Settings(network, why)
                 yield from handle.example(_id(request), event.example, asked)
 
         def chosen(request: gr.Request, event: gr.EventData) -> Iterator[str]:
             if event.pick is not None:
                 yield from handle.choose(_id(request), int(event.pick))
 
-        def changed(network: str, detector: str, why: bool, request: gr.Request) -> Iterator[str]:
-            yield from handle.again(_id(request), Settings(network, detector, why))
+        def changed(network: str, why: bool, request: gr.Request) -> Iterator[str]:
+            yield from handle.again(_id(request), Settings(network, why))
 
-        def seen(
-            frame: np.ndarray | None, network: str, detector: str, request: gr.Request
-        ) -> tuple[str, str]:
+        def seen(frame: np.ndarray | None, network: str, request: gr.Request) -> tuple[str, str]:
             if frame is None:
                 return "", handlers.CAMERA_OFF
-            return handle.frame(_id(request), frame, Settings(network, detector))
+            return handle.frame(_id(request), frame, Settings(network))
 
         def closed(request: gr.Request) -> None:
             handle.forget(_id(request))
@@ -152,7 +143,7 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
             control.input(changed, settings, answer, **common)
         camera.stream(
             seen,
-            [camera, network, detector],
+            [camera, network],
             [boxes, bars],
             stream_every=FRAME_SECONDS,
             time_limit=CAMERA_SECONDS,

@@ -1,22 +1,19 @@
-"""The networks and detectors behind the page: one picture at a time, with the time that it took."""
+"""The networks behind the page: one picture at a time, with the time that it took."""
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import threading
 from collections.abc import Callable, Container, Sequence
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_tf.demo_page.reasons import reasons
-from fer_tf.vision.detectors import open_detector
-from fer_tf.vision.detectors.second_look import without
+from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
 
 if TYPE_CHECKING:
@@ -31,7 +28,6 @@ class Answer:
         faces: best detector score first; may be empty.
         width: of the picture, in pixels.
         height: likewise.
-        detector: its name.
         network: its name.
         detecting: milliseconds that finding the faces took.
         recognizing: milliseconds that cropping them and the network took.
@@ -40,7 +36,6 @@ class Answer:
     faces: tuple[Face, ...]
     width: int
     height: int
-    detector: str
     network: str
     detecting: float
     recognizing: float
@@ -51,67 +46,60 @@ class Answer:
         if self.faces:
             return ""
         size = f"{self.width}\N{MULTIPLICATION SIGN}{self.height}"
-        return f"The detector {self.detector} found no face in these {size} pixels."
+        return f"No face was found in these {size} pixels."
 
 
 class Service:
-    """Analyzers by network and detector, opened when first asked for, used by one thread at a time.
+    """An analyzer for each network, used by one thread at a time.
 
     Attributes:
         networks: the names that `answer` takes, in the order of the models.
-        detectors: likewise; the first one is the one to begin with.
 
     Args:
         models: as `FaceAnalyzer` takes them; None is the network that ships.
-        detector: the one to begin with, as `FaceAnalyzer` takes it.
         sizes: pixels of a side, for models that take any: each model is there at each of them.
             () is each model's own.
+        detecting: how faces are looked for, as `FaceAnalyzer` takes it: fields of
+            `fer_tf.detecting.Detecting`.
 
     Raises:
         FerError: a model can't be read, or the detector is not there.
     """
 
     def __init__(
-        self, models: Sequence[str | None], detector: str, *, sizes: Sequence[int] = ()
+        self, models: Sequence[str | None] = (None,), *, sizes: Sequence[int] = (), **detecting: Any
     ) -> None:
         from fer_tf.vision.analyzer import FaceAnalyzer
 
         self._lock = threading.Lock()
-        self._analyzers: dict[tuple[str, str], FaceAnalyzer] = {}
+        self._analyzers: dict[str, FaceAnalyzer] = {}
         for model, size in itertools.product(models, sizes or (None,)):
-            analyzer = FaceAnalyzer(model, detector, size=size)
-            network = _unused(_title(analyzer), {name for name, _ in self._analyzers})
-            self._analyzers[network, analyzer.detector.name] = analyzer
-        first = analyzer.detector.name
-        self.networks = tuple(name for name, _ in self._analyzers)
-        self.detectors = (first, *(name for name in available_detectors() if name != first))
+            analyzer = FaceAnalyzer(model, size=size, **detecting)
+            self._analyzers[_unused(_title(analyzer), self._analyzers)] = analyzer
+        self.networks = tuple(self._analyzers)
 
     def answer(
         self,
         pixels: np.ndarray,
         network: str,
-        detector: str,
         *,
-        second_look: bool = True,
-        follow: Callable[[list[Detection]], list[Detection]] = list,
+        follow: Callable[[list[Detection]], list[Detection]] | None = None,
     ) -> Answer:
         """The faces of a picture, uint8 RGB [h, w, 3].
 
         Args:
             pixels: the picture.
             network: one of `networks`.
-            detector: one of `detectors`.
-            second_look: whether to look again, slowly, where nothing is found.
-            follow: is given what was detected, and returns what is to be recognised.
-
-        Raises:
-            FerError: the detector can't be opened.
+            follow: of a film, which is looked at once a frame: is given what was detected, and
+                returns what is to be recognised.
         """
         with self._lock:
-            analyzer = self._analyzer(network, detector)
-            finder = analyzer.detector if second_look else without(analyzer.detector)
+            analyzer = self._analyzers[network]
             start = perf_counter()
-            detections = follow(finder.detect(pixels))
+            if follow is None:
+                detections = analyzer.detect(pixels)
+            else:
+                detections = follow(glance(analyzer.detector, pixels))
             found = perf_counter()
             (faces,) = analyzer.recognize([pixels], [detections])
             end = perf_counter()
@@ -120,7 +108,6 @@ class Service:
             faces=faces,
             width=width,
             height=height,
-            detector=detector,
             network=network,
             detecting=1000 * (found - start),
             recognizing=1000 * (end - found),
@@ -132,30 +119,7 @@ class Service:
         Raises:
             FerError: the network can't be explained here.
         """
-        with self._lock:
-            analyzer = self._analyzer(answer.network, answer.detector)
-        return reasons(analyzer, pixels, answer.faces[face])
-
-    def _analyzer(self, network: str, detector: str) -> FaceAnalyzer:
-        key = network, detector
-        if key not in self._analyzers:
-            # The same network behind another detector.
-            analyzer = copy(self._analyzers[network, self.detectors[0]])
-            analyzer.detector = open_detector(detector)
-            self._analyzers[key] = analyzer
-        return self._analyzers[key]
-
-
-def available_detectors() -> list[str]:
-    """The names of the detectors that work here without a download, best first."""
-    from fer_tf.vision.detectors.yunet import cached_yunet
-
-    names = {
-        "yunet": cached_yunet() is not None,
-        "mtcnn": importlib.util.find_spec("mtcnn") is not None,
-        "haar": True,
-    }
-    return [name for name, there in names.items() if there]
+        return reasons(self._analyzers[answer.network], pixels, answer.faces[face])
 
 
 def _title(analyzer: FaceAnalyzer) -> str:

@@ -55,7 +55,7 @@ class Explanation:
     """Why a network answered as it did, for one face.
 
     Attributes:
-        map: float32 [48, 48], the face's pixels, 0 to 1: 1 is the most salient one. All 0 where
+        map: float32 [h, w], the face's pixels, 0 to 1: 1 is the most salient one. All 0 where
             nothing speaks for the target.
         method: a key of `METHODS`.
         target: index of the class that is explained.

@@ -10,14 +10,14 @@ import numpy as np
 from fer_tf.emotions import FER2013
 from fer_tf.explanations.methods import TITLES, Explanation
 from fer_tf.report.theme import LIGHT, Theme, new_figure
-from fer_tf.vision.crops import SIZE, between_centres
+from fer_tf.vision.crops import Crop, sampled
 from fer_tf.vision.results import Box
 
 SIDE = 480
 """Pixels of a face in the panels."""
 
 SHARE = 0.08
-"""Share of the face that the landmarks mark: 184 of 2,304 pixels."""
+"""Share of the face that the landmarks mark: 1,311 of 128x128 pixels."""
 
 DPI = 150
 """Of the panels' figure."""
@@ -67,37 +67,26 @@ def landmarks(face: np.ndarray, saliency: np.ndarray, *, share: float = SHARE) -
     return picture
 
 
-def face_view(image: np.ndarray, matrix: np.ndarray, *, side: int = SIDE) -> np.ndarray:
+def face_view(image: np.ndarray, crop: Crop, *, side: int = SIDE) -> np.ndarray:
     """What a crop shows of its picture, in the picture's own sharpness and colours.
 
     Args:
         image: uint8 RGB [h, w, 3].
-        matrix: float [2, 3], `Crop.matrix`.
+        crop: of it.
         side: pixels of the result.
 
     Returns:
         RGB, uint8 [side, side, 3].
     """
-    matrix = np.asarray(matrix, np.float64) * (side / SIZE)
-    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    if scale < 0.5:  # A warp looks at four pixels only, and would alias.
-        height, width = image.shape[:2]
-        small = max(round(width * scale), 1), max(round(height * scale), 1)
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-        matrix = matrix * np.array([width / small[0], height / small[1], 1])
-    return cv2.warpAffine(
-        image,
-        between_centres(matrix),
-        (side, side),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    height, width = crop.pixels.shape
+    scale = np.array([[side / width], [side / height]])
+    return sampled(image, scale * crop.matrix, (side, side))
 
 
 def four_panels(
     image: np.ndarray,
     box: Box,
-    matrix: np.ndarray,
+    crop: Crop,
     explanation: Explanation,
     *,
     labels: tuple[str, ...] = FER2013,
@@ -108,7 +97,7 @@ def four_panels(
     Args:
         image: the upright picture, uint8 RGB [h, w, 3].
         box: the face in it.
-        matrix: `Crop.matrix` of the crop that was explained.
+        crop: of it, which was explained.
         explanation: of that crop.
         labels: the names of its classes.
         theme: colours of paper and text.
@@ -118,7 +107,7 @@ def four_panels(
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    face = face_view(image, matrix)
+    face = face_view(image, crop)
     aspect = float(np.clip(image.shape[1] / image.shape[0], 0.6, 1.6))
     figure = new_figure(theme, 2.75 * (3 + aspect) + 0.4, 3.45)
     figure.set_dpi(DPI)

@@ -8,6 +8,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from fer_tf.cores import cores
+
 SOURCE = Path(__file__).resolve().parents[2]
 """The repository, where the package runs from one."""
 
@@ -17,7 +19,7 @@ def header() -> str:
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     return "\n".join(
         [
-            f"machine: {_cpu()}, {_cores()} cores, {_memory_gib():.0f} GiB, {_gpus() or 'no GPU'}",
+            f"machine: {_cpu()}, {cores()} cores, {_memory_gib():.0f} GiB, {_gpus() or 'no GPU'}",
             f"date:    {day}, Python {platform.python_version()}",
             f"commit:  {_commit()}",
         ]
@@ -31,11 +33,6 @@ def _cpu() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _cores() -> int:
-    """The cores that this process may use, which a container can make fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory_gib() -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD
 from fer_tf.vision.crops import Crop, crop_face, whole_face
@@ -17,6 +18,7 @@ from fer_tf.vision.explaining import ExplainedFace, Explainer
 from fer_tf.vision.images import name_of, read_image
 from fer_tf.vision.recognizer import open_recognizer
 from fer_tf.vision.results import Analysis, Box, Detection, Face
+from fer_tf.vision.stream import worked_ahead
 
 NO_FACE = "no face was found"
 
@@ -29,34 +31,42 @@ class FaceAnalyzer:
     are in pixels of the upright picture. Uses neither TensorFlow nor Keras with the network that
     ships, or another .tflite file, but for `explain`.
 
-    Several threads may share one, but for its detector: give each thread its own where they
-    detect at the same time.
+    Several threads may share one.
 
     Args:
         model: None for the network that ships; else a .tflite, .onnx or .keras file, a run folder,
             a servable or an export folder.
-        detector: "auto" (the best that is at hand), "haar", "mtcnn", "yunet", the path of YuNet's
-            .onnx file, or an object like `fer_tf.vision.detectors.protocol.Detector`.
+        detector: None for YuNet; the path of another .onnx file like YuNet's, or an object like
+            `fer_tf.vision.detectors.protocol.Detector`, for which the next three do not count.
+        detect_size: pixels of the longer side at which a picture is searched, if it is larger.
+        min_score: the detector's score from which a find is a face, in (0, 1].
+        min_face: pixels of the smallest face that is reported, the mean side of its box.
         size: N or (height, width) in pixels at which a network runs that takes any size; None for
             the size at which a run was best, or what the file was built for, or 224.
-        threads: that the network computes with.
+        threads: that the network computes with; None for two for a face, and all cores for several.
 
     Raises:
-        FerError: a model or a detector that is not there, damaged, or not one of these.
+        FerError: a model or a detector that is not there, damaged, or not one of these; a number
+            out of its range.
     """
 
     def __init__(
         self,
         model: str | os.PathLike[str] | None = None,
-        detector: str | os.PathLike[str] | Detector = "auto",
+        detector: str | os.PathLike[str] | Detector | None = None,
         *,
+        detect_size: int = DETECT_SIZE,
+        min_score: float = MIN_SCORE,
+        min_face: float = MIN_FACE,
         size: int | tuple[int, int] | None = None,
-        threads: int = 2,
+        threads: int | None = None,
     ):
         sides = (size, size) if isinstance(size, int) else size
         self.model = model
         self.recognizer = open_recognizer(model, size=sides, threads=threads)
-        self.detector = open_detector(detector)
+        self.detector = open_detector(
+            detector, detect_size=detect_size, min_score=min_score, min_face=min_face
+        )
         self.explainer = Explainer(model, self.recognizer.size)
 
     def analyze(
@@ -85,33 +95,34 @@ class FaceAnalyzer:
     def analyze_batch(self, images: Iterable[Any], *, bgr: bool = False) -> list[Analysis]:
         """The faces of several images; all of them go through the network as one batch.
 
-        Images are read one after another and none is kept. One that can't be read does not stop
-        the others: its answer is not `readable` and has the `reason`.
+        Images are read and searched on all cores, a few at a time, and none is kept. One that
+        can't be read does not stop the others: its answer is not `readable` and has the `reason`.
 
         Args:
             images: see the class.
             bgr: the arrays' channels are in OpenCV's order.
         """
-        found: list[list[Detection]] = []
-        crops: list[np.ndarray] = []
-        outcomes: list[tuple[tuple[int, ...], str, str]] = []
-        for image in images:
+
+        def search(image: Any) -> tuple[str, str, tuple[int, ...], list[Detection], list]:
             name = name_of(image)
             try:
                 picture = read_image(image, bgr=bgr)
-                detections = self.detect(picture)
-                crops += [self.crop(picture, detection).pixels for detection in detections]
+                found = self.detect(picture)
+                crops = [self.crop(picture, detection).pixels for detection in found]
             except FerError as error:
-                outcomes.append(((), name, str(error)))
-                continue
-            found.append(detections)
-            outcomes.append((picture.shape, name, ""))
-        answers = iter(self._answer(found, crops))
+                return name, str(error), (), [], []
+            return name, "", picture.shape, found, crops
+
+        searched = list(worked_ahead(images, search))
+        answers = self._answer(
+            [found for *_, found, _ in searched],
+            [crop for *_, crops in searched for crop in crops],
+        )
         return [
             Analysis((), reason, readable=False, source=name)
             if reason
-            else _analysis(shape, next(answers), name)
-            for shape, name, reason in outcomes
+            else _analysis(shape, faces, name)
+            for (name, reason, shape, *_), faces in zip(searched, answers, strict=True)
         ]
 
     def analyze_faces(self, crops: Iterable[Any], *, bgr: bool = False) -> list[Face]:
@@ -126,7 +137,8 @@ class FaceAnalyzer:
         """
         pictures = [read_image(crop, bgr=bgr) for crop in crops]
         whole = [[_whole(picture)] for picture in pictures]
-        answers = self._answer(whole, [whole_face(picture).pixels for picture in pictures])
+        size = self.recognizer.size
+        answers = self._answer(whole, [whole_face(picture, size).pixels for picture in pictures])
         return [face for (face,) in answers]
 
     def explain(
@@ -159,9 +171,8 @@ class FaceAnalyzer:
         picture = read_image(image, bgr=bgr)
         if cropped:
             (face,) = self.analyze_faces([picture])
-            return self.explainer.explain(
-                [face], [whole_face(picture)], method=method, target=target
-            )
+            crop = whole_face(picture, self.recognizer.size)
+            return self.explainer.explain([face], [crop], method=method, target=target)
         return self.explain_found(
             picture, self._faces(picture, boxes), method=method, target=target
         )
@@ -213,12 +224,14 @@ class FaceAnalyzer:
         return self._answer(detections, crops)
 
     def crop(self, image: np.ndarray, detection: Detection) -> Crop:
-        """A face as the network is given it: `pixels`, uint8 [48, 48], grey.
+        """A face as the network is given it: `pixels`, uint8 [h, w], grey, of its size.
 
         Raises:
             FerError: the box has no area or lies outside the picture.
         """
-        return crop_face(image, detection, margin=self.detector.margin, align=True)
+        return crop_face(
+            image, detection, self.recognizer.size, margin=self.detector.margin, align=True
+        )
 
     def _faces(
         self, image: np.ndarray, boxes: Iterable[Box | Sequence[float]] | None
@@ -230,7 +243,8 @@ class FaceAnalyzer:
     def _answer(
         self, detections: Sequence[Sequence[Detection]], crops: Sequence[np.ndarray]
     ) -> list[tuple[Face, ...]]:
-        probabilities = iter(self.recognizer(np.array(crops, np.uint8)).tolist())
+        faces = np.array(crops, np.uint8).reshape(-1, *self.recognizer.size)
+        probabilities = iter(self.recognizer(faces).tolist())
         return [
             tuple(Face(d.box, d.score, tuple(next(probabilities)), eyes=d.eyes) for d in found)
             for found in detections

@@ -11,12 +11,13 @@ import numpy as np
 from fer_tf.errors import FerError
 from fer_tf.vision.results import Box, Detection
 
-SIZE = 48  # pixels: FER2013's, on which the network was trained; it enlarges them by itself
+Size = tuple[int, int]
+
 LEVEL = 25.0
 """Degrees by which FER2013's own faces are tilted at most, nearly: aligning less gains nothing, as
 scripts/measure_detectors.py shows."""
 
-_FINE = 16  # samples along a crop pixel at most, so that a huge face costs no more than 768 px
+_SAMPLES = 768  # along a crop's side at most, or its own pixels: so much may a huge face cost
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Crop:
     """A face as the network takes it.
 
     Attributes:
-        pixels: uint8 [48, 48], grey.
+        pixels: uint8 [h, w], grey, of the size at which the network runs.
         matrix: float64 [2, 3], the affine map from the picture to the crop, in coordinates where
-            pixel i covers [i, i + 1): the square's corners go to (0, 0) and (48, 48), exactly
+            pixel i covers [i, i + 1): the square's corners go to (0, 0) and (w, h), exactly
             as `Box` counts. OpenCV's warps count from pixel centres: see `between_centres`.
     """
 
@@ -62,6 +63,7 @@ def eye_angle(detection: Detection) -> float:
 def crop_face(
     image: np.ndarray,
     detection: Detection,
+    size: Size,
     *,
     margin: float,
     align: bool = False,
@@ -69,12 +71,14 @@ def crop_face(
 ) -> Crop:
     """The square around a detection's box, widened, upright if asked for, as the network takes it.
 
-    What the square holds is averaged over the area of each crop pixel, so that large faces do
-    not alias. Beyond the picture's edges its outermost pixels are repeated.
+    It is sampled once, from the picture's own pixels: averaged over the area of each crop pixel
+    where that is larger, so that large faces do not alias, else interpolated bilinearly, as the
+    training enlarges its faces. Beyond the picture's edges its outermost pixels are repeated.
 
     Args:
         image: uint8 RGB [h, w, 3].
         detection: its box may reach beyond the picture.
+        size: (height, width) in pixels of the crop.
         margin: by which share of the square's side it is widened: 0.1 makes 110 pixels of 100.
         align: turn the square about the middle of the box so that the eyes lie level.
         level: degrees; a face that is turned by less stays as it is.
@@ -86,11 +90,11 @@ def crop_face(
     _check(box, image)
     side = (box.width + box.height) / 2 * (1 + margin)
     angle = eye_angle(detection) if align else 0.0
-    matrix = _square_to_crop(box.center, side, angle if abs(angle) >= level else 0.0)
-    return Crop(_sample(image, matrix), matrix)
+    matrix = _square_to_crop(box.center, side, angle if abs(angle) >= level else 0.0, size)
+    return Crop(_grey(image, matrix, size), matrix)
 
 
-def whole_face(image: np.ndarray) -> Crop:
+def whole_face(image: np.ndarray, size: Size) -> Crop:
     """A picture that is a face already, without looking for one.
 
     A picture that isn't square is stretched, so that nothing of the face is lost; FER2013's
@@ -98,10 +102,45 @@ def whole_face(image: np.ndarray) -> Crop:
 
     Args:
         image: uint8 RGB [h, w, 3], h and w at least 1.
+        size: (height, width) in pixels of the crop.
     """
     height, width = image.shape[:2]
-    matrix = np.array([[SIZE / width, 0, 0], [0, SIZE / height, 0]], np.float64)
-    return Crop(_sample(image, matrix), matrix)
+    matrix = np.array([[size[1] / width, 0, 0], [0, size[0] / height, 0]], np.float64)
+    return Crop(_grey(image, matrix, size), matrix)
+
+
+def sampled(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
+    """A part of a picture, moved, turned and resized in one step.
+
+    Args:
+        image: uint8 [h, w] or [h, w, 3]; beyond its edges its outermost pixels are repeated.
+        matrix: float64 [2, 3], from the picture to the result, in coordinates where pixel i
+            covers [i, i + 1).
+        size: (height, width) in pixels of the result.
+
+    Returns:
+        uint8 [height, width] or [height, width, 3].
+    """
+    image, matrix = _region(image, matrix, size)
+    most = max(1, _SAMPLES // max(size))
+    image, matrix = _reduced(image, matrix, most)
+    # Samples along a pixel of the result. A picture that is much smaller stays coarse.
+    fine = min(most, math.ceil(round(max(_pixels_a_crop_pixel(matrix)), 6)))
+    height, width = size
+    pixels = cv2.warpAffine(
+        image,
+        between_centres(fine * matrix),
+        (fine * width, fine * height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA) if fine > 1 else pixels
+
+
+def _grey(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
+    region, matrix = _region(image, matrix, size)
+    grey = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)  # ITU-R BT.601's weights
+    return sampled(grey, matrix, size)
 
 
 def _check(box: Box, image: np.ndarray) -> None:
@@ -114,35 +153,20 @@ def _check(box: Box, image: np.ndarray) -> None:
         raise FerError(f"{told} lies outside the picture, which is {width} x {height} pixels")
 
 
-def _square_to_crop(center: tuple[float, float], side: float, degrees: float) -> np.ndarray:
-    scale = SIZE / side
-    cosine = scale * math.cos(math.radians(degrees))
-    sine = scale * math.sin(math.radians(degrees))
-    linear = np.array([[cosine, sine], [-sine, cosine]])
-    return np.column_stack([linear, SIZE / 2 - linear @ center])
+def _square_to_crop(
+    center: tuple[float, float], side: float, degrees: float, size: Size
+) -> np.ndarray:
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    scale = np.array([size[1], size[0]]) / side
+    linear = scale[:, None] * np.array([[cosine, sine], [-sine, cosine]])
+    return np.column_stack([linear, scale * side / 2 - linear @ center])
 
 
-def _sample(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """uint8 [48, 48]: the picture seen through `matrix`, grey, averaged over areas."""
-    region, matrix = _region(image, matrix)
-    grey = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)  # ITU-R BT.601's weights
-    grey, matrix = _reduced(grey, matrix)
-    # Samples along a crop pixel. A picture that is much smaller than the square stays coarse.
-    fine = min(_FINE, math.ceil(round(max(_pixels_a_crop_pixel(matrix)), 6)))
-    pixels = cv2.warpAffine(
-        grey,
-        between_centres(fine * matrix),
-        (fine * SIZE, fine * SIZE),
-        flags=cv2.INTER_LINEAR if fine > 1 else cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return cv2.resize(pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-
-
-def _region(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _region(image: np.ndarray, matrix: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray]:
     """The part of the picture that the crop can see, and the map from there."""
     height, width = image.shape[:2]
-    corners = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]) - matrix[:, 2]
+    rows, columns = size
+    corners = np.array([[0, 0], [columns, 0], [0, rows], [columns, rows]]) - matrix[:, 2]
     seen = corners @ np.linalg.inv(matrix[:, :2]).T
     limit = np.array([width, height])
     # Two pixels more than the corners reach, for what the interpolation looks at beside them,
@@ -154,15 +178,15 @@ def _region(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return image[start[1] : end[1], start[0] : end[0]], moved
 
 
-def _reduced(grey: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`grey` no finer than `_FINE` pixels along a crop pixel, and the map from there."""
-    height, width = grey.shape
+def _reduced(image: np.ndarray, matrix: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """`image` no finer than `most` pixels along a crop pixel, and the map from there."""
+    height, width = image.shape[:2]
     along_x, along_y = _pixels_a_crop_pixel(matrix)
-    new_width = max(1, round(width / max(1.0, along_x / _FINE)))
-    new_height = max(1, round(height / max(1.0, along_y / _FINE)))
+    new_width = max(1, round(width / max(1.0, along_x / most)))
+    new_height = max(1, round(height / max(1.0, along_y / most)))
     if (new_width, new_height) == (width, height):
-        return grey, matrix
-    small = cv2.resize(grey, (new_width, new_height), interpolation=cv2.INTER_AREA)
+        return image, matrix
+    small = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA)
     scale = np.array([width / new_width, height / new_height, 1])
     return small, matrix * scale
 

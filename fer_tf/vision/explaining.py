@@ -26,7 +26,7 @@ class ExplainedFace:
 
     Attributes:
         face: as `FaceAnalyzer.analyze` gives it.
-        explanation: `explanation.map`, float32 [48, 48] in [0, 1], lies over `crop.pixels`.
+        explanation: `explanation.map`, float32 [h, w] in [0, 1], lies over `crop.pixels`.
         crop: what the network was given, and the map from the picture to it.
     """
 
@@ -45,7 +45,7 @@ class ExplainedFace:
         """
         from fer_tf.explanations.panels import four_panels
 
-        return four_panels(image, self.face.box, self.crop.matrix, self.explanation)
+        return four_panels(image, self.face.box, self.crop, self.explanation)
 
 
 class Explainer:
@@ -87,7 +87,7 @@ class Explainer:
         if target not in (None, *FER2013):
             raise FerError(f"target: found {target!r}: expected one of {', '.join(FER2013)}")
         targets = [FER2013.index(target or face.emotion) for face in faces]
-        pixels = np.array([crop.pixels for crop in crops], np.uint8).reshape(-1, 48, 48)
+        pixels = np.array([crop.pixels for crop in crops], np.uint8).reshape(-1, *self._size)
         with self._lock:
             network = self._opened()
             from fer_tf.explanations.maps import saliency_maps

@@ -10,6 +10,7 @@ from threading import Lock
 
 import numpy as np
 
+from fer_tf.cores import cores
 from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runner, open_runner
@@ -21,12 +22,15 @@ from fer_tf.training.run import DEFAULT_SIZE, best_model
 
 Size = tuple[int, int]
 
+ALONE = 2
+"""Threads for a single face: more gain a network of its size little."""
+
 
 class Recognizer:
     """A network that is ready to recognise; several threads may call it.
 
     A LiteRT file holds a graph of one face, all of which XNNPACK runs: a single face is answered
-    by it on all threads, several are spread over as many copies of it as there are threads.
+    by it on two threads, several are spread over as many copies of it as there are cores.
 
     Attributes:
         name: the runtime's, like "LiteRT".
@@ -35,13 +39,13 @@ class Recognizer:
         temperature: that calibrates its probabilities, from the file's metadata.
     """
 
-    def __init__(self, path: Path, *, size: Size | None, threads: int):
+    def __init__(self, path: Path, *, size: Size | None, threads: int | None):
         self.path = path
         self._open = partial(open_runner, path, size=size)
-        self._threads = threads
+        self._threads = threads or cores()
         # LiteRT tells of its delegate on stderr, from C++.
         with quiet():
-            self._alone: Runner = self._open(threads=threads)
+            self._alone: Runner = self._open(threads=threads or ALONE)
         self._copies: list[Runner] = []
         self._lock = Lock()
         self.name, self.size = self._alone.name, self._alone.size
@@ -81,7 +85,7 @@ def open_recognizer(
     model: str | os.PathLike[str] | None = None,
     *,
     size: Size | None = None,
-    threads: int = 2,
+    threads: int | None = None,
 ) -> Recognizer:
     """Open a network.
 
@@ -90,7 +94,7 @@ def open_recognizer(
             folder, whose best.keras is taken; None for the LiteRT file that ships.
         size: (height, width) in pixels of a form that takes any; None for a run's best, or what
             the file was built for, or 224x224.
-        threads: how many it computes with.
+        threads: how many it computes with; None for two for a face, and all cores for several.
 
     Raises:
         FerError: no such file, a damaged one or one with other inputs or outputs, a size that it

@@ -14,6 +14,7 @@ from PIL import Image
 import fer_tf
 from fer_tf import FaceAnalyzer, FerError
 from fer_tf.emotions import FER2013
+from fer_tf.vision.recognizer import Recognizer
 from fer_tf.vision.results import Box, Detection
 
 ASTRONAUT = Box(176, 64, 100, 100)
@@ -35,7 +36,7 @@ def hopper() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def analyzer() -> FaceAnalyzer:
-    return FaceAnalyzer(detector="haar")
+    return FaceAnalyzer()
 
 
 class OneBox:
@@ -85,18 +86,18 @@ def test_no_face_is_an_answer_with_a_reason(analyzer) -> None:
 
 
 def test_a_batch_goes_on_after_bad_files_and_equals_single_answers(
-    analyzer, astronaut, hopper, tmp_path: Path
+    analyzer, astronaut, hopper, tmp_path: Path, monkeypatch
 ) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     grey = np.full((90, 90), 7, np.uint8)
     images = [astronaut, tmp_path / "text.jpg", grey, hopper, tmp_path, b"", tmp_path / "no.png"]
     calls = []
-    recognizer = analyzer.recognizer
-    analyzer.recognizer = lambda faces: calls.append(len(faces)) or recognizer(faces)
-    try:
-        answers = analyzer.analyze_batch(images)
-    finally:
-        analyzer.recognizer = recognizer
+    recognize = Recognizer.__call__
+    monkeypatch.setattr(
+        Recognizer, "__call__", lambda *args: calls.append(len(args[1])) or recognize(*args)
+    )
+    answers = analyzer.analyze_batch(images)
+    monkeypatch.undo()
     assert calls == [2], "one batch"
     assert [a.readable for a in answers] == [True, False, True, True, False, False, False]
     assert [len(a) for a in answers] == [1, 0, 0, 1, 0, 0, 0]
@@ -161,7 +162,7 @@ def test_neither_tensorflow_nor_keras_is_loaded(astronaut, tmp_path: Path) -> No
     Image.fromarray(astronaut).save(path)
     code = (
         "import sys, fer_tf\n"
-        f"assert len(fer_tf.FaceAnalyzer(detector='haar').analyze({str(path)!r})) == 1\n"
+        f"assert len(fer_tf.FaceAnalyzer().analyze({str(path)!r})) == 1\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'matplotlib', 'pandas', 'sklearn'}"
         " & set(sys.modules)))"
     )

@@ -13,7 +13,7 @@ from fer_tf.shipped import shipped_model
 
 @pytest.fixture(scope="module")
 def analyzer() -> FaceAnalyzer:
-    return FaceAnalyzer(detector="haar")
+    return FaceAnalyzer()
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_each_face_is_explained_with_its_own_answer(analyzer, astronaut) -> None
     assert why.explanation.probabilities == expected.probabilities
     assert expected.labels[why.explanation.target] == expected.emotion
     saliency = why.explanation.map
-    assert saliency.shape == (48, 48) and saliency.dtype == np.float32
+    assert saliency.shape == analyzer.recognizer.size and saliency.dtype == np.float32
     assert saliency.min() >= 0 and saliency.max() == 1 and saliency.std() > 0.01
     panels = why.panels(astronaut)
     assert panels.dtype == np.uint8 and panels.shape[1] > 2 * panels.shape[0]
@@ -65,7 +65,7 @@ def test_what_is_unknown_is_refused(analyzer, astronaut, arguments, sentence) ->
 
 
 def test_a_model_without_gradients_is_refused(astronaut) -> None:
-    analyzer = FaceAnalyzer(shipped_model(), detector="haar")
+    analyzer = FaceAnalyzer(shipped_model())
     with pytest.raises(FerError, match=r"int8\.tflite: can't be explained: expected a Keras"):
         analyzer.explain(astronaut)
 
@@ -73,4 +73,4 @@ def test_a_model_without_gradients_is_refused(astronaut) -> None:
 def test_without_keras_it_says_what_is_missing(astronaut, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "fer_tf.explanations.network", None)
     with pytest.raises(FerError, match="expected Keras and TensorFlow"):
-        FaceAnalyzer(detector="haar").explain(astronaut)
+        FaceAnalyzer().explain(astronaut)

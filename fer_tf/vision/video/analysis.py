@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from fer_tf.vision.detectors.second_look import without
+from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
+from fer_tf.vision.video.appearance import appearance
 from fer_tf.vision.video.reader import Frame
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.tracking import Tracked, Tracker
@@ -56,13 +57,14 @@ def follow(
     frames: Iterable[Frame], analyzer: FaceAnalyzer, *, detect_every: int
 ) -> Iterator[Followed]:
     """Search each `detect_every`-th frame, and those where it is urgent; track in between."""
-    tracker, detector = Tracker(), without(analyzer.detector)
+    tracker = Tracker()
     searched = -detect_every
     for frame in frames:
         grey = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY)
         urgent = tracker.advance(grey, frame.time)
         if urgent or frame.index - searched >= detect_every:
-            tracker.correct(detector.detect(frame.pixels))
+            found = glance(analyzer.detector, frame.pixels)
+            tracker.correct(found, [appearance(frame.pixels, face.box) for face in found])
             searched = frame.index
         alive = frozenset(tracker.alive())
         yield Followed(frame, tuple(tracker.shown()), alive, tracker.count)

@@ -46,7 +46,7 @@ class VideoOptions:
     source: str
     out: Path | None = None
     show: bool = False
-    detect_every: int = 5
+    detect_every: int = 10
     recognize_every: int = 1
     smoothing_s: float = TIME_CONSTANT_S
 

@@ -244,7 +244,7 @@ def test_the_shipped_network_on_a_real_face(tmp_path):
     clip = write(tmp_path / "clip.mp4", frames(30, (astronaut(), sway)))
     rows = []
     options = VideoOptions(str(clip), out=tmp_path / "out", detect_every=10)
-    summary = run_video(options, FaceAnalyzer(detector="haar", threads=1), rows=rows.append)
+    summary = run_video(options, FaceAnalyzer(threads=1), rows=rows.append)
     assert summary.tracks == 1 and len(rows) == 30
     assert {row.face.emotion for row in rows} == {"Happy"}
     assert summary.timeline is not None

@@ -134,8 +134,23 @@ def test_gone_for_long_is_somebody_new_and_for_a_moment_is_not():
 
 def test_what_is_found_once_is_nobody():
     still = [background()] * 30
-    shown = film(Tracker(), still, lambda i: [Detection(FACE, 0.9)] * (i == 10))
+    once = Tracker()
+    shown = film(once, still, lambda i: [Detection(FACE, tracking.SURE - 0.01)] * (i == 10))
     assert not any(shown)
+    assert once.advance(grey(), 30 / FPS) is False
+    shown = film(Tracker(), still, lambda i: [Detection(FACE, tracking.SURE)] * (i == 10))
+    assert not any(shown[:10]) and 1 in shown[10]
+
+
+def test_what_is_not_sure_is_searched_for_again_soon():
+    tracker = Tracker()
+    unsure = [Detection(FACE, tracking.SURE - 0.1)]
+    for index in range(5):
+        assert tracker.advance(grey(), index / FPS) is (index in (0, 4))
+        if index in (0, 1):
+            tracker.correct(unsure * index)
+    tracker.correct(unsure)
+    assert [tracked.track for tracked in tracker.shown()] == [1]
 
 
 def test_without_support_it_fades():
