@@ -103,3 +103,30 @@ def photos() -> dict[str, np.ndarray]:
         "astronaut": data.astronaut(),
         "grace_hopper": cv2.cvtColor(cv2.imread(hopper), cv2.COLOR_BGR2RGB),
     }
+
+
+def headed_scene(face: np.ndarray, number: int, size: int, *, seed: int) -> Scene:
+    """As `scene`, but half a side around the face is as of a head.
+
+    FER2013's faces have nothing around them: their border is mirrored outward, blurred the more
+    the farther it is, and fades into the background.
+    """
+    draw = np.random.default_rng([seed, number, size])
+    image = _background(draw)
+    around = size // 2
+    left = int(draw.integers(0, WIDTH - size + 1))
+    top = int(draw.integers(0, HEIGHT - size + 1))
+    large = cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC)
+    wide = cv2.copyMakeBorder(large, *[around] * 4, cv2.BORDER_REFLECT_101)
+    outside = np.ones(wide.shape, np.uint8)
+    outside[around:-around, around:-around] = 0
+    far = np.clip(cv2.distanceTransform(outside, cv2.DIST_L2, 5) / around, 0, 1)
+    for share in (0.1, 0.3, 0.6):
+        soft = cv2.GaussianBlur(wide, (0, 0), share * size / 6)
+        wide = np.where(far > share * 0.7, soft, wide)
+    padded = cv2.copyMakeBorder(image, *[around] * 4, cv2.BORDER_REPLICATE)
+    part = padded[top : top + size + 2 * around, left : left + size + 2 * around]
+    mask = np.clip(2 * (1 - far), 0, 1)[..., None]
+    part[...] = np.round(mask * wide[..., None] + (1 - mask) * part).astype(np.uint8)
+    image = padded[around : around + HEIGHT, around : around + WIDTH]
+    return Scene(np.ascontiguousarray(image), Box(left, top, size, size), size, True)
