@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Measure and draw again all that the docs say of the network that ships:
+#
+#     scripts/measure_all.sh fer2013.csv [STEP ...]
+#
+# What was done for the weights that ship now is not done again (runs/measured/ remembers), so the
+# same command goes on where it was stopped. Tables go to docs/benchmark/NAME.txt.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+(($#)) || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+data=$(realpath -- "$1")
+shift
+cd -- "$root"
+python=${PYTHON:-.venv/bin/python}
+export PYTHONPATH=$root TF_CPP_MIN_LOG_LEVEL=3
+stamps=runs/measured
+mkdir -p "$stamps" docs/benchmark
+weights=$(cksum <saved_models/mit_b0_fusion/float16.weights.h5)
+scratch=$(mktemp -d)
+trap 'rm -rf -- "$scratch"' EXIT
+
+# table NAME COMMAND...: a command whose output is docs/benchmark/NAME.txt.
+table() {
+    "${@:2}" >"$scratch/$1.txt"
+    mv -- "$scratch/$1.txt" "docs/benchmark/$1.txt"
+}
+
+exports() {
+    "$python" -m fer_tf.export --shipped --to "$scratch/exported" --data "$data" --verify
+}
+
+sizes() { table sizes "$python" scripts/measure_sizes.py --data "$data"; }
+corruptions() { table corruptions "$python" scripts/measure_corruptions.py --data "$data"; }
+margins() { table margins "$python" scripts/measure_margins.py --data "$data"; }
+turns() { table turns "$python" scripts/measure_turns.py --data "$data"; }
+forms() { table forms exports; }
+report() {
+    "$python" -m fer_tf.evaluate --shipped --data "$data" --split PublicTest --to "$scratch/report"
+    cp -- "$scratch/report/confusion_matrix.png" docs/confusion_matrix.png
+}
+examples() { "$python" scripts/draw_examples.py; }
+explanations() { "$python" scripts/measure_explanations.py --data "$data"; }
+
+steps=(sizes corruptions margins turns forms report examples explanations)
+for step in "${@:-${steps[@]}}"; do
+    [[ " ${steps[*]} " == *" $step "* ]] || { echo "measure_all.sh: unknown step $step" >&2; exit 2; }
+    if [[ -f $stamps/$step && $(<"$stamps/$step") == "$weights" ]]; then
+        echo "measure_all.sh: $step was done"
+        continue
+    fi
+    echo "measure_all.sh: $step"
+    "$step"
+    echo "$weights" >"$stamps/$step"
+done
