@@ -53,6 +53,8 @@ class Source:
 
 CC0 = "CC0"
 PUBLIC = "public domain"
+FREE = "no known copyright restrictions"
+UNNAMED = "none named beside BSD-3, the package's"
 PEOPLE = (
     Source("skimage", "data", "astronaut.png", "Eileen Collins, NASA", PUBLIC, (181, 68, 87, 110)),
     Source(
@@ -77,15 +79,15 @@ NOBODY = (
     Source("skimage", "data", "chelsea.png", "a cat, by Stefan van der Walt", CC0),
     Source("skimage", "data", "clock_motion.png", "a clock, by Stefan van der Walt", PUBLIC),
     Source("skimage", "data", "coffee.png", "a cup, by Rachel Michetti", CC0),
-    Source("skimage", "data", "coins.png", "Greek coins, Brooklyn Museum", PUBLIC),
+    Source("skimage", "data", "coins.png", "Greek coins, Brooklyn Museum", FREE),
     Source("skimage", "data", "grass.png", "grass, by linolafett", CC0),
     Source("skimage", "data", "gravel.png", "gravel, CC0Textures", CC0),
     Source("skimage", "data", "hubble_deep_field.jpg", "galaxies, NASA", PUBLIC),
-    Source("skimage", "data", "ihc.png", "tissue, CMMI", "no known copyright"),
-    Source("skimage", "data", "moon.png", "the moon", "BSD-3, with scikit-image"),
-    Source("skimage", "data", "motorcycle_left.png", "a motorcycle", "BSD-3, with scikit-image"),
-    Source("skimage", "data", "motorcycle_right.png", "a motorcycle", "BSD-3, with scikit-image"),
-    Source("skimage", "data", "page.png", "a printed page", "BSD-3, with scikit-image"),
+    Source("skimage", "data", "ihc.png", "tissue, CMMI", FREE),
+    Source("skimage", "data", "moon.png", "the moon", UNNAMED),
+    Source("skimage", "data", "motorcycle_left.png", "a motorcycle", UNNAMED),
+    Source("skimage", "data", "motorcycle_right.png", "a motorcycle", UNNAMED),
+    Source("skimage", "data", "page.png", "a printed page", UNNAMED),
     Source("skimage", "data", "retina.jpg", "a retina, by Mikael Häggström", CC0),
     Source("skimage", "data", "rocket.jpg", "a rocket, SpaceX", PUBLIC),
     Source("skimage", "data", "text.png", "writing", PUBLIC),
