@@ -28,7 +28,7 @@ def main() -> None:
         sys.exit("no Chromium is installed")
     with (
         serving(
-            Handlers(Service([None], "auto")), host="127.0.0.1", port=0, max_upload=2**20
+            Handlers(Service([None])), host="127.0.0.1", port=0, max_upload=2**20
         ) as address,
         sync_playwright() as playwright,
     ):
