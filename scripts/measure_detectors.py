@@ -34,6 +34,7 @@ SIZES = (12, 16, 24, 32, 48, 64, 96, 160)
 SCALES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125)
 """At which the free set's pictures are looked at for that."""
 GROUPS = ("as it is", "size", "turned", "light", "covered", "nobody")
+RULE = "|---|--:"
 STRAYS = 12
 """So many false finds are listed."""
 Look = Callable[[np.ndarray], list[Detection]]
@@ -88,24 +89,26 @@ class Table:
                     count.found += hit
 
     def lines(self) -> list[str]:
-        """The table as text: recall in %, false finds a picture, and the first of these."""
+        """Markdown: recall in %, false finds a picture, and the first of these."""
         names = list(self.looks)
-        heads = "".join(f"{name:>9}" for name in names)
-        lines = [f"{'recall in %':34}{'faces':>9}{heads}"]
-        false: dict[str, list[int]] = defaultdict(lambda: [0] * (1 + len(names)))
+        recall = [_row("recall in %", "faces", *names), RULE + "|--:" * len(names) + "|"]
+        finds: dict[str, list[int]] = defaultdict(lambda: [0] * (1 + len(names)))
         for (group, which), of in sorted(self.counts.items(), key=lambda row: _order(*row[0])):
             counts = [of[name] for name in names]
             if faces := counts[0].faces:
-                shares = "".join(f"{100 * count.found / faces:9.0f}" for count in counts)
-                lines.append(f"{f'{group}: {which}':34}{faces:9}{shares}")
+                shares = (f"{100 * count.found / faces:.0f}" for count in counts)
+                recall.append(_row(f"{group}: {which}", faces, *shares))
             added = [counts[0].pictures, *(count.false for count in counts)]
-            false[group] = [x + y for x, y in zip(false[group], added, strict=True)]
-        lines += ["", f"{'false finds a picture':34}{'pictures':>9}{heads}"]
-        for group, (pictures, *finds) in false.items():
+            finds[group] = [x + y for x, y in zip(finds[group], added, strict=True)]
+        false = [_row("false finds a picture", "pictures", *names), recall[1]]
+        for group, (pictures, *numbers) in finds.items():
             if pictures:
-                rates = "".join(f"{number / pictures:9.3f}" for number in finds)
-                lines.append(f"{group:34}{pictures:9}{rates}")
-        return [*lines, "", *self.strays[:STRAYS]]
+                false.append(_row(group, pictures, *(f"{each / pictures:.3f}" for each in numbers)))
+        return [*recall, "", *false, "", *(f"- {stray}" for stray in self.strays[:STRAYS])]
+
+
+def _row(what: str, number: object, *values: str) -> str:
+    return f"| {what:30} | {number:>8} |" + "".join(f" {value:>7} |" for value in values)
 
 
 def _order(group: str, which: str) -> tuple[int, int]:
@@ -166,7 +169,6 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[320, 640, 1280], metavar="PIXELS")
     parser.add_argument("--min-score", type=float, default=MIN_SCORE)
     parser.add_argument("--smallest", type=float, default=MIN_FACE, help="face, but by size")
-    parser.add_argument("--to", type=Path, help="file that the table is written to as well")
     args = parser.parse_args()
     if (args.folder is None) != (args.boxes is None):
         parser.error("expected a folder of pictures and the file of their boxes, or neither")
@@ -182,10 +184,7 @@ def main() -> None:
         for picture in nobody():
             table.add("nobody", "as it is", picture)
     about = f"score >= {args.min_score:g}, faces of {args.smallest:g} px and more, but by size"
-    text = "\n".join([header(), "", about, *table.lines()]) + "\n"
-    print(text, end="")
-    if args.to:
-        args.to.write_text(text, "utf-8")
+    print("\n".join([header(), "", about, "", *table.lines()]))
 
 
 if __name__ == "__main__":
