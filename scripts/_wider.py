@@ -49,7 +49,8 @@ def read_boxes(path: Path) -> dict[str, list[Labelled]]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise FerError(f"{path}: can't be read as text: {error}") from error
+        told = "no such file" if isinstance(error, FileNotFoundError) else f"can't be read: {error}"
+        raise FerError(f"{path}: {told}, expected text with boxes as of WIDER FACE") from error
     boxes: dict[str, list[Labelled]] = {}
     at = 0
     while at < len(lines):

@@ -103,8 +103,13 @@ def test_malformed_boxes(tmp_path, text, told):
 def test_no_file_of_boxes(tmp_path):
     from _wider import read_boxes
 
-    with pytest.raises(FerError, match=r"none\.txt: can't be read as text"):
+    with pytest.raises(FerError, match=r"none\.txt: no such file, expected text with boxes"):
         read_boxes(tmp_path / "none.txt")
+    (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(
+        FerError, match=r"picture\.jpg: can't be read: .*, expected text with boxes"
+    ):
+        read_boxes(tmp_path / "picture.jpg")
 
 
 def find(left: float, score: float, width: float = 10) -> Detection:
@@ -177,6 +182,20 @@ def test_free_set_is_there_and_found():
     assert len(crowd(0).faces) == 44
     strays = [each.name for each in nobody() if detector.detect(each.image)]
     assert strays == []
+
+
+def test_the_free_set_is_written(tmp_path, monkeypatch):
+    import show_faces
+    from _people import NOBODY, PEOPLE, photos
+    from _wider import read_boxes
+
+    monkeypatch.setattr(show_faces, "crowds", lambda: iter(()))
+    show_faces.write_set(tmp_path / "set")
+    boxes = read_boxes(tmp_path / "set" / "boxes.txt")
+    assert [boxes[f"{photo.name}.png"] for photo in photos()] == [[*p.faces] for p in photos()]
+    assert {path.name for path in (tmp_path / "set").glob("*.png")} == {*boxes}
+    sources = (tmp_path / "set" / "SOURCES.md").read_text("utf-8")
+    assert all(each.name in sources and each.licence in sources for each in (*PEOPLE, *NOBODY))
 
 
 def test_a_folder_is_measured(tmp_path, monkeypatch, capsys):
