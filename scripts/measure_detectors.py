@@ -129,15 +129,15 @@ def measure(table: Table, pictures: Iterable[Picture], scales: Sequence[float], 
             table.add_sizes(shrunk(picture, scale) if scale != 1 else picture)
 
 
-def measure_changed(table: Table, pictures: Iterable[Picture]) -> None:
+def measure_changed(table: Table, pictures: Iterable[Picture], kind: str) -> None:
     """Look at each picture turned, in another light, and with its faces covered."""
     for picture in pictures:
         for degrees in TURNS:
-            table.add("turned", f"{degrees} degrees clockwise", turned(picture, degrees))
+            table.add("turned", f"{degrees} degrees, {kind}", turned(picture, degrees))
         for times in LIGHTS:
-            table.add("light", f"{times:g} times as much", lit(picture, times))
+            table.add("light", f"x {times:g}, {kind}", lit(picture, times))
         for what in COVERS:
-            table.add("covered", what, covered(picture, what))
+            table.add("covered", f"{what}, {kind}", covered(picture, what))
 
 
 def in_folder(root: Path, boxes: Path, most: int, seed: int) -> Iterator[Picture]:
@@ -176,11 +176,12 @@ def main() -> None:
     if args.folder:
         pictures = [args.folder, args.boxes, args.pictures, args.seed]
         measure(table, in_folder(*pictures), (1.0,), "all")
-        measure_changed(table, in_folder(*pictures))
+        measure_changed(table, in_folder(*pictures), "all")
     else:
         measure(table, photos(), SCALES, "photos")
         measure(table, crowds(), SCALES, "crowds")
-        measure_changed(table, people())
+        measure_changed(table, people(), "photos")
+        measure_changed(table, crowds(), "crowds")
         for picture in nobody():
             table.add("nobody", "as it is", picture)
     about = f"score >= {args.min_score:g}, faces of {args.smallest:g} px and more, but by size"
