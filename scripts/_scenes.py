@@ -13,6 +13,8 @@ from fer_tf.vision.results import Box
 WIDTH, HEIGHT = 640, 480
 SIZES = (48, 72, 96, 160, 280)
 """Sides of the pasted squares, in pixels."""
+BORDER = 24
+"""Pixels of 48 that are added on each side of a face."""
 PHOTOS = ("brick", "chelsea", "coffee", "coins", "grass", "gravel", "moon", "page", "rocket")
 """Pictures of scikit-image's wheel in which there is nobody."""
 
@@ -24,40 +26,41 @@ class Scene:
     Attributes:
         image: uint8 RGB [480, 640, 3].
         square: where the face is.
-        size: the square's side.
-        feathered: whether its edge fades into the background.
     """
 
     image: np.ndarray
     square: Box
-    size: int
-    feathered: bool
 
 
 def scene(face: np.ndarray, number: int, size: int, *, seed: int) -> Scene:
-    """A face, uint8 [48, 48], enlarged to `size` and pasted: a function of `seed` and `number`.
+    """A face, uint8 [48, 48], enlarged to `size`, in a picture that shows nobody else.
 
-    Every other face's edge is feathered, over an eighth of its side outside the face.
+    A function of `seed` and `number`. The middle of the face lies anywhere in the picture's middle
+    half, so that most of its surround is there.
     """
     draw = np.random.default_rng([seed, number, size])
     image = _background(draw)
-    left = int(draw.integers(0, WIDTH - size + 1))
-    top = int(draw.integers(0, HEIGHT - size + 1))
-    feathered = bool(number % 2)
-    large = cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC)
-    spread = size // 8 if feathered else 0
-    padded = cv2.copyMakeBorder(image, *[spread] * 4, cv2.BORDER_REPLICATE)
-    part = padded[top : top + size + 2 * spread, left : left + size + 2 * spread]
-    face_there = cv2.copyMakeBorder(large, *[spread] * 4, cv2.BORDER_REPLICATE)
-    mask = np.zeros((size + 2 * spread,) * 2, np.float32)
-    mask[spread : spread + size, spread : spread + size] = 1
-    if spread:
-        distance = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
-        mask = np.clip(1 - distance / spread, 0, 1)
-    mixed = mask[..., None] * face_there[..., None] + (1 - mask[..., None]) * part
-    part[...] = np.round(mixed).astype(np.uint8)
-    image = padded[spread : spread + HEIGHT, spread : spread + WIDTH]
-    return Scene(np.ascontiguousarray(image), Box(left, top, size, size), size, feathered)
+    left = round(float(draw.uniform(0.25, 0.75)) * (WIDTH - size))
+    top = round(float(draw.uniform(0.25, 0.75)) * (HEIGHT - size))
+    large = cv2.resize(surrounded(face), (2 * size, 2 * size), interpolation=cv2.INTER_CUBIC)
+    x, y = left - size // 2, top - size // 2
+    rows, columns = slice(max(y, 0), min(y + 2 * size, HEIGHT)), slice(max(x, 0), x + 2 * size)
+    there = large[rows.start - y : rows.stop - y, columns.start - x :][:, : WIDTH - columns.start]
+    image[rows, columns] = there[..., None]
+    return Scene(image, Box(left, top, size, size))
+
+
+def surrounded(face: np.ndarray) -> np.ndarray:
+    """A face, uint8 [48, 48], with its border mirrored and blurred outward: uint8 [96, 96].
+
+    As of a head: FER2013's faces fill their squares.
+    """
+    wide = cv2.copyMakeBorder(face, *[BORDER] * 4, cv2.BORDER_REFLECT_101)
+    soft = cv2.GaussianBlur(wide, (0, 0), 4)
+    inner = np.zeros(wide.shape, np.float32)
+    inner[BORDER:-BORDER, BORDER:-BORDER] = 1
+    inner = np.maximum(inner, cv2.GaussianBlur(inner, (0, 0), 2))
+    return np.round(inner * wide + (1 - inner) * soft).astype(np.uint8)
 
 
 def background(number: int, *, seed: int) -> np.ndarray:
@@ -103,30 +106,3 @@ def photos() -> dict[str, np.ndarray]:
         "astronaut": data.astronaut(),
         "grace_hopper": cv2.cvtColor(cv2.imread(hopper), cv2.COLOR_BGR2RGB),
     }
-
-
-def headed_scene(face: np.ndarray, number: int, size: int, *, seed: int) -> Scene:
-    """As `scene`, but half a side around the face is as of a head.
-
-    FER2013's faces have nothing around them: their border is mirrored outward, blurred the more
-    the farther it is, and fades into the background.
-    """
-    draw = np.random.default_rng([seed, number, size])
-    image = _background(draw)
-    around = size // 2
-    left = int(draw.integers(0, WIDTH - size + 1))
-    top = int(draw.integers(0, HEIGHT - size + 1))
-    large = cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC)
-    wide = cv2.copyMakeBorder(large, *[around] * 4, cv2.BORDER_REFLECT_101)
-    outside = np.ones(wide.shape, np.uint8)
-    outside[around:-around, around:-around] = 0
-    far = np.clip(cv2.distanceTransform(outside, cv2.DIST_L2, 5) / around, 0, 1)
-    for share in (0.1, 0.3, 0.6):
-        soft = cv2.GaussianBlur(wide, (0, 0), share * size / 6)
-        wide = np.where(far > share * 0.7, soft, wide)
-    padded = cv2.copyMakeBorder(image, *[around] * 4, cv2.BORDER_REPLICATE)
-    part = padded[top : top + size + 2 * around, left : left + size + 2 * around]
-    mask = np.clip(2 * (1 - far), 0, 1)[..., None]
-    part[...] = np.round(mask * wide[..., None] + (1 - mask) * part).astype(np.uint8)
-    image = padded[around : around + HEIGHT, around : around + WIDTH]
-    return Scene(np.ascontiguousarray(image), Box(left, top, size, size), size, True)

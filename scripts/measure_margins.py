@@ -2,11 +2,11 @@
 
     python scripts/measure_margins.py --data fer2013.csv [--networks A.keras B.keras] [--faces 1200]
 
-FER2013's faces fill their squares, and nothing says what was around them. Here each is enlarged and
-given a surround of its own mirrored border, which blurs and fades into a photo without people; YuNet
-looks for it, and those with an IoU of 0.4 or more are cut out with each margin and recognised.
-Beside them stands the same face uncropped. `once`: from the picture's pixels to the network's size;
-`48`: by way of 48 pixels, as FER2013's files are.
+FER2013's faces fill their squares, and nothing says what was around them. Here each is enlarged,
+given a surround of its own border, mirrored and blurred outward, and put into a photo of nobody
+(scripts/_scenes.py). YuNet looks for it, and finds with an IoU of 0.4 or more are cut out with each
+margin and recognised. Beside them stands the same face uncropped. `once`: from the picture's pixels
+to the network's size; `48`: by way of 48 pixels, as FER2013's files are.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 from _machine import header
-from _scenes import SIZES, headed_scene
+from _scenes import SIZES, scene
 
 import fer_tf
 from fer_tf.evaluate import find, input_size, load
+from fer_tf.shipped import shipped_size
 from fer_tf.training.inference import softmax
 from fer_tf.vision.crops import crop_face
 from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Detection
 
-MARGINS = (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2)
+MARGINS = (-0.2, -0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2)
 IOU = 0.4
 
 
@@ -46,30 +47,34 @@ def main() -> None:
     found: list[tuple[int, np.ndarray, Detection]] = []
     offsets = []
     for number, face in enumerate(faces):
-        scene = headed_scene(face, number, SIZES[number % len(SIZES)], seed=args.seed)
-        hits = [d for d in detector.detect(scene.image) if d.box.iou(scene.square) >= IOU]
+        pasted = scene(face, number, SIZES[number % len(SIZES)], seed=args.seed)
+        hits = [d for d in detector.detect(pasted.image) if d.box.iou(pasted.square) >= IOU]
         if not hits:
             continue
-        found.append((number, scene.image, hits[0]))
+        found.append((number, pasted.image, hits[0]))
         box = hits[0].box
         side = (box.width + box.height) / 2
-        (x, y), (true_x, true_y) = box.center, scene.square.center
-        offsets.append(((true_x - x) / side, (true_y - y) / side, scene.square.width / side))
+        (x, y), (true_x, true_y) = box.center, pasted.square.center
+        offsets.append(((true_x - x) / side, (true_y - y) / side, pasted.square.width / side))
     kept = np.array([number for number, _, _ in found])
     labels = labels[kept]
     print(header())
-    print(f"\n{len(faces)} faces of PublicTest, seed {args.seed}; found {len(found) / len(faces):.1%}")
-    for name, values in zip(("to the right", "down", "as wide"), np.transpose(offsets), strict=True):
+    print(
+        f"\n{len(faces)} faces of PublicTest, seed {args.seed}; found {len(found) / len(faces):.1%}"
+    )
+    for name, values in zip(
+        ("to the right", "down", "as wide"), np.transpose(offsets), strict=True
+    ):
         low, middle, high = np.percentile(values, (10, 50, 90))
         print(
             f"the face's square is {name}: {middle:+.3f} of the box's side "
             f"(10 to 90 %: {low:+.3f} to {high:+.3f}; standard deviation {values.std():.3f})"
         )
-    networks = {"what ships": (fer_tf.load_model(), fer_tf.shipped.shipped_size())}
+    networks = {"what ships": (fer_tf.load_model(), shipped_size())}
     for name in args.networks:
         target = find(name)
         model = load(target)
-        networks[Path(name).name] = (model, input_size(target, model, None))
+        networks[Path(name).stem] = (model, input_size(target, model, None))
     print("\nPoints of accuracy less than uncropped, with the mean log probability of the class:\n")
     print("| network, px | crop | uncropped |", *(f"{margin:+.0%} |" for margin in MARGINS))
     print("|---|---|---|" + "---|" * len(MARGINS))

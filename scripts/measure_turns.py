@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from _machine import header
-from _scenes import HEIGHT, WIDTH, background
+from _scenes import HEIGHT, WIDTH, background, surrounded
 
 from fer_tf.data import load_faces
 from fer_tf.vision.crops import LEVEL, crop_face, eye_angle
@@ -31,18 +31,6 @@ SIDES = (64, 96, 160)
 """Pixels of the faces."""
 POINTS = np.array([(-0.35, -0.3), (0.35, -0.3), (0.0, 0.07), (-0.27, 0.36), (0.27, 0.36)])
 """Of an upright face: eyes, nose and the mouth's corners, from their middle, in faces."""
-BORDER = 24
-"""Pixels of 48 that are added on each side of a face."""
-
-
-def surrounded(face: np.ndarray) -> np.ndarray:
-    """A face, uint8 [48, 48], with its border mirrored and blurred outward: uint8 [96, 96]."""
-    wide = cv2.copyMakeBorder(face, *[BORDER] * 4, cv2.BORDER_REFLECT_101)
-    soft = cv2.GaussianBlur(wide, (0, 0), 4)
-    inner = np.zeros(wide.shape, np.float32)
-    inner[BORDER:-BORDER, BORDER:-BORDER] = 1
-    inner = np.maximum(inner, cv2.GaussianBlur(inner, (0, 0), 2))
-    return np.round(inner * wide + (1 - inner) * soft).astype(np.uint8)
 
 
 def turned(face: np.ndarray, number: int, degrees: float) -> tuple[np.ndarray, np.ndarray]:

@@ -27,9 +27,7 @@ def main() -> None:
     if program is None:
         sys.exit("no Chromium is installed")
     with (
-        serving(
-            Handlers(Service([None], "auto")), host="127.0.0.1", port=0, max_upload=2**20
-        ) as address,
+        serving(Handlers(Service([None])), host="127.0.0.1", port=0, max_upload=2**20) as address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)

@@ -15,7 +15,7 @@ Size = tuple[int, int]
 
 LEVEL = 25.0
 """Degrees by which FER2013's own faces are tilted at most, nearly: aligning less gains nothing, as
-scripts/measure_detectors.py shows."""
+scripts/measure_turns.py shows."""
 
 _SAMPLES = 768  # along a crop's side at most, or its own pixels: so much may a huge face cost
 
