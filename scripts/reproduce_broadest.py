@@ -1,6 +1,6 @@
-"""Trains the network that ships again, from the CSV alone: fourteen runs, then what ships of them.
+"""Trains `broadest` again, from which the network that ships went on: fourteen runs, from the CSV.
 
-    python scripts/reproduce_shipped_model.py --data fer2013.csv --votes fer2013new.csv
+    python scripts/reproduce_broadest.py --data fer2013.csv --votes fer2013new.csv
 
 Without a GPU the first five take about seven hours on two AMD EPYC cores (AVX2), the last nine
 almost ten hours on two Xeon cores (AVX-512). The same command again goes on wherever it

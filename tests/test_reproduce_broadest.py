@@ -1,4 +1,4 @@
-"""The script that trains the shipped network again: its runs feed each other, wherever they are."""
+"""The script of the fourteen runs: they feed each other, wherever they are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 def script():
     sys.path.insert(0, str(SCRIPTS))
     spec = importlib.util.spec_from_file_location(
-        "reproduce_shipped_model", SCRIPTS / "reproduce_shipped_model.py"
+        "reproduce_broadest", SCRIPTS / "reproduce_broadest.py"
     )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
