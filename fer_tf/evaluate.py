@@ -228,12 +228,15 @@ def evaluate(args: Evaluate) -> tuple[Metrics, Path]:
     # After the cheap checks: these need Keras and its backend.
     model = load(target)
     from fer_tf.data import load_faces
+    from fer_tf.models.answers import check_finite
     from fer_tf.report import write_report
     from fer_tf.training.inference import predict_logits, softmax
 
     size = input_size(target, model, asked)
     faces = load_faces(data, votes=votes).of(args.split)
-    probabilities = softmax(predict_logits(model, faces.images, size=size, tta=args.tta))
+    logits = predict_logits(model, faces.images, size=size, tta=args.tta)
+    check_finite(logits, target.model)
+    probabilities = softmax(logits)
     metrics = write_report(
         directory,
         faces.labels,

@@ -12,11 +12,14 @@ import keras
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.models.adapting import adapted
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
-    """Load a .keras file of ours, or the network that comes with the package.
+    """Load a .keras file, or the network that comes with the package.
+
+    One for grey images, or one that ends in softmax, comes as `fer_tf.models.adapting` makes it.
 
     Args:
         path: the file; None for the network that ships, for faces of any size and best at
@@ -26,7 +29,8 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
 
     Raises:
-        FerError: no such file, or one that is not a Keras model or would run code of its own.
+        FerError: no such file, one that is not a Keras model or would run code of its own, or a
+            network that can't be run or answers NaN.
     """
     if path is None:
         return _load_shipped()
@@ -48,7 +52,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
         raise FerError(f"{path}: not a model that can be loaded safely: {reason}") from None
     if not isinstance(model, keras.Model):
         raise FerError(f"{path}: holds a {type(model).__name__}, expected a Keras model")
-    return model
+    return adapted(model, path)
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
