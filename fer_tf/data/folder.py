@@ -133,7 +133,7 @@ def _innermost(root: Place) -> Place:
 
 def _entries(folder: Place) -> list[Place]:
     try:
-        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+        entries: list[Place] = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         raise FerError(f"{folder}: can't be listed ({error.strerror})") from error
     return [
