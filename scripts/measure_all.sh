@@ -30,12 +30,15 @@ exports() {
 }
 
 sizes() { table sizes "$python" scripts/measure_sizes.py --data "$data"; }
-corruptions() { table corruptions "$python" scripts/measure_corruptions.py --data "$data"; }
+corruptions() {
+    table corruptions "$python" -m fer_tf.evaluate --shipped --data "$data" --corruptions \
+        --out "$scratch/corrupted"
+}
 margins() { table margins "$python" scripts/measure_margins.py --data "$data"; }
 turns() { table turns "$python" scripts/measure_turns.py --data "$data"; }
 forms() { table forms exports; }
 report() {
-    "$python" -m fer_tf.evaluate --shipped --data "$data" --split PublicTest --to "$scratch/report"
+    "$python" -m fer_tf.evaluate --shipped --data "$data" --split PublicTest --out "$scratch/report"
     cp -- "$scratch/report/confusion_matrix.png" docs/confusion_matrix.png
 }
 examples() { "$python" scripts/draw_examples.py; }

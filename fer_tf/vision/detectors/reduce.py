@@ -1,4 +1,4 @@
-"""Large pictures are searched at a reduced size and scaled back; finds are reduced to one a face."""
+"""Large pictures are searched at a reduced size and scaled back; of finds one a face is kept."""
 
 from __future__ import annotations
 
