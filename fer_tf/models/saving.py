@@ -109,7 +109,7 @@ def load_into(model: keras.Model, weights: str) -> None:
         weights: "imagenet", or the path of a .keras or .weights.h5 file of the same network.
 
     Raises:
-        FerError: the file is not there or does not fit, or ImageNet weights can't be had.
+        FerError: the file is not there, does not fit or holds NaN; no ImageNet weights to be had.
     """
     if weights == "imagenet":
         from fer_tf.models.imagenet import copy_imagenet_encoder
@@ -129,6 +129,8 @@ def load_into(model: keras.Model, weights: str) -> None:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FerError(f"{weights}: these weights don't fit {model.name}: {reason}") from None
+    if not all(np.isfinite(array).all() for array in model.get_weights()):
+        raise FerError(f"{weights}: NaN or infinity is among the weights: expected finite numbers")
 
 
 def _load_shipped() -> keras.Model:
