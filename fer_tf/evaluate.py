@@ -240,7 +240,7 @@ def evaluate(
     # After the cheap checks: these need Keras and its backend.
     model = load(target)
     from fer_tf.data import load_faces
-    from fer_tf.models.answers import check_finite
+    from fer_tf.models.checks import check_finite
     from fer_tf.report import write_report
     from fer_tf.training.inference import predict_logits, softmax
 

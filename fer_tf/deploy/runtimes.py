@@ -14,7 +14,7 @@ import numpy as np
 
 from fer_tf.deploy.tflite_metadata import read_temperature
 from fer_tf.errors import FerError
-from fer_tf.models.answers import check_finite
+from fer_tf.models.checks import check_finite
 from fer_tf.training.calibration import checked_temperature
 
 FACE = (48, 48)

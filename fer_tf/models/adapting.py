@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from fer_tf.errors import FerError
-from fer_tf.models.answers import are_probabilities, check_finite
+from fer_tf.models.checks import are_probabilities, check_finite
 
 _SIDE = 224  # pixels, where a network takes any
 _TINY = 1e-30  # stands for a probability of 0, whose logarithm is infinite
