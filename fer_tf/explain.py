@@ -58,7 +58,7 @@ def explain(args: Explain) -> Iterator[str]:
     """
     if not args.pictures:
         raise FerError("nothing to explain: expected pictures or folders of pictures")
-    from fer_tf.vision.images import find_images
+    from fer_tf.vision.finding import find_images
     from fer_tf.vision.saving import PictureFolder
 
     analyzer = _analyzer(args)

@@ -55,6 +55,8 @@ class Predict:
     """Frames of a video from one recognition to the next; 3 keeps up with 25 a second at 224 px."""
     smoothing_s: float = 0.5
     """Seconds over which a person's probabilities are averaged in a video; 0 for none."""
+    cropped: bool = False
+    """The pictures are a face each, cropped as FER2013's are: look for none."""
     model: Path | None = None
     """A .tflite, .onnx or .keras file, a run folder or a servable; else the network that ships."""
     detecting: Detecting = field(default_factory=Detecting)
@@ -115,7 +117,7 @@ def predict(args: Predict) -> None:
 
     from fer_tf.vision.analyzer import FaceAnalyzer
 
-    analyzer = FaceAnalyzer(args.model, **asdict(args.detecting))
+    analyzer = FaceAnalyzer(args.model, **asdict(args.detecting), cropped=args.cropped)
     if args.explain:
         # What can't be explained is told before the work.
         analyzer.explainer.open()
@@ -135,6 +137,8 @@ def _check(args: Predict) -> None:
         raise FerError("--json and --csv: expected one of them")
     if args.show and args.video is None:
         raise FerError("--show is for --video: expected a video or a camera")
+    if args.cropped and args.video is not None:
+        raise FerError("--cropped is for pictures: expected no --video")
     for place in () if args.folder is None else (args.folder, *args.folder.parents):
         if os.path.exists(place) and not os.path.isdir(place):
             raise FerError(f"--out {args.folder}: {place} is a file, expected a folder")
@@ -186,7 +190,7 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
 
 def _find(args: Predict) -> Iterator[Path]:
     """The pictures, but for those that an earlier run wrote to the same folder."""
-    from fer_tf.vision.images import find_images
+    from fer_tf.vision.finding import find_images
     from fer_tf.vision.saving import MARK, mark_of
 
     own = None if args.folder is None else os.path.join(os.path.abspath(args.folder), "")

@@ -30,7 +30,10 @@ exports() {
 }
 
 sizes() { table sizes "$python" scripts/measure_sizes.py --data "$data"; }
-corruptions() { table corruptions "$python" scripts/measure_corruptions.py --data "$data"; }
+corruptions() {
+    table corruptions "$python" -m fer_tf.evaluate --shipped --data "$data" --corruptions \
+        --out "$scratch/corrupted"
+}
 margins() { table margins "$python" scripts/measure_margins.py --data "$data"; }
 turns() { table turns "$python" scripts/measure_turns.py --data "$data"; }
 forms() { table forms exports; }

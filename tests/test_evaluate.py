@@ -90,6 +90,22 @@ def test_split_and_augmentation_get_their_own_report(run):
     assert not (run / "report").exists()
 
 
+def test_corruptions_are_printed_beside_the_clean_figure(run, capsys):
+    from fer_tf.data.corrupted import CORRUPTIONS
+
+    main([str(run), "--corruptions"])
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("| PublicTest, 40x40 pixels | accuracy | points lost |")
+    table = dict(
+        line.split("| ", 2)[1:] for line in lines[start + 2 : start + 3 + len(CORRUPTIONS)]
+    )
+    assert table["as they are "] == "85.7% | |"
+    assert {*table} == {"as they are ", *(f"{name} " for name in CORRUPTIONS)}
+    # Of uniform faces, judged by their level.
+    assert table["contrast x 1/8 "] == table["blur, 2 pixels "] == "85.7% | 0.0 |"
+    assert table["brightness x 1/16 "] == "14.3% | 71.4 |"
+
+
 def test_model_file(tmp_path, csv):
     model = brightness_model(tmp_path / "net.keras", size=(24, 30))
     main([str(model), "--data", str(csv)])

@@ -179,6 +179,7 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         (["hollow"], "hollow: no pictures in there"),
         (["a.png", "--video", "b.mp4"], "--video and a.png"),
         (["a.png", "--json", "--csv"], "--json and --csv"),
+        (["--video", "b.mp4", "--cropped"], "--cropped is for pictures"),
         (["a.png", "--show"], "--show is for --video"),
         (["a.png", "--out", "file"], "--out file: file is a file, expected a folder"),
         (["a.png", "--out", "file/deep"], "--out file/deep: file is a file"),
@@ -197,6 +198,16 @@ def test_bad_input_is_one_sentence(arguments, sentence, here):
     assert sentence in str(error.value) and "\n" not in str(error.value)
     assert (here / "file").read_text() == "mine"
     assert sorted(os.listdir(here)) == ["file", "hollow"]
+
+
+def test_cropped_faces_get_a_row_each(here, capsys):
+    for name in ("a.png", "b.png"):
+        blank(here / "faces" / name, (48, 48))
+    main(["faces", "--cropped", "--csv"])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["file"], row["width"], row["score"]) for row in rows] == [
+        (os.path.join("faces", name), "48.0", "1.0") for name in ("a.png", "b.png")
+    ]
 
 
 def test_same_names_stay_apart_and_folders_keep_their_shape(here, quick):

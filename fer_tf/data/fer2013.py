@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from fer_tf.data import cache as kept
 from fer_tf.data.archives import open_csv
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.data.folder import read_folder
+from fer_tf.data.folder import read_folder, zipped_folder
 from fer_tf.data.pixels import parse_row, parse_rows, token_table
 from fer_tf.data.rows import place, read_rows, shown
 from fer_tf.data.votes import read_votes
@@ -28,7 +29,8 @@ def read(path: str, *, votes: str | None = None, cache: bool = True) -> Faces:
     Args:
         path: a CSV with the columns emotion, pixels and Usage, in any order and with blanks in
             the header allowed (`fer2013.csv`, `icml_face_data.csv`), plain or in a .gz, .zip,
-            .tar or .tar.gz; or a folder as `fer_tf.data.folder.read_folder` describes it.
+            .tar or .tar.gz; or a folder, or a zip of one, as `fer_tf.data.folder.read_folder`
+            describes it.
         votes: fer2013new.csv, the FERPlus votes, to join by row; None for no votes.
         cache: keep the parsed rows in the user's cache folder (`fer_tf.data.cache`), keyed by
             the file's content, and start from there the next time. Folders are never cached.
@@ -40,10 +42,11 @@ def read(path: str, *, votes: str | None = None, cache: bool = True) -> Faces:
         FerError: malformed; the sentence names the file, the row (from 1, and its line, where
             the header is line 1), what was found and what was expected.
     """
-    if os.path.isdir(path):
+    folder = Path(path) if os.path.isdir(path) else zipped_folder(path)
+    if folder is not None:
         if votes is not None:
             raise FerError(f"{path}: a folder has no rows to join {votes} to, expected a CSV")
-        return read_folder(path)
+        return read_folder(folder)
     faces = _through_cache(path) if cache else _parse(path)
     if votes is None:
         return faces

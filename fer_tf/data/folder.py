@@ -1,7 +1,9 @@
-"""FER2013 as a folder of pictures: `train/angry/*.jpg`, `test/happy/*.png`, ..."""
+"""FER2013 as a folder of pictures, or a zip of one: `train/angry/*.jpg`, `test/happy/*.png`, ..."""
 
 from __future__ import annotations
 
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +40,34 @@ _CLASS_NAMES = {
     "neutral": 6,
 }
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
+"""What Windows and macOS leave in folders, in lower case, beside their hidden files."""
+
+_MEMBER_LIMIT = 1 << 24
+"""Bytes that a picture in a zip may unpack to: five times what 48x48 pixels can need."""
+
+Place = Path | zipfile.Path
 
 
-def read_folder(root: str) -> Faces:
+def zipped_folder(path: str) -> zipfile.Path | None:
+    """The root of a zip that holds folders of pictures and no CSV; None for any other file."""
+    try:
+        if not os.path.isfile(path):
+            return None
+        root = zipfile.Path(path)
+        names = [name.lower() for name in root.root.namelist() if "__macosx" not in name.lower()]
+    except Exception:  # what is the matter with it, the reader of CSVs tells
+        return None
+    if any(name.endswith(".csv") for name in names) or not any("/" in name for name in names):
+        return None
+    return root
+
+
+def read_folder(root: Place) -> Faces:
     """Read pictures from `root`/SPLIT/CLASS/FILE, in the order of split, class and file name.
+
+    `root` is a folder, or that of a zip, which is not unpacked to disk; where all lies in one
+    folder within it, that one is read.
 
     Splits, whatever their case: `train` and `training` are Training; `val`, `valid`,
     `validation` and `PublicTest` are PublicTest; `PrivateTest` is PrivateTest. `test` is
@@ -52,39 +77,43 @@ def read_folder(root: str) -> Faces:
 
     Classes are `fer_tf.emotions.FER2013`'s names or their usual variants (anger, fearful,
     happiness, ...), mapped to FER2013's order and not to the alphabetical order of the folders.
-    Hidden files are passed over.
+    Hidden files are passed over, and what Windows and macOS leave (`desktop.ini`, `__MACOSX`).
 
     Returns:
-        Faces with images uint8 [n, 48, 48]; pictures in colour are turned to grey.
+        Faces with images uint8 [n, 48, 48]: read as `predict` does, by
+        `fer_tf.vision.images.read_image` (upright, 16 bits made 8, white where transparent), and
+        turned to grey.
 
     Raises:
-        FerError: an unknown split or class folder, a file that is not a whole 48x48 picture, no
-            pictures, or two folders for one split or class.
+        FerError: an unknown split or class folder, a file that is not a whole 48x48 picture (a
+            FIFO or a PostScript file, say), no pictures, or two folders for one split or class.
     """
-    splits = _named(Path(root), _SPLIT_NAMES, "split", "train, validation, test")
+    root = _innermost(root)
+    splits = _named(root, _SPLIT_NAMES, "split", "train, validation, test")
     names = {name.lower(): name for name in splits}
     indices = {name: _SPLIT_NAMES[_plain(name)] for name in splits}
     if "test" in names and len(splits) > len({*indices.values()}):
         indices[names["test"]] = SPLITS.index("PrivateTest")
     _refuse_twins(root, indices, SPLITS)
 
-    found: list[tuple[int, int, Path]] = []
+    found: list[tuple[int, int, str, Place]] = []
     for name, split in indices.items():
-        classes = _named(Path(root, name), _CLASS_NAMES, "class", ", ".join(FER2013))
+        classes = _named(root / name, _CLASS_NAMES, "class", ", ".join(FER2013))
         labels = {folder: _CLASS_NAMES[_plain(folder)] for folder in classes}
-        _refuse_twins(str(Path(root, name)), labels, FER2013)
+        _refuse_twins(root / name, labels, FER2013)
         for folder, label in labels.items():
-            for file in _files(Path(root, name, folder)):
+            for file in _files(root / name / folder):
                 own = file.name.partition("_")[0]
                 known = name.lower() == "test" and own in SPLITS[1:]
-                found.append((SPLITS.index(own) if known else split, label, file))
+                split_of = SPLITS.index(own) if known else split
+                found.append((split_of, label, str(file), file))
     if not found:
         raise FerError(f"{root}: no pictures, expected train/angry/*.jpg and the like")
-    found.sort()
+    found.sort(key=lambda each: each[:3])
     return Faces(
-        images=np.stack([_picture(file) for _, _, file in found]),
-        labels=np.array([label for _, label, _ in found], np.uint8),
-        split=np.array([split for split, _, _ in found], np.uint8),
+        images=np.stack([_picture(file) for *_, file in found]),
+        labels=np.array([label for _, label, *_ in found], np.uint8),
+        split=np.array([split for split, *_ in found], np.uint8),
     )
 
 
@@ -92,14 +121,29 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def _entries(folder: Path) -> list[Path]:
+def _innermost(root: Place) -> Place:
+    """The folder with the splits: archives often hold all in one more."""
+    folders = [path for path in _entries(root) if path.is_dir()]
+    if len(folders) == 1 and _plain(folders[0].name) not in _SPLIT_NAMES:
+        inner = folders[0]
+        if any(_plain(path.name) in _SPLIT_NAMES for path in _entries(inner)):
+            return inner
+    return root
+
+
+def _entries(folder: Place) -> list[Place]:
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        entries: list[Place] = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         raise FerError(f"{folder}: can't be listed ({error.strerror})") from error
+    return [
+        path
+        for path in entries
+        if not path.name.startswith(".") and path.name.lower() not in _STRAY
+    ]
 
 
-def _named(folder: Path, known: dict[str, int], kind: str, expected: str) -> list[str]:
+def _named(folder: Place, known: dict[str, int], kind: str, expected: str) -> list[str]:
     """The names of the folders in `folder`, each of which has to be known."""
     names = [path.name for path in _entries(folder) if path.is_dir()]
     for name in names:
@@ -110,7 +154,7 @@ def _named(folder: Path, known: dict[str, int], kind: str, expected: str) -> lis
     return names
 
 
-def _refuse_twins(folder: str, indices: dict[str, int], meanings: tuple[str, ...]) -> None:
+def _refuse_twins(folder: Place, indices: dict[str, int], meanings: tuple[str, ...]) -> None:
     for index in set(indices.values()):
         twins = [name for name in indices if indices[name] == index]
         if len(twins) > 1:
@@ -118,25 +162,36 @@ def _refuse_twins(folder: str, indices: dict[str, int], meanings: tuple[str, ...
             raise FerError(f"{folder}: {both} both mean {meanings[index]}, expected one of them")
 
 
-def _files(folder: Path) -> list[Path]:
-    files = [path for path in _entries(folder) if path.name.lower() != "thumbs.db"]
+def _files(folder: Place) -> list[Place]:
+    from fer_tf.vision.finding import SUFFIXES
+
+    files = _entries(folder)
     for file in files:
-        if file.suffix.lower() not in _PICTURES:
-            raise FerError(f"{file}: not a picture, expected {', '.join(_PICTURES)}")
+        if file.suffix.lower() not in SUFFIXES:
+            raise FerError(f"{file}: not a picture, expected .png, .jpg or the like")
     return files
 
 
-def _picture(file: Path) -> np.ndarray:
-    """uint8 [48, 48], by Pillow, which refuses a truncated picture where OpenCV pads it."""
-    from PIL import Image
+def _picture(file: Place) -> np.ndarray:
+    """Uint8 [48, 48], grey."""
+    import cv2
 
-    try:
-        with Image.open(file) as picture:
-            if picture.size != (48, 48):
-                width, height = picture.size
-                raise FerError(f"{file}: {width}x{height} pixels, expected 48x48")
-            return np.asarray(picture.convert("L"))
-    except FerError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FerError(f"{file}: not a whole picture ({error})") from error
+    from fer_tf.vision.images import read_image
+
+    pixels = read_image(file) if isinstance(file, Path) else read_image(_Member(file))
+    if pixels.shape[:2] != (48, 48):
+        raise FerError(f"{file}: {pixels.shape[1]}x{pixels.shape[0]} pixels, expected 48x48")
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+
+
+class _Member:
+    """A file in a zip as `read_image` takes it."""
+
+    def __init__(self, file: zipfile.Path):
+        self.name, self._file = str(file), file
+
+    def read(self) -> bytes:
+        size = self._file.root.getinfo(self._file.at).file_size
+        if size > _MEMBER_LIMIT:
+            raise ValueError(f"unpacks to {size:,} bytes, above {_MEMBER_LIMIT:,}")
+        return self._file.read_bytes()

@@ -8,7 +8,6 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fer_tf.deploy.folding import can_fold, folded
-from fer_tf.errors import FerError
 
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey (ITU-R BT.601), as in OpenCV and Pillow."""
@@ -42,24 +41,25 @@ def grey_input(model: keras.Model, channels: int) -> keras.Model:
     """The same network, but whatever the colours of a face, it sees their luma.
 
     That is linear, and so is the first convolution: the shares of the colours go into its
-    weights, and grey costs nothing at run time. For grey faces the answers are the same.
+    weights, and grey costs nothing at run time. For grey faces the answers are the same. Before
+    a network that begins otherwise, it is computed.
 
     Args:
         model: as `at_size` returns it.
         channels: of the new input: 3 for RGB, 1 for grey.
-
-    Raises:
-        FerError: the first weights of the network are not those of a convolution of 3 channels.
     """
     first, *others = model.get_weights() or [np.zeros(0, np.float32)]
     if first.ndim != 4 or first.shape[-2] != 3:
-        raise FerError(
-            f"{model.name}: its first weights are {first.shape}: expected a convolution's, of "
-            "3 channels"
-        )
+        return _luma_before(model, channels)
     shares = np.asarray(LUMA if channels == 3 else (1.0,), np.float32)
     kernel = first.sum(axis=2, keepdims=True) * shares[:, None]
     return _rebuild(model, (*model.input_shape[1:3], channels), [kernel, *others])
+
+
+def _luma_before(model: keras.Model, channels: int) -> keras.Model:
+    images = keras.Input((*model.input_shape[1:3], channels), name="images")
+    mix = np.repeat(np.reshape(LUMA if channels == 3 else (1.0,), (-1, 1)), 3, axis=1)
+    return keras.Model(images, model(keras.ops.matmul(images, mix.astype(np.float32))))
 
 
 def constant_graph(
@@ -81,9 +81,6 @@ def constant_graph(
     Returns:
         A function from "image", uint8 [batch, height, width, channels], to a dict with
         "probabilities", float32 [batch, classes].
-
-    Raises:
-        FerError: as of `grey_input`.
     """
     network = grey_input(model, channels)
     logits = folded(network) if can_fold(network) else network

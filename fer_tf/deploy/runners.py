@@ -50,7 +50,7 @@ class Runner(Protocol):
         A graph of fixed batch runs as often as n needs.
 
         Raises:
-            FerError: images of another type or shape.
+            FerError: images of another type or shape, or an answer that is NaN or infinite.
         """
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from fer_tf.deploy.tflite_metadata import read_temperature
 from fer_tf.errors import FerError
+from fer_tf.models.checks import check_finite
+from fer_tf.training.calibration import checked_temperature
 
 FACE = (48, 48)
 """(height, width) of FER2013's faces: what a format that takes any size is given."""
@@ -58,6 +60,7 @@ class Base(ABC):
                 f"{path}: takes images of {height}x{width} pixels only: expected that as the "
                 f"size, found {size[0]}x{size[1]}"
             )
+        self._path = path
         self.name, self.batch, self.channels = name, batch, channels or 1
         self.size = size or (height or FACE[0], width or FACE[1])
 
@@ -72,6 +75,11 @@ class Base(ABC):
                 f"{self.name}: got {images.dtype} images {list(images.shape)}: expected uint8 "
                 f"[n, {', '.join(map(str, expected))}], n at least 1"
             )
+        answers = self._answers(images)
+        check_finite(answers, self._path)
+        return answers
+
+    def _answers(self, images: np.ndarray) -> np.ndarray:
         if self.batch is None or self.batch == len(images):
             return self._run(images)
         missing = -len(images) % self.batch
@@ -124,7 +132,8 @@ class OnnxRuntime(Base):
         inputs, outputs = session.get_inputs(), session.get_outputs()
         ports = self._ports(inputs), self._ports(outputs)
         super().__init__("ONNX Runtime", path, ports, size)
-        self.temperature = float(session.get_modelmeta().custom_metadata_map.get("temperature", 1))
+        found = session.get_modelmeta().custom_metadata_map.get("temperature", 1)
+        self.temperature = checked_temperature(found, f"{path}: its metadata")
         self._session, self._input = session, inputs[0].name
 
     def _ports(self, tensors) -> list[Port]:

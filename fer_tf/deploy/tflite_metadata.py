@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.training.calibration import checked_temperature
 
 LABELS = "labels.txt"
 """Name of the label file within the TFLite file."""
@@ -142,15 +143,10 @@ def read_temperature(content: bytes) -> float:
     except (zipfile.BadZipFile, KeyError):
         return 1.0
     try:
-        temperature = float(json.loads(text)["temperature"])
+        found = json.loads(text)["temperature"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        temperature = 0.0
-    if not 0.0 < temperature < 1e3:
-        raise FerError(
-            f'{CALIBRATION} in the TFLite file is {text[:80]!r}: expected {{"temperature": T}}, '
-            "T above 0"
-        )
-    return temperature
+        found = text.decode(errors="replace")
+    return checked_temperature(found, f"{CALIBRATION} in the TFLite file")
 
 
 def _check_labels(labels: Sequence[str], classes: int) -> None:

@@ -12,11 +12,14 @@ import keras
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.models.adapting import adapted
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
-    """Load a .keras file of ours, or the network that comes with the package.
+    """Load a .keras file, or the network that comes with the package.
+
+    One for grey images, or one that ends in softmax, comes as `fer_tf.models.adapting` makes it.
 
     Args:
         path: the file; None for the network that ships, for faces of any size and best at
@@ -26,7 +29,8 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
 
     Raises:
-        FerError: no such file, or one that is not a Keras model or would run code of its own.
+        FerError: no such file, one that is not a Keras model or would run code of its own, or a
+            network that can't be run or answers NaN.
     """
     if path is None:
         return _load_shipped()
@@ -48,7 +52,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
         raise FerError(f"{path}: not a model that can be loaded safely: {reason}") from None
     if not isinstance(model, keras.Model):
         raise FerError(f"{path}: holds a {type(model).__name__}, expected a Keras model")
-    return model
+    return adapted(model, path)
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
@@ -105,7 +109,7 @@ def load_into(model: keras.Model, weights: str) -> None:
         weights: "imagenet", or the path of a .keras or .weights.h5 file of the same network.
 
     Raises:
-        FerError: the file is not there or does not fit, or ImageNet weights can't be had.
+        FerError: the file is not there, does not fit or holds NaN; no ImageNet weights to be had.
     """
     if weights == "imagenet":
         from fer_tf.models.imagenet import copy_imagenet_encoder
@@ -125,6 +129,8 @@ def load_into(model: keras.Model, weights: str) -> None:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FerError(f"{weights}: these weights don't fit {model.name}: {reason}") from None
+    if not all(np.isfinite(array).all() for array in model.get_weights()):
+        raise FerError(f"{weights}: NaN or infinity is among the weights: expected finite numbers")
 
 
 def _load_shipped() -> keras.Model:

@@ -7,7 +7,11 @@ which class it names. NumPy alone, as those who use a network apply it without K
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from fer_tf.errors import FerError
 
 LOWEST, HIGHEST = 0.1, 10.0
 """Temperatures outside say that the network or the labels are broken, not how sure it is."""
@@ -52,3 +56,22 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     logits = np.log(np.maximum(probabilities.astype(np.float64), TINY)) / temperature
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def checked_temperature(found: Any, place: str) -> float:
+    """The temperature that a model's file holds, read as a number.
+
+    Args:
+        found: a number, or a text of one.
+        place: what the sentence is to name.
+
+    Raises:
+        FerError: it is no finite number above 0 and below 1000.
+    """
+    try:
+        temperature = float(found)
+    except (TypeError, ValueError, OverflowError):
+        temperature = 0.0
+    if not 0.0 < temperature < 1e3:
+        raise FerError(f"{place}: a temperature of {str(found)[:80]!r}: expected a number above 0")
+    return temperature

@@ -15,7 +15,7 @@ from fer_tf.vision.crops import Crop, crop_face, whole_face
 from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import Detector
 from fer_tf.vision.explaining import ExplainedFace, Explainer
-from fer_tf.vision.images import name_of, read_image
+from fer_tf.vision.images import listed, name_of, read_image
 from fer_tf.vision.recognizer import open_recognizer
 from fer_tf.vision.results import Analysis, Box, Detection, Face
 from fer_tf.vision.stream import worked_ahead
@@ -44,6 +44,7 @@ class FaceAnalyzer:
         size: N or (height, width) in pixels at which a network runs that takes any size; None for
             the size at which a run was best, or what the file was built for, or 224.
         threads: that the network computes with; None for two for a face, and all cores for several.
+        cropped: each picture is a face already, framed as FER2013's: none is looked for.
 
     Raises:
         FerError: a model or a detector that is not there, damaged, or not one of these; a number
@@ -60,10 +61,12 @@ class FaceAnalyzer:
         min_face: float = MIN_FACE,
         size: int | tuple[int, int] | None = None,
         threads: int | None = None,
+        cropped: bool = False,
     ):
         sides = (size, size) if isinstance(size, int) else size
         self.model = model
         self.recognizer = open_recognizer(model, size=sides, threads=threads)
+        self.cropped = cropped
         self.detector = open_detector(
             detector, detect_size=detect_size, min_score=min_score, min_face=min_face
         )
@@ -99,7 +102,7 @@ class FaceAnalyzer:
         can't be read does not stop the others: its answer is not `readable` and has the `reason`.
 
         Args:
-            images: see the class.
+            images: see the class; a single one is a batch of one.
             bgr: the arrays' channels are in OpenCV's order.
         """
 
@@ -113,7 +116,7 @@ class FaceAnalyzer:
                 return name, str(error), (), [], []
             return name, "", picture.shape, found, crops
 
-        searched = list(worked_ahead(images, search))
+        searched = list(worked_ahead(listed(images), search))
         answers = self._answer(
             [found for *_, found, _ in searched],
             [crop for *_, crops in searched for crop in crops],
@@ -129,13 +132,14 @@ class FaceAnalyzer:
         """The expressions of pictures that are a face each, cropped already; none is looked for.
 
         Args:
-            crops: see the class; framed as FER2013's faces, from the brows' top to the chin.
+            crops: see the class; framed as FER2013's faces, from the brows' top to the chin. A
+                single one is answered as one.
             bgr: the arrays' channels are in OpenCV's order.
 
         Raises:
             FerError: one can't be read.
         """
-        pictures = [read_image(crop, bgr=bgr) for crop in crops]
+        pictures = [read_image(crop, bgr=bgr) for crop in listed(crops)]
         whole = [[_whole(picture)] for picture in pictures]
         size = self.recognizer.size
         answers = self._answer(whole, [whole_face(picture, size).pixels for picture in pictures])
@@ -202,6 +206,8 @@ class FaceAnalyzer:
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first."""
+        if self.cropped:
+            return [_whole(image)]
         return self.detector.detect(image)
 
     def recognize(
@@ -229,6 +235,8 @@ class FaceAnalyzer:
         Raises:
             FerError: the box has no area or lies outside the picture.
         """
+        if self.cropped:
+            return whole_face(image, self.recognizer.size)
         return crop_face(
             image, detection, self.recognizer.size, margin=self.detector.margin, align=True
         )
@@ -236,6 +244,8 @@ class FaceAnalyzer:
     def _faces(
         self, image: np.ndarray, boxes: Iterable[Box | Sequence[float]] | None
     ) -> tuple[Face, ...]:
+        if boxes is not None and self.cropped:
+            raise FerError("boxes of cropped faces: expected none, each picture is a face")
         detections = self.detect(image) if boxes is None else given_boxes(boxes)
         (faces,) = self.recognize([image], [detections])
         return faces

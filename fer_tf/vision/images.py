@@ -6,9 +6,7 @@ import importlib
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import cv2
@@ -25,21 +23,12 @@ MAX_PIXELS = 2**26
 Its RGB array has 201 MB; while it is decoded, turned and freed of transparency, 0.9 GB are held.
 """
 
-SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "webp", "bmp", "gif", "tif", "tiff"),
-        *("avif", "heic", "heif", "pbm", "pgm", "ppm", "pnm"),
-    )
-)
-"""What counts as a picture in a folder, in lower case; HEIC is there to be reported, not missed."""
-
 # Pillow has forty formats more; some start other programs (EPS), few are safe on strangers' files.
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM", "HEIF")
 _PLUGINS = ("Jpeg", "Png", "WebP", "Avif", "Bmp", "Gif", "Tiff", "Ppm")
 _EXPECTED = "expected JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM"
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_Folder = tuple[int, int]  # device and inode
+_WHITES = (255, 1023, 4095, 65535)  # of 8, 10, 12 and 16 bits
 _ROUNDING = 1e-3  # how far floats may leave [0, 1]: half a grey level is 2e-3
 
 
@@ -49,7 +38,7 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
     Args:
         source: one of
             a path (str or PathLike) of a JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM file, or of
-            a HEIC file where pillow-heif has registered its opener;
+            a HEIC file where pillow-heif is installed;
             such a file's bytes, or a binary file object (anything with `.read()`, read from where
             it stands to its end, not closed);
             a PIL image;
@@ -60,9 +49,9 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
 
     Of an animation the first frame is read, of a file with several pages the first one. The EXIF
     orientation is obeyed, in PIL images too. What is transparent shows white, as on a page.
-    16 bits of grey become 8 by division by 257, whatever the brightest pixel is: 65,535 is white,
-    and a 12-bit camera's values must be spread to 16 bits first. Floats are multiplied by 255.
-    Colour profiles are not applied.
+    16 bits of grey become 8, and white is 65,535, or 4,095, 1,023 or 255 where no pixel is above
+    that: so cameras of 12 and 10 bits fill their files. Floats are multiplied by 255. Colour
+    profiles are not applied. No other program is started, and nothing but a regular file opened.
 
     Pillow's global settings stay as they are. Only its GIF and TIFF readers ask MAX_IMAGE_PIXELS;
     whoever has set LOAD_TRUNCATED_IMAGES gets the half of a cut-off picture, as asked for.
@@ -95,79 +84,28 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
     )
 
 
+def listed(images: Any) -> Any:
+    """The pictures of a collection; of what is a single one itself, a list of it.
+
+    Args:
+        images: an iterable of what `read_image` takes, an array of several grey pictures [n, h, w]
+            or coloured ones [n, h, w, channels], or one picture. An array [h, w, 1, 3 or 4] is one.
+    """
+    if isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview)):
+        return [images]
+    if hasattr(images, "__array__"):
+        shape = np.shape(images)
+        single = len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
+        return [images] if single else images
+    return [images] if hasattr(images, "read") or not hasattr(images, "__iter__") else images
+
+
 def name_of(source: Any) -> str:
     """The path of a picture, or its file object's name; "" for bytes and pixels."""
     if isinstance(source, (str, os.PathLike)):
         return os.fsdecode(source)
     name = getattr(source, "name", "") if hasattr(source, "read") else ""
     return name if isinstance(name, str) else ""
-
-
-def find_images(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> Iterator[Path]:
-    """The pictures among files and folders, found as they are asked for.
-
-    A path that is no folder is yielded whatever its suffix, also one that does not exist, so that
-    reading it tells. A folder is walked down in the order of its names; what has one of `SUFFIXES`
-    is yielded, hidden files and folders are passed over. A folder that can't be listed is yielded
-    itself, to be reported likewise. Links are followed.
-
-    No folder is walked twice, so loops of links end, and a file that is given is not yielded again
-    by its folder, nor the other way round. A link inside a folder counts as a file of its own.
-
-    Memory holds the names in the folders between the given one and the present one, and two
-    numbers for each folder that was walked: no more for many files than the fullest folder takes.
-    """
-    single = isinstance(paths, (str, os.PathLike))
-    walked: set[_Folder | None] = set()
-    given: set[tuple[_Folder | str, str]] = set()
-    for path in map(Path, [paths] if single else paths):  # type: ignore[arg-type, list-item]
-        if _folder(path) is not None:
-            yield from _walk(path, walked, given)
-            continue
-        parent = _folder(path.parent)
-        file = parent or str(path.parent), path.name
-        known = file in given or (parent in walked and _is_picture(path.name))
-        given.add(file)
-        if not known:
-            yield path
-
-
-def _walk(
-    root: Path, walked: set[_Folder | None], given: set[tuple[_Folder | str, str]]
-) -> Iterator[Path]:
-    pending: list[tuple[_Folder | str, str]] = [("", os.fspath(root))]
-    while pending:
-        parent, path = pending.pop()
-        folder = _folder(path)
-        if folder is None:
-            name = os.path.basename(path)
-            if _is_picture(name) and (parent, name) not in given:
-                yield Path(path)
-            continue
-        if folder in walked:
-            continue
-        walked.add(folder)
-        try:
-            names = os.listdir(path)
-        except OSError:
-            yield Path(path)
-            continue
-        names = sorted((name for name in names if not name.startswith(".")), reverse=True)
-        pending += [(folder, os.path.join(path, name)) for name in names]
-
-
-def _folder(path: str | Path) -> _Folder | None:
-    """What `path` is, whatever it is called today; None where it is no folder."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
-
-
-def _is_picture(name: str) -> bool:
-    """Of a file in a folder."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def _label(source: Any) -> str:
@@ -194,7 +132,7 @@ def _read_file(path: str | os.PathLike, name: str) -> np.ndarray:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            # Raises what is the matter where `find_images` could not list it.
+            # Raises what is the matter where `fer_tf.vision.finding` could not list it.
             os.listdir(path)
             raise FerError(f"{name}: a folder, expected a picture")
         if not stat.S_ISREG(mode):
@@ -258,6 +196,9 @@ def _plugin(prefix: bytes) -> tuple[str, Any]:
     for module in _PLUGINS:
         with suppress(ImportError):  # AVIF came with Pillow 11.3
             importlib.import_module(f"PIL.{module}ImagePlugin")
+    if prefix[4:8] == b"ftyp" and "HEIF" not in Image.OPEN:
+        with suppress(ImportError):
+            importlib.import_module("pillow_heif").register_heif_opener()
     for plugin in _FORMATS:
         factory, accept = Image.OPEN.get(plugin, (None, None))
         # A text instead of True says that this Pillow was built without the format.
@@ -272,7 +213,7 @@ def _kind(prefix: bytes) -> str:
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text:
         return "an SVG drawing, which has no pixels"
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC:
-        return "a HEIC picture, which Pillow can't decode without pillow-heif"
+        return "a HEIC picture, which needs pillow-heif (the extra heic)"
     if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"avif", b"avis"):
         return "an AVIF picture, which this Pillow was built without"
     return f"not a picture (it begins with {prefix[:12]!r})"
@@ -381,8 +322,9 @@ def _as_uint8(array: np.ndarray, name: str) -> np.ndarray:
     if kind == "b":
         return array.astype(np.uint8) * 255
     if kind == "u" and size == 2:
-        # Rounded to the nearest: 257 = 65,535 / 255.
-        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        white = next(white for white in _WHITES if array.max() <= white)
+        # Rounded to the nearest.
+        return ((array.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
     if kind != "f":
         raise FerError(
             f"{name}: an array of {array.dtype}, expected uint8, uint16, bool or floats in [0, 1]"

@@ -16,6 +16,7 @@ from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runner, open_runner
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.models.checks import check_probabilities
 from fer_tf.shipped import shipped_model
 from fer_tf.training.calibration import apply_temperature
 from fer_tf.training.run import DEFAULT_SIZE, best_model
@@ -51,14 +52,21 @@ class Recognizer:
         self.name, self.size = self._alone.name, self._alone.size
         self.temperature = self._alone.temperature
         # A runtime that cannot run the file, or a file of other classes, shows now.
-        classes = self._alone(self._input(np.zeros((1, *self.size), np.uint8))).shape[1]
+        noise = np.random.default_rng(0).integers(0, 256, (1, *self.size), np.uint8)
+        answers = self._alone(self._input(noise))
+        check_probabilities(answers, path)
+        classes = answers.shape[1]
         if classes != len(FER2013):
             raise FerError(
                 f"{path}: has {classes} classes: expected {len(FER2013)} ({', '.join(FER2013)})"
             )
 
     def __call__(self, faces: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities, float32 [n, 7], of grey faces, uint8 [n, h, w], n from 0."""
+        """Calibrated probabilities, float32 [n, 7], of grey faces, uint8 [n, h, w], n from 0.
+
+        Raises:
+            FerError: the network answers NaN.
+        """
         if not len(faces):
             return np.zeros((0, len(FER2013)), np.float32)
         images = self._input(faces)

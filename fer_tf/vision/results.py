@@ -49,10 +49,17 @@ class Box:
 
     def iou(self, other: Box) -> float:
         """Intersection over union with `other`, in [0, 1]."""
+        shared = self._shared(other)
+        return shared / (self.area + other.area - shared)
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over the smaller one's area, in [0, 1]: 1 where one lies in the other."""
+        return self._shared(other) / min(self.area, other.area)
+
+    def _shared(self, other: Box) -> float:
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        shared = max(width, 0.0) * max(height, 0.0)
-        return shared / (self.area + other.area - shared)
+        return max(width, 0.0) * max(height, 0.0)
 
 
 @dataclass(frozen=True)

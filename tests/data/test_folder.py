@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -69,9 +72,11 @@ def test_refuses_what_is_not_the_copy(tmp_path):
     picture(wrong, 9, size=(64, 48))
     refused("64x48 pixels, expected 48x48")
     wrong.write_bytes(good.read_bytes()[:-30])
-    refused("b.png: not a whole picture")
+    refused("b.png: a damaged or cut-off PNG")
     wrong.write_bytes(b"text")
-    refused("b.png: not a whole picture")
+    refused("b.png: not a picture")
+    wrong.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 48 48\nshowpage\n")
+    refused("b.png: not a picture")
     wrong.rename(wrong.with_suffix(".txt"))
     refused("b.txt: not a picture")
     wrong.with_suffix(".txt").unlink()
@@ -94,5 +99,63 @@ def test_a_truncated_jpeg_is_refused(tmp_path):
     Image.fromarray(noise).save(path)
     assert len(read(str(tmp_path))) == 1
     path.write_bytes(path.read_bytes()[:-400])
-    with pytest.raises(FerError, match="not a whole picture"):
+    with pytest.raises(FerError, match="a damaged or cut-off JPEG"):
         read(str(tmp_path))
+
+
+def test_pictures_are_read_as_predict_reads_them(tmp_path):
+    """16 bits, turned by EXIF, and transparent."""
+    ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))
+    folder = tmp_path / "train" / "happy"
+    folder.mkdir(parents=True)
+    turned = Image.Exif()
+    turned[0x112] = 6
+    Image.fromarray(ramp.astype(np.uint16) * 257).save(folder / "a.png")
+    Image.fromarray(ramp).save(folder / "b.png", exif=turned)
+    Image.new("RGBA", (48, 48), (0, 0, 0, 0)).save(folder / "c.tiff")
+    deep, upright, clear = read(str(tmp_path)).images
+    np.testing.assert_array_equal(deep, ramp)
+    np.testing.assert_array_equal(upright, np.rot90(ramp, -1))
+    assert (clear == 255).all()
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
+    (tmp_path / "train" / "sad").mkdir(parents=True)
+    os.mkfifo(tmp_path / "train" / "sad" / "a.jpg")
+    with pytest.raises(FerError, match=r"a\.jpg: not a regular file"):
+        read(str(tmp_path))
+
+
+@pytest.mark.parametrize("above", ["", "fer2013"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_systems_leave_is_passed_over(tmp_path, packed, above):
+    root = tmp_path / "set"
+    for split in ("train", "test"):
+        picture(root / above / split / "happy" / "a.png", 9)
+        (root / above / split / "happy" / "desktop.ini").write_text("[.ShellClassInfo]")
+        (root / above / split / "Thumbs.db").write_bytes(b"?")
+    (root / "__MACOSX" / "train").mkdir(parents=True)
+    (root / "__MACOSX" / "train" / "._happy").write_bytes(b"?")
+    data = shutil.make_archive(str(tmp_path / "set"), "zip", root) if packed else str(root)
+    faces = read(data)
+    assert faces.split.tolist() == [0, 1] and (faces.images == 9).all()
+
+
+def test_a_zip_of_pictures_is_refused_as_a_folder_is(tmp_path):
+    path = tmp_path / "set.zip"
+    good = tmp_path / "a.png"
+    picture(good, 9)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(good, "train/happy/a.png")
+        archive.writestr("train/happy/b.png", bytes(1 << 25))
+    with pytest.raises(
+        FerError, match=r"train/happy/b\.png: can't be read \(unpacks to 33,554,432"
+    ):
+        read(str(path))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(good, "train/happy/a.png")
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(FerError, match=r"train/happy/a\.png: can't be read \(Bad CRC-32"):
+        read(str(path))

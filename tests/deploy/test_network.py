@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_tf import FerError, create_model
+from fer_tf import create_model
 from fer_tf.deploy import folding
 from fer_tf.deploy.network import at_size, constant_graph, grey_input, to_luma
 
@@ -115,8 +115,16 @@ def test_the_batch_can_be_fixed_or_free(tiny_network):
     assert not free.variables
 
 
-def test_a_network_without_a_first_convolution_is_refused():
+def test_a_network_that_begins_with_no_convolution_sees_luma_too():
     images = keras.Input((8, 8, 3))
     model = keras.Model(images, keras.layers.Dense(7)(keras.layers.Flatten()(images)))
-    with pytest.raises(FerError, match=r"first weights are \(192, 7\): expected a convolution"):
-        constant_graph(at_size(model, (8, 8)))
+    network = at_size(model, (8, 8))
+    faces = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    grey = np.asarray(to_luma(faces.astype(np.float32)))
+    expected = keras.ops.softmax(model(grey))
+    said = constant_graph(network)(tf.constant(faces))["probabilities"]
+    np.testing.assert_allclose(said, expected, atol=1e-4)
+    one = np.round(grey[..., :1]).astype(np.uint8)
+    said = constant_graph(network, channels=1)(tf.constant(one))["probabilities"]
+    expected = keras.ops.softmax(model(np.repeat(one, 3, axis=-1).astype(np.float32)))
+    np.testing.assert_allclose(said, expected, atol=1e-4)

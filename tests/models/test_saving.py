@@ -53,6 +53,14 @@ def test_a_file_is_loaded_where_nothing_was_imported_before(saved):
     assert int(done.stdout) == saved[0].count_params()
 
 
+def test_weights_that_are_nan_are_refused(saved, tmp_path):
+    model = small()
+    model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
+    model.save_weights(tmp_path / "nan.weights.h5")
+    with pytest.raises(FerError, match=r"nan\.weights\.h5: NaN or infinity is among the weights"):
+        small(weights=str(tmp_path / "nan.weights.h5"))
+
+
 @pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
 def test_weights_come_from_a_file_of_ours(saved, tmp_path, suffix):
     model, path = saved

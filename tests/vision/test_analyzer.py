@@ -152,6 +152,26 @@ def test_crops_are_recognised_whole(astronaut) -> None:
     assert analyzer.analyze_faces([]) == []
 
 
+def test_one_picture_is_answered_as_one(analyzer, astronaut) -> None:
+    (analysis,) = analyzer.analyze_batch(astronaut)
+    assert [face.emotion for face in analysis] == ["Happy"]
+    assert [face.emotion for face in analyzer.analyze_faces(astronaut[64:164, 176:276])] == [
+        "Happy"
+    ]
+
+
+def test_cropped_pictures_are_a_face_each(astronaut) -> None:
+    detector = OneBox()
+    analyzer = FaceAnalyzer(detector=detector, cropped=True)
+    crop = astronaut[64:164, 176:266]
+    (expected,) = analyzer.analyze_faces([crop])
+    assert tuple(analyzer.analyze(crop)) == (expected,)
+    assert [tuple(each) for each in analyzer.analyze_batch([crop])] == [(expected,)]
+    assert not detector.seen and expected.box == Box(0, 0, 90, 100)
+    with pytest.raises(FerError, match="boxes of cropped faces: expected none"):
+        analyzer.analyze(crop, boxes=[(0, 0, 9, 9)])
+
+
 def test_labels_are_fer2013s(analyzer, astronaut) -> None:
     (face,) = analyzer.analyze(astronaut)
     assert face.labels == FER2013 and list(face.by_emotion) == list(FER2013)

@@ -22,7 +22,7 @@ from fer_tf.errors import FerError
 from fer_tf.vision.crops import between_centres, eye_angle
 from fer_tf.vision.detectors import open_detector, yunet
 from fer_tf.vision.detectors.protocol import glance
-from fer_tf.vision.detectors.reduce import reduced
+from fer_tf.vision.detectors.reduce import one_each, reduced
 from fer_tf.vision.detectors.second_look import (
     TURNS,
     brightened,
@@ -105,6 +105,13 @@ def test_a_face_that_fills_its_picture(detector, astronaut):
     filling = cv2.resize(astronaut[70:156, 184:270], (48, 48), interpolation=cv2.INTER_AREA)
     (found,) = detector.detect(filling)
     assert found.box.iou(Box(0, 0, 48, 48)) > 0.6
+
+
+def test_a_mouth_within_a_face_is_that_face():
+    face, mouth = Detection(Box(10, 10, 80, 100), 0.9), Detection(Box(35, 75, 30, 20), 0.75)
+    cheek_to_cheek = Detection(Box(70, 20, 80, 100), 0.8)
+    assert one_each([mouth, cheek_to_cheek, face]) == [face, cheek_to_cheek]
+    assert one_each([]) == []
 
 
 def test_finds_nothing_where_nobody_is(detector):

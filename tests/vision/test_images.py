@@ -18,7 +18,8 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, features
 
 from fer_tf.errors import FerError
-from fer_tf.vision.images import MAX_PIXELS, find_images, name_of, read_image
+from fer_tf.vision.finding import find_images
+from fer_tf.vision.images import MAX_PIXELS, listed, name_of, read_image
 
 LOSSLESS = {
     "png": {},
@@ -101,6 +102,13 @@ class TestForms:
         with Image.open(path) as picture:
             assert np.array_equal(read_image(path), np.asarray(picture.convert("RGB")))
 
+    def test_heic_where_its_plugin_is_installed(self, smooth, tmp_path):
+        heif = pytest.importorskip("pillow_heif")
+        heif.from_pillow(Image.fromarray(smooth)).save(tmp_path / "a.heic", quality=95)
+        found = read_image(tmp_path / "a.heic")
+        assert is_picture(found)
+        assert np.abs(found.astype(int) - smooth).mean() < 6
+
     @pytest.mark.parametrize("form", ["gif", "png", "webp", "tiff", "mpo"])
     def test_first_frame(self, form):
         frames = [Image.new("RGB", (8, 5), colour) for colour in ("red", "blue", "lime")]
@@ -131,6 +139,28 @@ class TestForms:
     def test_bgr_says_nothing_about_files(self, rgb):
         for source in (encoded(rgb, "png"), Image.fromarray(rgb)):
             assert np.array_equal(read_image(source, bgr=True), rgb)
+
+
+def test_a_single_picture_is_a_list_of_one(rgb, tmp_path):
+    grey = rgb[..., 0]
+    picture = Image.fromarray(rgb)
+    single = [
+        "a.png",
+        tmp_path,
+        b"data",
+        io.BytesIO(b""),
+        picture,
+        rgb,
+        grey,
+        grey[..., None],
+        None,
+    ]
+    for each in single:
+        found = listed(each)
+        assert len(found) == 1 and found[0] is each
+    several = [[], [rgb], np.stack([rgb, rgb]), np.stack([grey, grey]), np.empty(0), ("a.png",)]
+    for each in several:
+        assert listed(each) is each
 
 
 class TestOrientation:
@@ -264,6 +294,14 @@ class TestModes:
         assert is_picture(found)
         assert found[0, :, 0].tolist() == [0, 0, 1, 1, 128, 255]
         assert np.array_equal(found, read_image(values))
+
+    @pytest.mark.parametrize("bits", [8, 10, 12, 16])
+    def test_fewer_bits_in_a_file_of_sixteen(self, bits):
+        ramp = np.arange(256, dtype=np.uint8)[None]
+        values = np.round(ramp / 255 * (2**bits - 1)).astype(np.uint16)
+        for source in (values, encoded(values, "png"), encoded(values, "tiff")):
+            assert np.array_equal(read_image(source)[..., 0], ramp)
+        assert not read_image(np.zeros((2, 2), np.uint16)).any()
 
     def test_other_sixteen_bits(self):
         values = np.array([[0, 257, 65535]], np.uint16)
@@ -445,7 +483,9 @@ class TestBadFiles:
     def test_svg(self, data):
         refused(data, "an SVG drawing")
 
-    def test_heic(self):
+    def test_heic_without_its_plugin(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+        monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
         refused(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC", "pillow-heif")
 
     def test_eps_starts_no_other_program(self):

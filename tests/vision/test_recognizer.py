@@ -95,6 +95,63 @@ def test_other_classes_are_refused(small_network, tmp_path: Path) -> None:
         open_recognizer(tmp_path / "three.tflite")
 
 
+def onnx_file(path: Path, *, offset: float = 0.0, temperature: str | None = None) -> Path:
+    """Answers 1/7 for each class, as long as each pixel of the face is above 0, plus `offset`."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    def constant(name: str, kind: int, values: list) -> onnx.TensorProto:
+        return helper.make_tensor(name, kind, [len(values)], values)
+
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["pixels", "pixels"], ["ones"]),
+        helper.make_node("ReduceMean", ["ones", "axes"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "share"], ["shares"]),
+        helper.make_node("Add", ["shares", "offset"], ["probabilities"]),
+    ]
+    share = helper.make_tensor("share", TensorProto.FLOAT, [1, 7], [1 / 7] * 7)
+    graph = helper.make_graph(
+        nodes,
+        "one",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 8, 8, 1])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 7])],
+        [
+            constant("axes", TensorProto.INT64, [1, 2]),
+            share,
+            constant("offset", TensorProto.FLOAT, [offset] * 7),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    if temperature is not None:
+        helper.set_model_props(model, {"temperature": temperature})
+    onnx.save(model, path)
+    return path
+
+
+def test_a_network_that_answers_nan_is_refused(tmp_path: Path) -> None:
+    """When it is opened; and when it answers, where only this face makes it do so."""
+    with pytest.raises(FerError, match=r"nan\.onnx: the network answers NaN or infinity"):
+        open_recognizer(onnx_file(tmp_path / "nan.onnx", offset=np.nan))
+    recognizer = open_recognizer(onnx_file(tmp_path / "some.onnx"), size=(8, 8))
+    assert recognizer(np.full((1, 8, 8), 9, np.uint8)).max() < 0.2
+    with pytest.raises(FerError, match=r"some\.onnx: the network answers NaN or infinity"):
+        recognizer(np.zeros((1, 8, 8), np.uint8))
+
+
+def test_logits_are_not_taken_for_probabilities(tmp_path: Path) -> None:
+    with pytest.raises(FerError, match=r"logits\.onnx: answers 1\.14, .*expected probabilities"):
+        open_recognizer(onnx_file(tmp_path / "logits.onnx", offset=1.0))
+
+
+@pytest.mark.parametrize("found", ["nan", "inf", "0", "-1", "1e9", "warm", ""])
+def test_a_temperature_that_is_none_is_refused(found: str, tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "warm.onnx", temperature=found)
+    with pytest.raises(FerError, match=r"warm\.onnx: its metadata: a temperature of "):
+        open_recognizer(path)
+    assert open_recognizer(onnx_file(path, temperature="1.5")).temperature == 1.5
+
+
 @pytest.mark.parametrize("kind", ["absent", "text", "cut"])
 def test_a_bad_file_is_one_sentence(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.tflite"

@@ -78,6 +78,16 @@ class TestBox:
         part = replace(box, width=box.width / across, height=box.height / down)
         assert box.iou(part) == pytest.approx(1 / (across * down))
 
+    @quick
+    @given(BOXES, BOXES)
+    def test_overlap_is_a_share_symmetric_and_no_less_than_iou(self, one, other):
+        assert one.iou(other) <= one.overlap(other) <= 1
+        assert one.overlap(other) == other.overlap(one)
+
+    def test_overlap_by_hand(self):
+        assert Box(0, 0, 4, 2).overlap(Box(2, 1, 2, 2)) == 0.5
+        assert Box(0, 0, 10, 10).overlap(Box(3, 3, 2, 2)) == 1
+
     def test_iou_by_hand(self):
         assert Box(0, 0, 4, 2).iou(Box(2, 1, 4, 2)) == pytest.approx(2 / 14)
         assert Box(0, 0, 10, 10).iou(Box(-5, -5, 10, 10)) == pytest.approx(25 / 175)

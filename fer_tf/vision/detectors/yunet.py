@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
-from fer_tf.vision.detectors.reduce import best_first, reduced
+from fer_tf.vision.detectors.reduce import best_first, one_each, reduced
 from fer_tf.vision.detectors.second_look import surest_view, upright
 from fer_tf.vision.results import Box, Detection
 
@@ -96,7 +96,7 @@ class YunetDetector:
             for face in best_first(found, searched, image)
             if (face.box.width + face.box.height) / 2 >= self._smallest
         ]
-        return sorted(faces, key=lambda face: -face.score)
+        return one_each(faces)
 
     def _look(self, image: np.ndarray) -> list[Detection]:
         """What the network finds in an RGB picture as it is, in no order."""

@@ -25,6 +25,9 @@ LONGEST_GAP_S = 60.0
 
 SHORTEST_GAP_S = 1e-4
 
+WIDEST_PIXEL = 4.0
+"""Width of a pixel over its height, or the reverse; more is a container's fault."""
+
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
 
 
@@ -35,7 +38,8 @@ class Frame:
     Attributes:
         index: from 0, skipped ones included.
         time: seconds from the first frame; grows from each frame to the next.
-        pixels: uint8 RGB [h, w, 3], upright.
+        pixels: uint8 RGB [h, w, 3], upright, as the video is shown: of one with pixels that aren't
+            square, the shorter side of a pixel is stretched.
     """
 
     index: int
@@ -83,6 +87,7 @@ class VideoReader:
             self._shown = source
             # Absolute, or FFmpeg takes what stands before a colon for a protocol.
             self._capture = _open(str(self.path))
+        self._stretch = 1.0, 1.0
         self._first = self._read_first()
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and 1 <= fps <= 240 else USUAL_FPS
@@ -125,7 +130,9 @@ class VideoReader:
         if pixels is None:
             self._capture.release()
             raise FerError(f"{self._shown}: gives no picture, expected a video with frames")
-        return pixels
+        # Of an MPEG stream it is known with the first frame only.
+        self._stretch = _stretch(self._capture)
+        return _stretched(pixels, self._stretch)
 
     def _refusal(self) -> str:
         if self.path is not None:
@@ -141,7 +148,8 @@ class VideoReader:
         if pixels is None or pixels.size == 0:
             return None
         from_grey = pixels.ndim == 2 or pixels.shape[2] == 1
-        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if from_grey else cv2.COLOR_BGR2RGB)
+        rgb = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if from_grey else cv2.COLOR_BGR2RGB)
+        return _stretched(rgb, self._stretch)
 
 
 class _Clock:
@@ -179,6 +187,23 @@ def _checked(source: str) -> Path:
     if not os.access(path, os.R_OK):
         raise FerError(f"{source}: can't be read, expected a file that this user may read")
     return path
+
+
+def _stretch(capture: cv2.VideoCapture) -> tuple[float, float]:
+    """By how much a frame is to be made wider and higher, 1 or more each, for square pixels."""
+    width, height = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
+    if not (width > 0 and height > 0 and max(width / height, height / width) <= WIDEST_PIXEL):
+        return 1.0, 1.0
+    if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 == 90:  # OpenCV turns the frames upright
+        width, height = height, width
+    return max(1.0, width / height), max(1.0, height / width)
+
+
+def _stretched(pixels: np.ndarray, factors: tuple[float, float]) -> np.ndarray:
+    if factors == (1.0, 1.0):
+        return pixels
+    size = round(pixels.shape[1] * factors[0]), round(pixels.shape[0] * factors[1])
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
 
 
 def _file_name(text: str) -> str:

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from clips import ffmpeg, frames, sway, write
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
-from fer_tf.vision.video.reader import LONGEST_GAP_S, VideoReader, _Clock
+from fer_tf.vision.video.reader import LONGEST_GAP_S, VideoReader, _Clock, _stretch
 
 needs_ffmpeg = pytest.mark.skipif(
     not shutil.which("ffmpeg"), reason="ffmpeg is not on PATH: it makes this clip"
@@ -56,6 +58,41 @@ def test_rotation_is_obeyed(clip, tmp_path):
         pytest.skip("this ffmpeg writes no rotation")
     _, got = read(path)
     assert {frame.pixels.shape for frame in got} == {(160, 120, 3)}
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    "ratio, shape",
+    [("64/45", (120, 228)), ("8/9", (135, 160)), ("1/1", (120, 160)), ("9/1", (120, 160))],
+)
+def test_pixels_are_square(clip, tmp_path, ratio, shape):
+    path = tmp_path / "pal.mp4"
+    ffmpeg("-i", clip, "-c:v", "mpeg4", "-vf", f"setsar={ratio}", path)
+    _, got = read(path)
+    assert {frame.pixels.shape for frame in got} == {(*shape, 3)}
+
+
+@pytest.mark.parametrize(
+    "width, height, turned, stretch",
+    [
+        (64, 45, 0, (64 / 45, 1)),
+        (64, 45, 90, (1, 64 / 45)),
+        (64, 45, 270, (1, 64 / 45)),
+        (64, 45, 180, (64 / 45, 1)),
+        (45, 64, 0, (1, 64 / 45)),
+        (0, 0, 0, (1, 1)),
+        (-1, 1, 0, (1, 1)),
+        (np.nan, 1, 0, (1, 1)),
+    ],
+)
+def test_the_shape_of_pixels_of_a_video_that_is_turned(width, height, turned, stretch):
+    told = {
+        cv2.CAP_PROP_SAR_NUM: width,
+        cv2.CAP_PROP_SAR_DEN: height,
+        cv2.CAP_PROP_ORIENTATION_META: turned,
+    }
+    capture = SimpleNamespace(get=told.__getitem__)
+    assert _stretch(capture) == pytest.approx(stretch)
 
 
 @needs_ffmpeg
