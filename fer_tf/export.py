@@ -14,6 +14,7 @@ from fer_tf import cli
 from fer_tf.deploy.packages import check_installed
 from fer_tf.errors import FerError
 from fer_tf.evaluate import Target, find_either, input_size, load, parse_size
+from fer_tf.files import refuse_strangers
 
 if TYPE_CHECKING:
     from fer_tf.deploy.exporter import Exported, Material
@@ -22,6 +23,8 @@ CALIBRATION_FACES = 200
 COMPARED_FACES = 512
 SEED = 0
 """Of the choice of faces."""
+PARTS = ("export.json", "model_card.md", "serving", "tflite", "onnx", "web")
+"""What an export writes into its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,7 @@ def export(args: Export) -> list[Exported]:
         )
     if args.to.exists() and not args.to.is_dir():
         raise FerError(f"--to {args.to}: is a file, expected a folder")
+    refuse_strangers(args.to, PARTS, sign="export.json", text='"fer_tf"')
     if not args.formats:
         raise FerError("--formats names none, expected one or more")
     check_installed(args.formats)

@@ -31,6 +31,9 @@ HISTORY = (
 )
 """Columns of history.csv. Losses in nats, accuracies in [0, 1], seconds since the run began."""
 
+LEFTOVERS = ("recipe.json.tmp", "history.csv.tmp", "wandb-id.txt.tmp", ".best.tmp.keras")
+"""What a process that is killed may leave half-written in a run's folder."""
+
 DEFAULT_SIZE = (224, 224)
 """(height, width) in pixels for a .keras file that takes any size, where nothing says more."""
 
@@ -73,8 +76,8 @@ class Run:
     def open(self, recipe: Recipe) -> Iterator[None]:
         """Hold the folder for one process, making it where it is missing.
 
-        What killed processes left half-written is removed. A folder that was made here and has
-        no checkpoint when an error ends the block is removed again.
+        What killed processes left half-written is removed. What was begun here and has no
+        checkpoint when an error ends the block is removed again.
 
         Raises:
             FerError: the folder holds a run with other settings, or something else, or another
@@ -92,7 +95,7 @@ class Run:
                     yield
                 except BaseException:
                     if made and not any(self.checkpoints.glob("*.npz")):
-                        shutil.rmtree(self.folder, ignore_errors=True)
+                        self._remove_own()
                     raise
         except OSError as error:
             if error.errno not in DISK:
@@ -111,16 +114,25 @@ class Run:
                 )
         elif self.folder.exists() and not self.folder.is_dir():
             raise FerError(f"{self.folder} is a file, expected a run's folder or a new name")
-        elif self.folder.exists() and any(self.folder.iterdir()):
+        elif self.folder.exists() and {p.name for p in self.folder.iterdir()} - {*LEFTOVERS}:
             raise FerError(
                 f"{self.folder} is not a run: it holds files but no recipe.json, expected "
                 "a run's folder, an empty one or a new name"
             )
 
     def _remove_leftovers(self) -> None:
-        for pattern in ("*.tmp", ".*.tmp.keras", "checkpoints/*.tmp"):
+        for pattern in (*LEFTOVERS, "checkpoints/checkpoint-*.tmp"):
             for path in self.folder.glob(pattern):
                 path.unlink()
+
+    def _remove_own(self) -> None:
+        """Remove what a run writes; the folder stays where somebody else's files are in it."""
+        for path in (self.recipe_file, self.history_file, self.best_file, self.wandb_file):
+            path.unlink(missing_ok=True)
+        for path in (self.checkpoints, self.logs, self.report):
+            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
     def best_size(self, recipe: Recipe) -> int:
         """Side in pixels at which best.keras was validated; the last stage's if unknown."""

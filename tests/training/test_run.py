@@ -124,6 +124,30 @@ def test_leftovers_of_killed_processes_are_removed(run: Run) -> None:
         assert sorted(run.folder.rglob("*")) == kept
 
 
+@pytest.mark.parametrize("left", ["", "{", '{"model": "mit_b0_fus'])
+def test_a_run_killed_while_its_recipe_is_written_goes_on(run: Run, left: str) -> None:
+    run.folder.mkdir(parents=True)
+    (run.folder / "recipe.json.tmp").write_text(left)
+    with run.open(RECIPE):
+        checkpointed(run)
+    assert run.recipe_file.is_file()
+
+
+def test_files_that_no_run_wrote_stay(run: Run) -> None:
+    with run.open(RECIPE):
+        checkpointed(run)
+        (run.folder / "notes.tmp").write_text("mine")
+    with run.open(RECIPE):
+        assert (run.folder / "notes.tmp").read_text() == "mine"
+
+
+def test_a_run_that_fails_at_once_takes_only_its_own_away(run: Run) -> None:
+    with pytest.raises(FerError), run.open(RECIPE):
+        (run.folder / "notes.txt").write_text("mine")
+        raise FerError("bad data")
+    assert [path.name for path in run.folder.iterdir()] == ["notes.txt"]
+
+
 def test_one_process_at_a_time(run: Run) -> None:
     pytest.importorskip("fcntl", reason="no locks here")
     code = (

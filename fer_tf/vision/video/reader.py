@@ -25,7 +25,13 @@ LONGEST_GAP_S = 60.0
 
 SHORTEST_GAP_S = 1e-4
 
+_CAMERA = re.compile(r"camera|\d+")
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
+
+
+def is_live(source: str) -> bool:
+    """Whether a source goes on whether it is read or not: a camera or a stream."""
+    return bool(_CAMERA.fullmatch(source)) or _scheme(source) in _LIVE
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,9 @@ class VideoReader:
         self.source = source
         self.path: Path | None = None
         self.notes: list[str] = []
-        camera = re.fullmatch(r"camera|\d+", source)
-        scheme = urlsplit(source).scheme if "://" in source else ""
-        self.live = bool(camera) or scheme in _LIVE
-        if camera:
+        scheme = _scheme(source)
+        self.live = is_live(source)
+        if _CAMERA.fullmatch(source):
             number = 0 if source == "camera" else int(source)
             self.name = f"camera-{number}"
             self._shown = f"camera {number}"
@@ -166,6 +171,10 @@ class _Clock:
         self._begun = True
         self._stamp = stamp if math.isfinite(stamp) else self._stamp
         return self.time
+
+
+def _scheme(source: str) -> str:
+    return urlsplit(source).scheme if "://" in source else ""
 
 
 def _checked(source: str) -> Path:
