@@ -30,6 +30,7 @@ class Base(ABC):
     """Checks the graph and the images, and cuts these into the batches that the graph takes."""
 
     temperature = 1.0
+    forkable = True
 
     def __init__(
         self,
@@ -184,6 +185,7 @@ class OpenVino(Base):
 
 class SavedModel(Base):
     signature = "predict_pixels"
+    forkable = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)
@@ -213,6 +215,7 @@ class SavedModel(Base):
 
 class Keras(Base):
     graph = False
+    forkable = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)
