@@ -154,13 +154,14 @@ def print_results(results: Sequence[Exported]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    title = f"{results[0].proof.faces:,} faces, against Keras"
+    measured = [result for result in results if result.proof.measured]
+    title = f"{measured[0].proof.faces:,} faces, against Keras"
     table = Table(box=None, title=title, title_justify="left")
     table.add_column("form", no_wrap=True)
     for column in ("MB", "difference", "same", "accuracy", "Keras'", "ms"):
         table.add_column(column, justify="right")
     table.add_column()
-    for result in results:
+    for result in measured:
         p = result.proof
         table.add_row(
             result.form.name,
