@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.vision.jpeg_scans import check_scans
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -301,9 +302,14 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 def _from_pillow(picture: Image, name: str) -> np.ndarray:
     _check_size(*picture.size, name)
+    stream = getattr(picture, "fp", None)  # None once it is loaded
     try:
+        if picture.format in ("JPEG", "MPO") and stream is not None:
+            check_scans(stream, name)
         picture.load()
         array = np.asarray(_simple(_upright(picture)))
+    except FerError:
+        raise
     except Exception as error:
         raise _damaged(name, picture.format, error) from error
     if array.dtype.kind == "i":
