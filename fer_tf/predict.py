@@ -64,12 +64,17 @@ class Predict:
     def folder(self) -> Path | None:
         """Where pictures or the video are written; None for nowhere."""
         silent = (self.json or self.csv) and not self.explain
-        return self.out or (None if silent or self.show else DEFAULT_FOLDER)
+        return self.out or (None if silent or self.show or unwritable() else DEFAULT_FOLDER)
 
     @property
     def rows_on_stdout(self) -> bool:
         """Whether standard output is for rows, and for nothing else."""
         return (self.json or self.csv) and self.out is None
+
+
+def unwritable() -> bool:
+    """Whether `DEFAULT_FOLDER` can't be written, or made in the working folder."""
+    return not os.access(DEFAULT_FOLDER if DEFAULT_FOLDER.is_dir() else ".", os.W_OK)
 
 
 @dataclass
@@ -109,6 +114,12 @@ def predict(args: Predict) -> None:
         KeyboardInterrupt: Ctrl-C; what was done until then is kept, and has been summed up.
     """
     _check(args)
+    if args.folder is None and (args.explain or not (args.json or args.csv or args.show)):
+        print(
+            f"{DEFAULT_FOLDER}: can't be written here: answers only, expected --out FOLDER for "
+            "the pictures",
+            file=sys.stderr,
+        )
     # What can't be encoded, of a file's name say, is written as an escape.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

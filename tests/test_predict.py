@@ -253,6 +253,16 @@ def test_own_pictures_are_not_taken_for_photos(here, quick, capsys):
     assert os.listdir("predictions") == ["x-faces.png"]
 
 
+def test_a_folder_that_can_not_be_written_still_gets_answers(here, quick, monkeypatch, capsys):
+    blank(here / "x.png")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    main(["x.png"])
+    told = capsys.readouterr()
+    assert "Happy 90%" in told.out and "drawn in" not in told.out
+    assert told.err.startswith("predictions: can't be written here: answers only")
+    assert os.listdir(here) == ["x.png"]
+
+
 def test_jpeg_stays_jpeg(here, quick):
     blank(here / "x.JPG")
     main(["x.JPG"])

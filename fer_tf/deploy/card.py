@@ -147,7 +147,7 @@ def _epochs(target: Target) -> int:
     """How many epochs the history has; 0 where there is none."""
     if target.history is None:
         return 0
-    return len(target.history.read_text(encoding="utf-8").splitlines()) - 1
+    return len(target.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
 
 
 def _size(target: Target) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +19,13 @@ from fer_tf.errors import FerError
 
 FACE = (48, 48)
 """(height, width) of FER2013's faces: what a format that takes any size is given."""
+
+
+MAX_INPUT = 2**26
+"""Values that one run of a graph takes: 64 faces of 591x591 pixels in colour."""
+
+MAX_SECONDS = 60.0
+"""That ONNX Runtime may compute on one batch: a file can hold a loop without an end."""
 
 
 class Port(NamedTuple):
@@ -59,7 +68,14 @@ class Base(ABC):
                 f"{path}: takes images of {height}x{width} pixels only: expected that as the "
                 f"size, found {size[0]}x{size[1]}"
             )
+        sides = [side for side in image.shape if side is not None]
+        if min(sides) < 1 or math.prod(sides) > MAX_INPUT:
+            raise FerError(
+                f"{path}: takes {_words(image)}: expected sides of 1 or more and at most "
+                f"{MAX_INPUT:,} values"
+            )
         self.name, self.batch, self.channels = name, batch, channels or 1
+        self._path = path
         self.size = size or (height or FACE[0], width or FACE[1])
 
     @abstractmethod
@@ -74,12 +90,26 @@ class Base(ABC):
                 f"[n, {', '.join(map(str, expected))}], n at least 1"
             )
         if self.batch is None or self.batch == len(images):
-            return self._run(images)
+            return self._answer(images)
         missing = -len(images) % self.batch
         padded = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
         starts = range(0, len(padded), self.batch)
-        runs = [self._run(padded[start : start + self.batch]) for start in starts]
+        runs = [self._answer(padded[start : start + self.batch]) for start in starts]
         return np.concatenate(runs)[: len(images)]
+
+    def _answer(self, images: np.ndarray) -> np.ndarray:
+        try:
+            answers = self._run(images)
+        except Exception as error:
+            raise FerError(
+                f"{self._path}: {self.name} cannot run this file: {_first_line(error)}"
+            ) from None
+        if answers.ndim != 2 or len(answers) != len(images):
+            raise FerError(
+                f"{self._path}: answers {len(images)} images with {list(answers.shape)}: expected "
+                "[n, classes]"
+            )
+        return answers
 
 
 class LiteRT(Base):
@@ -127,6 +157,7 @@ class OnnxRuntime(Base):
         super().__init__("ONNX Runtime", path, ports, size)
         self.temperature = float(session.get_modelmeta().custom_metadata_map.get("temperature", 1))
         self._session, self._input = session, inputs[0].name
+        self._options = onnxruntime.RunOptions
 
     def _ports(self, tensors) -> list[Port]:
         return [
@@ -138,7 +169,14 @@ class OnnxRuntime(Base):
         ]
 
     def _run(self, images: np.ndarray) -> np.ndarray:
-        return self._session.run(None, {self._input: images})[0]
+        options = self._options()
+        watch = threading.Timer(MAX_SECONDS, setattr, (options, "terminate", True))
+        watch.daemon = True
+        watch.start()
+        try:
+            return self._session.run(None, {self._input: images}, options)[0]
+        finally:
+            watch.cancel()
 
 
 class OpenVino(Base):
@@ -238,13 +276,13 @@ class Keras(Base):
             pixels = tensorflow.cast(images, tensorflow.float32)
             return tensorflow.nn.softmax(network(pixels, training=False))
 
-        self._answer: Callable = answer
+        self._network: Callable = answer
         if self.graph:
             signature = tensorflow.TensorSpec([None, *self.size, 3], tensorflow.uint8)
-            self._answer = tensorflow.function(answer, input_signature=[signature])
+            self._network = tensorflow.function(answer, input_signature=[signature])
 
     def _run(self, images: np.ndarray) -> np.ndarray:
-        return self._answer(images).numpy()
+        return self._network(images).numpy()
 
 
 class KerasGraph(Keras):
@@ -285,9 +323,11 @@ def _read_temperature(path: Path) -> float:
 
 
 def _damaged(path: Path, runtime: str, error: Exception) -> FerError:
-    lines = str(error).strip().splitlines()
-    reason = lines[0] if lines else type(error).__name__
-    return FerError(f"{path}: {runtime} cannot open this file: {reason}")
+    return FerError(f"{path}: {runtime} cannot open this file: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _words(port: Port) -> str:

@@ -135,15 +135,43 @@ class Run:
             self.folder.rmdir()
 
     def best_size(self, recipe: Recipe) -> int:
-        """Side in pixels at which best.keras was validated; the last stage's if unknown."""
+        """Side in pixels at which best.keras was validated; the last stage's if unknown.
+
+        Raises:
+            FerError: history.csv is damaged.
+        """
         if not self.history_file.is_file():
             return recipe.stages[-1][0]
-        with open(self.history_file, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        try:
+            with open(self.history_file, encoding="utf-8", newline="") as file:
+                table = csv.DictReader(file)
+                rows = [(float(row["val_accuracy"]), int(row["size"])) for row in table]
+            if not all(0 <= accuracy <= 1 and size > 0 for accuracy, size in rows):
+                raise ValueError("a number out of its range")
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
+            raise FerError(
+                f"{self.history_file}: is damaged ({error!r}), expected a run's history: run its "
+                "training again, which writes it anew"
+            ) from None
         if recipe.keep == "last":
             rows = rows[-1:]
-        kept = max(rows, key=lambda row: float(row["val_accuracy"]), default=None)
-        return recipe.stages[-1][0] if kept is None else int(kept["size"])
+        _, size = max(rows, key=lambda row: row[0], default=(0.0, recipe.stages[-1][0]))
+        return size
+
+    def why_no_best(self) -> str:
+        """Why there is no best.keras, and what to do, in a sentence."""
+        if newest := max(self.checkpoints.glob("*.npz"), default=None):
+            if self.history_file.is_file():
+                return (
+                    f"{self.best_file}: is lost, and {newest.name} holds the weights of the last "
+                    "step, not of the best epoch: put the file back from a copy, or train anew "
+                    "with another --run NAME"
+                )
+            return (
+                f"{self.folder}: has no best.keras: go on with the run, which writes it after the "
+                "first epoch"
+            )
+        return f"{self.folder}: has no best.keras: expected a run with an epoch trained to its end"
 
     def report_is_current(self) -> bool:
         """Whether the report was written after the last checkpoint."""
@@ -170,11 +198,13 @@ def best_model(
         size: (height, width) in pixels, asked for; it goes first.
 
     Raises:
-        FerError: the run's recipe can't be read.
+        FerError: the run's recipe can't be read, or its best.keras is not there.
     """
     run = Run(path)
-    if not (run.best_file.is_file() and run.recipe_file.is_file()):
+    if not run.recipe_file.is_file():
         return path, size
+    if not run.best_file.is_file():
+        raise FerError(run.why_no_best())
     text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
     recipe = recipes.from_json(text, source=str(run.recipe_file))
     return run.best_file, size or (run.best_size(recipe),) * 2

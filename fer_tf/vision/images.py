@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.vision.data_urls import LONGEST_PATH, decode_data_url, is_data_url
 from fer_tf.vision.jpeg_scans import check_scans
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
     Args:
         source: one of
             a path (str or PathLike) of a JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM file, or of
-            a HEIC file where pillow-heif has registered its opener;
+            a HEIC file where pillow-heif has registered its opener; or a data: URL with one;
             such a file's bytes, or a binary file object (anything with `.read()`, read from where
             it stands to its end, not closed);
             a PIL image;
@@ -77,6 +79,8 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
             whatever the file holds.
     """
     name = _label(source)
+    if is_data_url(source):
+        return _decode(io.BytesIO(decode_data_url(source)), name)
     if isinstance(source, (str, os.PathLike)):
         return _read_file(source, name)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -97,7 +101,15 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
 
 
 def name_of(source: Any) -> str:
-    """The path of a picture, or its file object's name; "" for bytes and pixels."""
+    """The path of a picture, or its file object's name; "" for bytes and pixels.
+
+    Of a data: URL it is what stands before the data, and of a text that is too long for a path its
+    beginning.
+    """
+    if is_data_url(source):
+        source = source.partition(",")[0]
+    if isinstance(source, str) and len(source) > LONGEST_PATH:
+        return f"{source[:40]}... ({len(source):,} characters)"
     if isinstance(source, (str, os.PathLike)):
         return os.fsdecode(source)
     name = getattr(source, "name", "") if hasattr(source, "read") else ""
@@ -205,6 +217,11 @@ def _read_file(path: str | os.PathLike, name: str) -> np.ndarray:
     except FileNotFoundError as error:
         raise FerError(f"{name}: no such file, expected a picture") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FerError(
+                f"{name}: no name of a file, expected one; base64 text is read as a URL, "
+                "data:image/jpeg;base64,..."
+            ) from None
         raise FerError(f"{name}: can't be read ({error.strerror}), expected a picture") from error
     except FerError:
         raise

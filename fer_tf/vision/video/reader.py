@@ -20,6 +20,9 @@ from fer_tf.errors import FerError
 USUAL_FPS = 30.0
 """Where a container or a camera tells no rate that can be true."""
 
+MAX_PIXELS = 2**25
+"""Of a frame: 8K (7680x4320) fits. A dozen frames are held at a time, at 3 bytes a pixel."""
+
 LONGEST_GAP_S = 60.0
 """Between two frames; more is a container's fault (joined files, counters that wrap)."""
 
@@ -88,6 +91,10 @@ class VideoReader:
             self._shown = source
             # Absolute, or FFmpeg takes what stands before a colon for a protocol.
             self._capture = _open(str(self.path))
+        self._check_size(
+            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
         self._first = self._read_first()
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and 1 <= fps <= 240 else USUAL_FPS
@@ -132,6 +139,13 @@ class VideoReader:
             raise FerError(f"{self._shown}: gives no picture, expected a video with frames")
         return pixels
 
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > MAX_PIXELS:
+            raise FerError(
+                f"{self._shown}: frames of {width}x{height} pixels, "
+                f"{width * height / 1e6:.0f} megapixels, expected at most {MAX_PIXELS / 1e6:.0f}"
+            )
+
     def _refusal(self) -> str:
         if self.path is not None:
             return (
@@ -145,6 +159,7 @@ class VideoReader:
         _, pixels = self._capture.read()
         if pixels is None or pixels.size == 0:
             return None
+        self._check_size(pixels.shape[1], pixels.shape[0])
         from_grey = pixels.ndim == 2 or pixels.shape[2] == 1
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if from_grey else cv2.COLOR_BGR2RGB)
 
@@ -174,7 +189,10 @@ class _Clock:
 
 
 def _scheme(source: str) -> str:
-    return urlsplit(source).scheme if "://" in source else ""
+    try:
+        return urlsplit(source).scheme if "://" in source else ""
+    except ValueError as error:
+        raise FerError(f"{source}: is no address ({error}), expected that of a video") from None
 
 
 def _checked(source: str) -> Path:
