@@ -169,6 +169,8 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
         mark = mark_for([args.video], live=is_live(args.video))
     with RowWriter(format_, path, mark=mark) as rows:
         yield rows
+    if rows.path is not None and rows.path != path:
+        print(f"{_shown(rows.path)}: the rows, as {path} is of something else", file=sys.stderr)
 
 
 def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | None) -> None:
@@ -361,8 +363,6 @@ def _predict_video(
         lines.append(f"  over time in {_shown(summary.timeline)}")
     if summary.video is not None:
         lines += _explain_moments(summary.video, analyzer, people.moments())
-    if rows is not None and rows.path is not None:
-        lines.append(f"  rows in {_shown(rows.path)}")
     if not args.rows_on_stdout:
         print("\n".join(lines))
     if summary.interrupted:

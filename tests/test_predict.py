@@ -229,7 +229,7 @@ def test_other_peoples_pictures_are_never_overwritten(here, quick):
     assert mark_of(here / "photos/x-faces-2.png").startswith(MARK)
 
 
-def test_rows_of_other_pictures_are_never_overwritten(here, quick):
+def test_rows_of_other_pictures_are_never_overwritten(here, quick, capsys):
     for name in ("a/x.png", "b/x.png"):
         blank(here / name)
     mine = here / "out/faces.csv"
@@ -241,6 +241,10 @@ def test_rows_of_other_pictures_are_never_overwritten(here, quick):
     assert mine.read_text() == "my own table"
     visible = [path.name for path in Path("out").glob("faces*")]
     assert sorted(visible) == ["faces-2.csv", "faces-3.csv", "faces.csv"]
+    assert (
+        "out/faces-3.csv: the rows, as out/faces.csv is of something else"
+        in capsys.readouterr().err
+    )
     assert "a/x.png" in Path("out/faces-2.csv").read_text()
     assert "b/x.png" in Path("out/faces-3.csv").read_text()
 
