@@ -24,6 +24,7 @@ from fer_tf.deploy.timing import Times, time_candidates
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find_either, input_size, load
+from fer_tf.files import refuse_strangers
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.report.targets import Target
@@ -152,6 +153,7 @@ def check(args: Benchmark) -> None:
         )
     if Path(args.out).exists() and not Path(args.out).is_dir():
         raise FerError(f"--out: {args.out} is a file, expected a folder")
+    refuse_strangers(Path(args.out), FILES, sign="benchmark.csv", text="model,format,size")
     for model in args.models:
         if not Path(model).exists():
             raise FerError(f"{model}: no such file or folder: expected a run, model or export")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fer_tf import cli
 from fer_tf.errors import FerError
+from fer_tf.files import refuse_strangers
 
 if TYPE_CHECKING:
     from fer_tf.report.dataset import DatasetSummary
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     summary = summarise(faces)
     name = "Drawn faces" if args.data == "synthetic" else os.path.basename(args.data.rstrip("/"))
     page = Path(args.out) / "dataset.html"
+    refuse_strangers(page.parent, [page.name], sign=page.name, text='content="fer_tf"')
     _write(page, dataset_page(faces, summary, title=name))
     _print(summary, name)
     print(f"{page}: the same with pictures")

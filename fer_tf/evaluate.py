@@ -132,9 +132,7 @@ def find(path: str) -> Target:
         raise FerError(f"{path}: no such file or folder: expected a run folder or a .keras file")
     run = Run(place)
     if not run.best_file.is_file():
-        raise FerError(
-            f"{path}: has no best.keras: expected a run with an epoch trained to its end"
-        )
+        raise FerError(run.why_no_best())
     if not run.recipe_file.is_file():
         raise FerError(f"{path}: has no recipe.json: expected a run folder, or the .keras file")
     text = run.recipe_file.read_text(encoding="utf-8", errors="replace")

@@ -58,6 +58,7 @@ def explain(args: Explain) -> Iterator[str]:
     """
     if not args.pictures:
         raise FerError("nothing to explain: expected pictures or folders of pictures")
+    from fer_tf.files import mark_for
     from fer_tf.vision.finding import find_images
     from fer_tf.vision.saving import PictureFolder
 
@@ -76,7 +77,8 @@ def explain(args: Explain) -> Iterator[str]:
             yield f"{path}: no face was found"
         for number, (told, panels) in enumerate(faces, 1):
             ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
-            yield f"{folder.save(panels, Path(path.stem + '.png'), ending)}: {told}"
+            name = Path(f"{path.stem}.png")
+            yield f"{folder.save(panels, name, ending, mark=mark_for([path]))}: {told}"
     if troubles:
         raise FerError(f"{troubles} of {done + troubles} pictures could not be explained")
     if not done:

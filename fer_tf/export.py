@@ -14,6 +14,7 @@ from fer_tf import cli
 from fer_tf.deploy.packages import check_installed
 from fer_tf.errors import FerError
 from fer_tf.evaluate import Target, find_either, input_size, load, parse_size
+from fer_tf.files import refuse_strangers
 
 if TYPE_CHECKING:
     from fer_tf.deploy.exporter import Exported, Material
@@ -22,6 +23,8 @@ CALIBRATION_FACES = 200
 COMPARED_FACES = 512
 SEED = 0
 """Of the choice of faces."""
+PARTS = ("export.json", "model_card.md", "serving", "tflite", "onnx", "web")
+"""What an export writes into its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,7 @@ def export(args: Export) -> list[Exported]:
         )
     if args.to.exists() and not args.to.is_dir():
         raise FerError(f"--to {args.to}: is a file, expected a folder")
+    refuse_strangers(args.to, PARTS, sign="export.json", text='"fer_tf"')
     if not args.formats:
         raise FerError("--formats names none, expected one or more")
     check_installed(args.formats)
@@ -150,13 +154,14 @@ def print_results(results: Sequence[Exported]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    title = f"{results[0].proof.faces:,} faces, against Keras"
+    measured = [result for result in results if result.proof.measured]
+    title = f"{measured[0].proof.faces:,} faces, against Keras"
     table = Table(box=None, title=title, title_justify="left")
     table.add_column("form", no_wrap=True)
     for column in ("MB", "difference", "same", "accuracy", "Keras'", "ms"):
         table.add_column(column, justify="right")
     table.add_column()
-    for result in results:
+    for result in measured:
         p = result.proof
         table.add_row(
             result.form.name,

@@ -15,6 +15,7 @@ from tyro.conf import Positional, arg
 from fer_tf import cli
 from fer_tf.detecting import Detecting
 from fer_tf.errors import FerError
+from fer_tf.files import mark_for
 
 if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer
@@ -65,12 +66,17 @@ class Predict:
     def folder(self) -> Path | None:
         """Where pictures or the video are written; None for nowhere."""
         silent = (self.json or self.csv) and not self.explain
-        return self.out or (None if silent or self.show else DEFAULT_FOLDER)
+        return self.out or (None if silent or self.show or unwritable() else DEFAULT_FOLDER)
 
     @property
     def rows_on_stdout(self) -> bool:
         """Whether standard output is for rows, and for nothing else."""
         return (self.json or self.csv) and self.out is None
+
+
+def unwritable() -> bool:
+    """Whether `DEFAULT_FOLDER` can't be written, or made in the working folder."""
+    return not os.access(DEFAULT_FOLDER if DEFAULT_FOLDER.is_dir() else ".", os.W_OK)
 
 
 @dataclass
@@ -110,6 +116,12 @@ def predict(args: Predict) -> None:
         KeyboardInterrupt: Ctrl-C; what was done until then is kept, and has been summed up.
     """
     _check(args)
+    if args.folder is None and (args.explain or not (args.json or args.csv or args.show)):
+        print(
+            f"{DEFAULT_FOLDER}: can't be written here: answers only, expected --out FOLDER for "
+            "the pictures",
+            file=sys.stderr,
+        )
     # What can't be encoded, of a file's name say, is written as an escape.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -153,8 +165,16 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
 
     format_: Format = "json" if args.json else "csv"
     path = None if args.out is None else args.out / FILES[format_]
-    with RowWriter(format_, path) as rows:
+    if args.video is None:
+        mark = mark_for(args.paths)
+    else:
+        from fer_tf.vision.video.reader import is_live
+
+        mark = mark_for([args.video], live=is_live(args.video))
+    with RowWriter(format_, path, mark=mark) as rows:
         yield rows
+    if rows.path is not None and rows.path != path:
+        print(f"{_shown(rows.path)}: the rows, as {path} is of something else", file=sys.stderr)
 
 
 def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | None) -> None:
@@ -190,8 +210,8 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
 
 def _find(args: Predict) -> Iterator[Path]:
     """The pictures, but for those that an earlier run wrote to the same folder."""
+    from fer_tf.files import MARK, mark_of
     from fer_tf.vision.finding import find_images
-    from fer_tf.vision.saving import MARK, mark_of
 
     own = None if args.folder is None else os.path.join(os.path.abspath(args.folder), "")
     for path in find_images(args.paths):
@@ -239,12 +259,13 @@ def _keep(
     if folder is not None:
         source = _relative(picture.path, args.paths)
         drawn = draw_faces(picture.pixels, faces)
-        lines.append(f"  drawn in {_shown(folder.save(drawn, source, '-faces'))}")
+        mark = mark_for([picture.path])
+        lines.append(f"  drawn in {_shown(folder.save(drawn, source, '-faces', mark=mark))}")
         if args.explain:
             for number, why in enumerate(analyzer.explain_found(picture.pixels, faces), 1):
                 ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
                 panels = why.panels(picture.pixels)
-                written = folder.save(panels, source.with_suffix(".png"), ending)
+                written = folder.save(panels, source.with_suffix(".png"), ending, mark=mark)
                 lines.append(f"  explained in {_shown(written)}")
     return lines
 
@@ -356,13 +377,14 @@ def _explain_moments(
     video: Path, analyzer: FaceAnalyzer, moments: Sequence[FaceRow]
 ) -> Iterator[str]:
     """Draw beside the video what each person's surest answer rests on; a line each."""
+    from fer_tf.files import mark_of
     from fer_tf.vision.saving import PictureFolder
 
     folder = PictureFolder(video.parent)
     for row in moments:
         (why,) = analyzer.explain_found(row.pixels, [row.face])
         name, ending = Path(f"{video.stem}.png"), f"-explained-person{row.track}"
-        written = folder.save(why.panels(row.pixels), name, ending)
+        written = folder.save(why.panels(row.pixels), name, ending, mark=mark_of(video))
         yield f"  person {row.track} at {row.time:.1f} s explained in {_shown(written)}"
 
 

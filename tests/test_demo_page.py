@@ -74,7 +74,8 @@ def test_serves_this_machine_only(served):
     response, _ = ask(address, "/")
     assert response.status == 200
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]
-    assert ask(address, "/", Host="elsewhere.example")[0].status == 400
+    for host in ("elsewhere.example", "[::1", "]", "a:b:c", ""):
+        assert ask(address, "/", Host=host)[0].status == 400
     configuration = json.loads(ask(address, "/config")[1])
     assert not configuration["analytics_enabled"] and not configuration["run_history"]
     assert all(fn["api_visibility"] == "private" for fn in configuration["dependencies"])

@@ -14,7 +14,7 @@ import pytest
 from exported import network
 from tiny import tiny_csv
 
-from fer_tf import FerError, cli
+from fer_tf import cli
 from fer_tf.deploy import proof
 from fer_tf.deploy.packages import PACKAGES
 from fer_tf.deploy.runners import open_runner
@@ -217,7 +217,7 @@ def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypa
     assert (out / "tflite/fer_32_float32.tflite").read_text() == "mine"
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, FerError])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
 def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, monkeypatch, stop):
     from fer_tf.deploy import onnx
 

@@ -22,11 +22,11 @@ from fer_tf import predict as command
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
+from fer_tf.files import MARK, mark_of
 from fer_tf.predict import main
 from fer_tf.vision import stream
 from fer_tf.vision.results import Box, Detection, Face
 from fer_tf.vision.rows import Row, RowWriter, csv_columns, to_csv, to_json
-from fer_tf.vision.saving import MARK, mark_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
@@ -114,7 +114,11 @@ def test_csv_with_a_folder_gives_both(photo, here, capsys):
     text = Path("results/faces.csv").read_text(encoding="utf-8")
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
     assert tuple(row) == csv_columns() and row["time"] == "" and float(row["happy"]) > 0.5
-    assert sorted(os.listdir("results")) == ["astronaut-faces.png", "faces.csv"]
+    assert sorted(os.listdir("results")) == [
+        ".faces.csv.mark",
+        "astronaut-faces.png",
+        "faces.csv",
+    ]
 
 
 def test_rows_of_before_stay_until_there_are_new_ones(here, quick, capsys):
@@ -236,12 +240,42 @@ def test_other_peoples_pictures_are_never_overwritten(here, quick):
     assert mark_of(here / "photos/x-faces-2.png").startswith(MARK)
 
 
+def test_rows_of_other_pictures_are_never_overwritten(here, quick, capsys):
+    for name in ("a/x.png", "b/x.png"):
+        blank(here / name)
+    mine = here / "out/faces.csv"
+    mine.parent.mkdir()
+    mine.write_text("my own table")
+    for _ in range(2):  # a second run replaces what the first one wrote
+        main(["a/x.png", "--csv", "--out", "out"])
+        main(["b/x.png", "--csv", "--out", "out"])
+    assert mine.read_text() == "my own table"
+    visible = [path.name for path in Path("out").glob("faces*")]
+    assert sorted(visible) == ["faces-2.csv", "faces-3.csv", "faces.csv"]
+    assert (
+        "out/faces-3.csv: the rows, as out/faces.csv is of something else"
+        in capsys.readouterr().err
+    )
+    assert "a/x.png" in Path("out/faces-2.csv").read_text()
+    assert "b/x.png" in Path("out/faces-3.csv").read_text()
+
+
 def test_own_pictures_are_not_taken_for_photos(here, quick, capsys):
     blank(here / "x.png")
     main(["."])
     main(["."])
     assert capsys.readouterr().err == ""
     assert os.listdir("predictions") == ["x-faces.png"]
+
+
+def test_a_folder_that_can_not_be_written_still_gets_answers(here, quick, monkeypatch, capsys):
+    blank(here / "x.png")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    main(["x.png"])
+    told = capsys.readouterr()
+    assert "Happy 90%" in told.out and "drawn in" not in told.out
+    assert told.err.startswith("predictions: can't be written here: answers only")
+    assert os.listdir(here) == ["x.png"]
 
 
 def test_jpeg_stays_jpeg(here, quick):
@@ -311,7 +345,7 @@ def test_ctrl_c_keeps_what_is_done(photo, tmp_path):
     assert "Traceback" not in err and err.endswith("; stopped before the rest\n")
     rows = [json.loads(line) for line in (tmp_path / "out/faces.jsonl").open(encoding="utf-8")]
     assert 1 <= len(rows) < 400
-    pictures = [name for name in os.listdir(tmp_path / "out") if name != "faces.jsonl"]
+    pictures = [name for name in os.listdir(tmp_path / "out") if "faces.jsonl" not in name]
     assert len(pictures) <= len(rows) <= len(pictures) + 1
     assert all(cv2.imread(str(tmp_path / "out" / name)) is not None for name in pictures)
 
@@ -458,7 +492,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
 
     path = tmp_path / "faces.jsonl"
     row = Row("a.png", 0, Face(Box(0, 0, 9, 9), 1.0, SHARES))
-    with RowWriter("json", path) as rows:
+    with RowWriter("json", path, mark="") as rows:
         rows.write([row])
         whole = path.read_bytes()
         rows._file.close()

@@ -14,6 +14,7 @@ from small import flags, refused
 from tiny import tiny_csv
 
 from fer_tf import train as command
+from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES
 from fer_tf.training.loop import Training
 
@@ -62,6 +63,15 @@ def test_a_finished_run_is_not_trained_again(
     assert "is finished: 2 epochs, best validation accuracy" in out
     assert str(finished / "scratch" / "report" / "report.html") in out
     assert contents(finished) == before
+
+
+def test_a_lost_best_model_says_what_to_do(finished: Path, csv_file: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "runs")
+    (tmp_path / "runs" / "scratch" / "best.keras").unlink()
+    before = contents(tmp_path / "runs")
+    with pytest.raises(FerError, match=r"best\.keras: is lost, .* put the file back"):
+        command.main(flags(csv_file, tmp_path / "runs"))
+    assert contents(tmp_path / "runs") == before
 
 
 def test_a_missing_report_is_written_again(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import stat
 import struct
@@ -13,12 +14,18 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Self, cast
 
 from fer_tf.errors import FerError
 
 UNPACKED_LIMIT = 2 << 30
 """Bytes that an archive may unpack to: seven times FER2013, and far below a zip bomb."""
+
+MEMBERS_LIMIT = 100_000
+"""Files in a tar: each costs a kilobyte of memory, and a name packs to a few bytes."""
+
+HEADER_LIMIT = 1 << 16
+"""Bytes of a tar's extended header, which is read into memory whole: 65,536, a long path's 16."""
 
 _BUFFER = 1 << 18
 
@@ -31,8 +38,10 @@ _BROKEN = (
     IndexError,
     KeyError,
     OverflowError,
+    MemoryError,
     struct.error,
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     tarfile.TarError,
 )
@@ -102,14 +111,46 @@ def _unwrap(
     start = cast(io.BufferedReader, stream).peek(512)
     if start[257:262] != b"ustar" and not name.endswith((".tar", ".tar.gz", ".tgz")):
         return stream, stream if packed else None
-    with tarfile.open(fileobj=stream, mode="r|") as names:
-        member = _choose(path, (m.name for m in names if m.isreg()), prefer)
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as members:
+        member = _choose(path, _names(path, members), prefer)
     file.seek(0)
     stream = _gunzip(file, path, stack) if packed else file
-    tar = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 - the stack closes it
+    tar = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)  # noqa: SIM115 - by the stack
     stack.enter_context(tar)
     info = next(m for m in tar if m.isreg() and m.name == member)
     return _buffered(cast(BinaryIO, tar.extractfile(info)), path), stream
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header that costs little memory, whatever it says; sparse files are refused."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        plain = header.type in (*tarfile.REGULAR_TYPES, *_EMPTY) and header.type != _SPARSE
+        if not plain and (header.type == _SPARSE or header.size > HEADER_LIMIT):
+            raise tarfile.ReadError(f"a header of kind {header.type!r}, {header.size:,} bytes")
+        return header
+
+    def _refuse_sparse(self, *_: object) -> None:
+        raise tarfile.ReadError("a sparse file")
+
+    # What tarfile calls for the sparse files of PAX headers, format 0.0, 0.1 and 1.0.
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
+
+
+_SPARSE = tarfile.GNUTYPE_SPARSE
+_EMPTY = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE)
+
+
+def _names(path: str, members: tarfile.TarFile) -> Iterator[str]:
+    for number, member in enumerate(members):
+        if number == MEMBERS_LIMIT:
+            raise FerError(
+                f"{path}: holds over {MEMBERS_LIMIT:,} files, expected {MEMBERS_LIMIT:,}"
+            )
+        if member.isreg():
+            yield member.name
 
 
 def _gunzip(file: BinaryIO, path: str, stack: ExitStack) -> BinaryIO:

@@ -114,7 +114,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        host = urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname
+        host = _host_name(Headers(scope=scope).get("host", ""))
         if self.names and host not in self.names:
             told = f"Asked for {host!r}, expected {' or '.join(sorted(self.names))}."
             await PlainTextResponse(told, 400)(scope, receive, send)
@@ -129,6 +129,14 @@ class Guard:
             await send(message)
 
         await self.app(scope, receive, guarded)
+
+
+def _host_name(header: str) -> str | None:
+    """The name in a Host header, without its port; None where it holds none."""
+    try:
+        return urlsplit(f"//{header}").hostname
+    except ValueError:
+        return None
 
 
 def _app_settings(host: str) -> dict[str, Any]:

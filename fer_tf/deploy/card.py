@@ -60,7 +60,8 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
             "temperature": round(exporter.temperature(result.form.size), 4),
             "bytes": result.bytes,
             "outside_xnnpack": result.outside,
-            **dataclasses.asdict(result.proof),
+            **(dataclasses.asdict(result.proof) if result.proof.measured else {}),
+            "failure": result.proof.failure,
         }
         for result in results
     ]
@@ -94,7 +95,7 @@ def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) 
         weights=recipe.weights if recipe else None,
         epochs=_epochs(target),
         **_scores(target),
-        proof=results[0].proof,
+        compared=len(faces.faces),
         faces=f"{split}, {Path(faces.source).name}" if faces.labelled else faces.source,
         calibration=len(faces.calibration),
         temperatures={
@@ -146,7 +147,7 @@ def _epochs(target: Target) -> int:
     """How many epochs the history has; 0 where there is none."""
     if target.history is None:
         return 0
-    return len(target.history.read_text(encoding="utf-8").splitlines()) - 1
+    return len(target.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
 
 
 def _size(target: Target) -> str:

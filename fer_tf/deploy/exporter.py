@@ -21,7 +21,7 @@ import numpy as np
 
 from fer_tf.data.faces import Faces
 from fer_tf.deploy.pixels import to_input
-from fer_tf.deploy.proof import Proof, prove
+from fer_tf.deploy.proof import Proof, prove, unwritten
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import open_runner
 from fer_tf.deploy.runtimes import FACE
@@ -135,11 +135,12 @@ class Exporter:
     def export(self) -> list[Exported]:
         """Write, prove and publish every form.
 
-        A form out of tolerance is not published, and one of the same name from an earlier export
-        is taken away. Whatever stops the export before its end leaves the folder as it was.
+        A form that can't be written or is out of tolerance is not published, and one of the same
+        name from an earlier export is taken away. Whatever stops the export before its end leaves
+        the folder as it was.
 
         Raises:
-            FerError: a form can't be written.
+            FerError: not one form can be written.
         """
         with _stage(self.directory) as stage:
             results = []
@@ -147,9 +148,14 @@ class Exporter:
                 self.say(form.name)
                 place = stage / form.path
                 place.parent.mkdir(parents=True, exist_ok=True)
-                written = self._write(form, place, stage)
-                proof = self._prove(form, written, self._reference(form.size, form.face))
-                results.append((form, written, proof))
+                try:
+                    place = self._write(form, place, stage)
+                    proof = self._prove(form, place, self._reference(form.size, form.face))
+                except FerError as error:
+                    proof = unwritten(str(error))
+                results.append((form, place, proof))
+            if not any(proof.measured for *_, proof in results):
+                raise FerError(results[0][2].failure)
             self._write_page(results)
             published = self._publish(results)
             self._finish(published)
@@ -260,7 +266,8 @@ class Exporter:
         published = []
         try:
             for form, staged, proof in results:
-                size, outside = _bytes(staged), _outside(staged)
+                written = proof.measured
+                size, outside = (_bytes(staged), _outside(staged)) if written else (0, ())
                 # What was written for the page alone leaves an earlier export as it is.
                 wanted = form.path.partition("/")[0] in self.formats
                 path = self._place(form, staged, proof) if wanted else None

@@ -65,8 +65,12 @@ def write_onnx(
     classes = model.output_shape[-1]
     if len(labels) != classes:
         raise FerError(f"{path}: {len(labels)} labels: expected {classes}, one a class")
-    with quiet():
-        proto = _with_standard_operators(_convert(model, size))
+    try:
+        with quiet():
+            proto = _with_standard_operators(_convert(model, size))
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise FerError(f"{model.name}: can't be converted to ONNX: {reason}") from None
     metadata = {
         "labels": json.dumps(list(labels)),
         "size": f"{size[0]}x{size[1]}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class Proof:
         accuracy: share of the faces recognised; None where the labels mean nothing.
         keras_accuracy: the same for Keras.
         milliseconds: median of one face on one thread.
-        failure: what is out of tolerance, or "".
+        failure: what is out of tolerance, or why the file could not be written, or "".
     """
 
     faces: int
@@ -59,6 +60,16 @@ class Proof:
     keras_accuracy: float | None
     milliseconds: float
     failure: str
+
+    @property
+    def measured(self) -> bool:
+        """Whether there was a file to compare."""
+        return not math.isnan(self.difference)
+
+
+def unwritten(reason: str) -> Proof:
+    """Of a form that could not be written, and why, in a sentence."""
+    return Proof(0, math.nan, math.nan, None, None, math.nan, reason)
 
 
 def prove(

@@ -31,6 +31,8 @@ class Runner(Protocol):
         batch: how many images one run of the graph takes; None for any number.
         temperature: that calibrates the probabilities (`fer_tf.training.calibration`): from the
             file's metadata, 1 where it has none.
+        forkable: whether the runtime can open the file anew in a process that was forked from one
+            in which it ran.
     """
 
     @property
@@ -43,6 +45,8 @@ class Runner(Protocol):
     def batch(self) -> int | None: ...
     @property
     def temperature(self) -> float: ...
+    @property
+    def forkable(self) -> bool: ...
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Probabilities, float32 [n, classes], of uint8 images [n, *size, channels].

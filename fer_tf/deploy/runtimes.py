@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +23,13 @@ FACE = (48, 48)
 """(height, width) of FER2013's faces: what a format that takes any size is given."""
 
 
+MAX_INPUT = 2**26
+"""Values that one run of a graph takes: 64 faces of 591x591 pixels in colour."""
+
+MAX_SECONDS = 60.0
+"""That ONNX Runtime may compute on one batch: a file can hold a loop without an end."""
+
+
 class Port(NamedTuple):
     """An input or output of a graph; None is a side that may have any length."""
 
@@ -32,6 +41,7 @@ class Base(ABC):
     """Checks the graph and the images, and cuts these into the batches that the graph takes."""
 
     temperature = 1.0
+    forkable = True
 
     def __init__(
         self,
@@ -60,8 +70,14 @@ class Base(ABC):
                 f"{path}: takes images of {height}x{width} pixels only: expected that as the "
                 f"size, found {size[0]}x{size[1]}"
             )
-        self._path = path
+        sides = [side for side in image.shape if side is not None]
+        if min(sides) < 1 or math.prod(sides) > MAX_INPUT:
+            raise FerError(
+                f"{path}: takes {_words(image)}: expected sides of 1 or more and at most "
+                f"{MAX_INPUT:,} values"
+            )
         self.name, self.batch, self.channels = name, batch, channels or 1
+        self._path = path
         self.size = size or (height or FACE[0], width or FACE[1])
 
     @abstractmethod
@@ -75,18 +91,32 @@ class Base(ABC):
                 f"{self.name}: got {images.dtype} images {list(images.shape)}: expected uint8 "
                 f"[n, {', '.join(map(str, expected))}], n at least 1"
             )
-        answers = self._answers(images)
+        answers = self._batched(images)
         check_finite(answers, self._path)
         return answers
 
-    def _answers(self, images: np.ndarray) -> np.ndarray:
+    def _batched(self, images: np.ndarray) -> np.ndarray:
         if self.batch is None or self.batch == len(images):
-            return self._run(images)
+            return self._answer(images)
         missing = -len(images) % self.batch
         padded = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
         starts = range(0, len(padded), self.batch)
-        runs = [self._run(padded[start : start + self.batch]) for start in starts]
+        runs = [self._answer(padded[start : start + self.batch]) for start in starts]
         return np.concatenate(runs)[: len(images)]
+
+    def _answer(self, images: np.ndarray) -> np.ndarray:
+        try:
+            answers = self._run(images)
+        except Exception as error:
+            raise FerError(
+                f"{self._path}: {self.name} cannot run this file: {_first_line(error)}"
+            ) from None
+        if answers.ndim != 2 or len(answers) != len(images):
+            raise FerError(
+                f"{self._path}: answers {len(images)} images with {list(answers.shape)}: expected "
+                "[n, classes]"
+            )
+        return answers
 
 
 class LiteRT(Base):
@@ -135,6 +165,7 @@ class OnnxRuntime(Base):
         found = session.get_modelmeta().custom_metadata_map.get("temperature", 1)
         self.temperature = checked_temperature(found, f"{path}: its metadata")
         self._session, self._input = session, inputs[0].name
+        self._options = onnxruntime.RunOptions
 
     def _ports(self, tensors) -> list[Port]:
         return [
@@ -146,7 +177,14 @@ class OnnxRuntime(Base):
         ]
 
     def _run(self, images: np.ndarray) -> np.ndarray:
-        return self._session.run(None, {self._input: images})[0]
+        options = self._options()
+        watch = threading.Timer(MAX_SECONDS, setattr, (options, "terminate", True))
+        watch.daemon = True
+        watch.start()
+        try:
+            return self._session.run(None, {self._input: images}, options)[0]
+        finally:
+            watch.cancel()
 
 
 class OpenVino(Base):
@@ -193,6 +231,7 @@ class OpenVino(Base):
 
 class SavedModel(Base):
     signature = "predict_pixels"
+    forkable = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)
@@ -222,6 +261,7 @@ class SavedModel(Base):
 
 class Keras(Base):
     graph = False
+    forkable = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)
@@ -244,13 +284,13 @@ class Keras(Base):
             pixels = tensorflow.cast(images, tensorflow.float32)
             return tensorflow.nn.softmax(network(pixels, training=False))
 
-        self._answer: Callable = answer
+        self._network: Callable = answer
         if self.graph:
             signature = tensorflow.TensorSpec([None, *self.size, 3], tensorflow.uint8)
-            self._answer = tensorflow.function(answer, input_signature=[signature])
+            self._network = tensorflow.function(answer, input_signature=[signature])
 
     def _run(self, images: np.ndarray) -> np.ndarray:
-        return self._answer(images).numpy()
+        return self._network(images).numpy()
 
 
 class KerasGraph(Keras):
@@ -291,9 +331,11 @@ def _read_temperature(path: Path) -> float:
 
 
 def _damaged(path: Path, runtime: str, error: Exception) -> FerError:
-    lines = str(error).strip().splitlines()
-    reason = lines[0] if lines else type(error).__name__
-    return FerError(f"{path}: {runtime} cannot open this file: {reason}")
+    return FerError(f"{path}: {runtime} cannot open this file: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _words(port: Port) -> str:

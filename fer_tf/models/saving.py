@@ -15,6 +15,12 @@ from fer_tf.errors import FerError
 from fer_tf.models.adapting import adapted
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
 
+CONFIG_LIMIT = 1 << 24
+"""Bytes of a .keras file's JSON: 16.8 MB, where the largest network here has 0.3."""
+
+UNPACKED_LIMIT = 1 << 32
+"""Bytes that a .keras file may unpack to: 4.3 GB."""
+
 
 def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
     """Load a .keras file, or the network that comes with the package.
@@ -44,6 +50,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
         )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise FerError(f"{path}: not a .keras file")
+    _check_cost(path)
     _register_layers()
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -53,6 +60,22 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise FerError(f"{path}: holds a {type(model).__name__}, expected a Keras model")
     return adapted(model, path)
+
+
+def _check_cost(path: Path) -> None:
+    """Refuse what would unpack to more memory than a network takes: Keras reads members whole."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise FerError(f"{path}: not a whole .keras file: {error}") from None
+    texts = sum(size for name, size in sizes.items() if name.endswith(".json"))
+    if texts > CONFIG_LIMIT or sum(sizes.values()) > UNPACKED_LIMIT:
+        raise FerError(
+            f"{path}: unpacks to {texts / 1e6:,.0f} MB of configuration and "
+            f"{sum(sizes.values()) / 1e6:,.0f} MB in all: expected at most "
+            f"{CONFIG_LIMIT / 1e6:,.0f} and {UNPACKED_LIMIT / 1e6:,.0f}"
+        )
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:

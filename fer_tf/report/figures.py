@@ -119,7 +119,8 @@ def read_history(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype={"size": str})
     except (OSError, ValueError) as error:
-        raise FerError(f"{path}: cannot be read as a history: {error}") from error
+        told = " ".join(str(error).split())
+        raise FerError(f"{path}: cannot be read as a history: {told}") from error
     missing = [column for column in HISTORY_COLUMNS if column not in table]
     if missing:
         raise FerError(f"{path}: column {missing[0]!r} is missing: expected a run's history.csv")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.files import refuse_strangers
 from fer_tf.report import figures
 from fer_tf.report.metrics import Metrics, evaluate
 from fer_tf.report.page import Picture, report_page
@@ -96,6 +97,7 @@ def check_directory(directory: Path) -> None:
             f"{directory}: holds {foreign[0]!r}, which is no part of a report: expected a new or "
             "empty folder, or one with an earlier report to replace"
         )
+    refuse_strangers(directory, FILES, sign="metrics.json", text='"macro_f1"')
 
 
 def classification_csv(metrics: Metrics) -> str:

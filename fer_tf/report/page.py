@@ -71,6 +71,7 @@ HEAD = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<meta name="generator" content="fer_tf">
 <title>{{ title }}</title>
 <style>
 :root { {{ colours(light) }} }

@@ -85,8 +85,9 @@ def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
         axes.set_axisbelow(True)
 
 
-def png(figure: Figure, dpi: int = 150) -> bytes:
-    """The figure as the bytes of a PNG file."""
+def png(figure: Figure, dpi: int = 150, comment: str = "") -> bytes:
+    """The figure as the bytes of a PNG file, with a comment in it if there is one."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    metadata = {"Comment": comment} if comment else None
+    figure.savefig(buffer, format="png", dpi=dpi, metadata=metadata)
     return buffer.getvalue()

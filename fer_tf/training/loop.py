@@ -86,7 +86,11 @@ class Training:
             self.progress = self._start()
             weights = recipe.weights
         else:
-            self.progress = Progress(**saved.state)
+            self.progress = Progress.from_state(saved.state, str(run.checkpoints))
+            # A run that keeps the last epoch writes it again, as long as one is left.
+            rewritten = recipe.keep == "last" and not self.finished
+            if self.progress.best_epoch and not run.best_file.is_file() and not rewritten:
+                raise FerError(run.why_no_best())
             self.progress.check_faces(self.faces, self.validation, str(run.folder))
             # The checkpoint has them all: the file that they came from may be gone by now.
             weights = None

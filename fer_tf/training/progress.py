@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
 from fer_tf.recipe import Recipe
+from fer_tf.training.precision import POLICIES
+from fer_tf.training.run import HISTORY
 
 
 @dataclass
@@ -45,6 +47,25 @@ class Progress:
     seconds: float = 0.0
     epoch_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def from_state(cls, state: Any, place: str) -> Progress:
+        """The progress that a checkpoint holds.
+
+        Args:
+            state: from JSON, whatever it is.
+            place: the folder of the checkpoints, for what is said.
+
+        Raises:
+            FerError: it is not what this version writes.
+        """
+        wrong = _what_is_wrong(state, {each.name: str(each.type) for each in fields(cls)})
+        if wrong:
+            raise FerError(
+                f"{place}: the newest checkpoint {wrong}, so it was written by another version of "
+                "fer_tf: go on with that version, or start another --run NAME"
+            )
+        return cls(**state)
 
     def out_of_patience(self, recipe: Recipe) -> bool:
         """Whether `early_stop` epochs brought no better validation accuracy."""
@@ -111,3 +132,26 @@ def digest_of(faces: Faces) -> str:
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _what_is_wrong(state: Any, types: dict[str, str]) -> str:
+    """Of a checkpoint's state, where `types` are the fields' as they are written above; or ""."""
+    if not isinstance(state, dict):
+        return "holds no state"
+    if unknown := sorted(state.keys() - types):
+        return f"has {unknown[0]!r}, which this version does not know"
+    if missing := sorted({"data", "precision"} - state.keys()):
+        return f"lacks {missing[0]!r}"
+    kinds: dict[str, Any] = {"str": str, "int": int, "float": (int, float)}
+    for name, value in state.items():
+        if not isinstance(value, kinds.get(types[name], list)) or isinstance(value, bool):
+            return f"has {name} {value!r:.40}"
+    if state["precision"] not in POLICIES:
+        return f"has precision {state['precision']!r:.40}"
+    for row in state.get("history", ()):
+        whole = isinstance(row, dict) and {"size", "seconds", "val_accuracy"} <= row.keys()
+        if not whole or not row.keys() <= {*HISTORY}:
+            return f"has a history with {row!r:.40}"
+        if not all(isinstance(value, (int, float)) for value in row.values()):
+            return f"has a history with {row!r:.40}"
+    return ""

@@ -31,6 +31,9 @@ HISTORY = (
 )
 """Columns of history.csv. Losses in nats, accuracies in [0, 1], seconds since the run began."""
 
+LEFTOVERS = ("recipe.json.tmp", "history.csv.tmp", "wandb-id.txt.tmp", ".best.tmp.keras")
+"""What a process that is killed may leave half-written in a run's folder."""
+
 DEFAULT_SIZE = (224, 224)
 """(height, width) in pixels for a .keras file that takes any size, where nothing says more."""
 
@@ -73,8 +76,8 @@ class Run:
     def open(self, recipe: Recipe) -> Iterator[None]:
         """Hold the folder for one process, making it where it is missing.
 
-        What killed processes left half-written is removed. A folder that was made here and has
-        no checkpoint when an error ends the block is removed again.
+        What killed processes left half-written is removed. What was begun here and has no
+        checkpoint when an error ends the block is removed again.
 
         Raises:
             FerError: the folder holds a run with other settings, or something else, or another
@@ -92,7 +95,7 @@ class Run:
                     yield
                 except BaseException:
                     if made and not any(self.checkpoints.glob("*.npz")):
-                        shutil.rmtree(self.folder, ignore_errors=True)
+                        self._remove_own()
                     raise
         except OSError as error:
             if error.errno not in DISK:
@@ -111,27 +114,64 @@ class Run:
                 )
         elif self.folder.exists() and not self.folder.is_dir():
             raise FerError(f"{self.folder} is a file, expected a run's folder or a new name")
-        elif self.folder.exists() and any(self.folder.iterdir()):
+        elif self.folder.exists() and {p.name for p in self.folder.iterdir()} - {*LEFTOVERS}:
             raise FerError(
                 f"{self.folder} is not a run: it holds files but no recipe.json, expected "
                 "a run's folder, an empty one or a new name"
             )
 
     def _remove_leftovers(self) -> None:
-        for pattern in ("*.tmp", ".*.tmp.keras", "checkpoints/*.tmp"):
+        for pattern in (*LEFTOVERS, "checkpoints/checkpoint-*.tmp"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 
+    def _remove_own(self) -> None:
+        """Remove what a run writes; the folder stays where somebody else's files are in it."""
+        for path in (self.recipe_file, self.history_file, self.best_file, self.wandb_file):
+            path.unlink(missing_ok=True)
+        for path in (self.checkpoints, self.logs, self.report):
+            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
     def best_size(self, recipe: Recipe) -> int:
-        """Side in pixels at which best.keras was validated; the last stage's if unknown."""
+        """Side in pixels at which best.keras was validated; the last stage's if unknown.
+
+        Raises:
+            FerError: history.csv is damaged.
+        """
         if not self.history_file.is_file():
             return recipe.stages[-1][0]
-        with open(self.history_file, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        try:
+            with open(self.history_file, encoding="utf-8", newline="") as file:
+                table = csv.DictReader(file)
+                rows = [(float(row["val_accuracy"]), int(row["size"])) for row in table]
+            if not all(0 <= accuracy <= 1 and size > 0 for accuracy, size in rows):
+                raise ValueError("a number out of its range")
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
+            raise FerError(
+                f"{self.history_file}: is damaged ({error!r}), expected a run's history: run its "
+                "training again, which writes it anew"
+            ) from None
         if recipe.keep == "last":
             rows = rows[-1:]
-        kept = max(rows, key=lambda row: float(row["val_accuracy"]), default=None)
-        return recipe.stages[-1][0] if kept is None else int(kept["size"])
+        _, size = max(rows, key=lambda row: row[0], default=(0.0, recipe.stages[-1][0]))
+        return size
+
+    def why_no_best(self) -> str:
+        """Why there is no best.keras, and what to do, in a sentence."""
+        if newest := max(self.checkpoints.glob("*.npz"), default=None):
+            if self.history_file.is_file():
+                return (
+                    f"{self.best_file}: is lost, and {newest.name} holds the weights of the last "
+                    "step, not of the best epoch: put the file back from a copy, or train anew "
+                    "with another --run NAME"
+                )
+            return (
+                f"{self.folder}: has no best.keras: go on with the run, which writes it after the "
+                "first epoch"
+            )
+        return f"{self.folder}: has no best.keras: expected a run with an epoch trained to its end"
 
     def report_is_current(self) -> bool:
         """Whether the report was written after the last checkpoint."""
@@ -158,11 +198,13 @@ def best_model(
         size: (height, width) in pixels, asked for; it goes first.
 
     Raises:
-        FerError: the run's recipe can't be read.
+        FerError: the run's recipe can't be read, or its best.keras is not there.
     """
     run = Run(path)
-    if not (run.best_file.is_file() and run.recipe_file.is_file()):
+    if not run.recipe_file.is_file():
         return path, size
+    if not run.best_file.is_file():
+        raise FerError(run.why_no_best())
     text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
     recipe = recipes.from_json(text, source=str(run.recipe_file))
     return run.best_file, size or (run.best_size(recipe),) * 2

@@ -17,6 +17,9 @@ LEVEL = 25.0
 """Degrees by which FER2013's own faces are tilted at most, nearly: aligning less gains nothing, as
 scripts/measure_turns.py shows."""
 
+FARTHEST, LEAST = 1e7, 1e-2
+"""Pixels of a box's place and sides at most, and of its sides at least."""
+
 _SAMPLES = 768  # along a crop's side at most, or its own pixels: so much may a huge face cost
 
 
@@ -149,6 +152,8 @@ def _check(box: Box, image: np.ndarray) -> None:
     told = f"the box at ({box.left:g}, {box.top:g}) of {box.width:g} x {box.height:g} pixels"
     if not (all(map(math.isfinite, sides)) and box.width > 0 and box.height > 0):
         raise FerError(f"{told} has no area, expected a width and a height above 0")
+    if max(map(abs, sides)) > FARTHEST or min(box.width, box.height) < LEAST:
+        raise FerError(f"{told} is no face's, expected pixels of the picture")
     if box.right <= 0 or box.bottom <= 0 or box.left >= width or box.top >= height:
         raise FerError(f"{told} lies outside the picture, which is {width} x {height} pixels")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -13,6 +14,8 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.vision.data_urls import LONGEST_PATH, decode_data_url, is_data_url
+from fer_tf.vision.jpeg_scans import check_scans
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,7 +41,7 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
     Args:
         source: one of
             a path (str or PathLike) of a JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM file, or of
-            a HEIC file where pillow-heif is installed;
+            a HEIC file where pillow-heif is installed; or a data: URL with one;
             such a file's bytes, or a binary file object (anything with `.read()`, read from where
             it stands to its end, not closed);
             a PIL image;
@@ -65,6 +68,8 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
             whatever the file holds.
     """
     name = _label(source)
+    if is_data_url(source):
+        return _decode(io.BytesIO(decode_data_url(source)), name)
     if isinstance(source, (str, os.PathLike)):
         return _read_file(source, name)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -101,7 +106,15 @@ def listed(images: Any) -> Any:
 
 
 def name_of(source: Any) -> str:
-    """The path of a picture, or its file object's name; "" for bytes and pixels."""
+    """The path of a picture, or its file object's name; "" for bytes and pixels.
+
+    Of a data: URL it is what stands before the data, and of a text that is too long for a path its
+    beginning.
+    """
+    if is_data_url(source):
+        source = source.partition(",")[0]
+    if isinstance(source, str) and len(source) > LONGEST_PATH:
+        return f"{source[:40]}... ({len(source):,} characters)"
     if isinstance(source, (str, os.PathLike)):
         return os.fsdecode(source)
     name = getattr(source, "name", "") if hasattr(source, "read") else ""
@@ -142,6 +155,11 @@ def _read_file(path: str | os.PathLike, name: str) -> np.ndarray:
     except FileNotFoundError as error:
         raise FerError(f"{name}: no such file, expected a picture") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FerError(
+                f"{name}: no name of a file, expected one; base64 text is read as a URL, "
+                "data:image/jpeg;base64,..."
+            ) from None
         raise FerError(f"{name}: can't be read ({error.strerror}), expected a picture") from error
     except FerError:
         raise
@@ -242,9 +260,14 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 def _from_pillow(picture: Image, name: str) -> np.ndarray:
     _check_size(*picture.size, name)
+    stream = getattr(picture, "fp", None)  # None once it is loaded
     try:
+        if picture.format in ("JPEG", "MPO") and stream is not None:
+            check_scans(stream, name)
         picture.load()
         array = np.asarray(_simple(_upright(picture)))
+    except FerError:
+        raise
     except Exception as error:
         raise _damaged(name, picture.format, error) from error
     if array.dtype.kind == "i":

@@ -16,6 +16,7 @@ from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runner, open_runner
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.forks import abandon, after_fork
 from fer_tf.models.checks import check_probabilities
 from fer_tf.shipped import shipped_model
 from fer_tf.training.calibration import apply_temperature
@@ -28,7 +29,7 @@ ALONE = 2
 
 
 class Recognizer:
-    """A network that is ready to recognise; several threads may call it.
+    """A network that is ready to recognise; several threads may call it, and forked children.
 
     A LiteRT file holds a graph of one face, all of which XNNPACK runs: a single face is answered
     by it on two threads, several are spread over as many copies of it as there are cores.
@@ -37,23 +38,26 @@ class Recognizer:
         name: the runtime's, like "LiteRT".
         path: the file that answers.
         size: (height, width) in pixels at which the network runs.
+        channels: of the images that it takes, 3 or 1.
         temperature: that calibrates its probabilities, from the file's metadata.
     """
 
     def __init__(self, path: Path, *, size: Size | None, threads: int | None):
         self.path = path
         self._open = partial(open_runner, path, size=size)
+        self._alone_threads = threads or ALONE
         self._threads = threads or cores()
-        # LiteRT tells of its delegate on stderr, from C++.
-        with quiet():
-            self._alone: Runner = self._open(threads=threads or ALONE)
+        self._alone: Runner | None = None
+        self._stranded = False
         self._copies: list[Runner] = []
         self._lock = Lock()
-        self.name, self.size = self._alone.name, self._alone.size
-        self.temperature = self._alone.temperature
+        first = self._first()
+        self.name, self.size, self.channels = first.name, first.size, first.channels
+        self.temperature, self._forkable = first.temperature, first.forkable
+        after_fork(self._forget)
         # A runtime that cannot run the file, or a file of other classes, shows now.
         noise = np.random.default_rng(0).integers(0, 256, (1, *self.size), np.uint8)
-        answers = self._alone(self._input(noise))
+        answers = first(self._input(noise))
         check_probabilities(answers, path)
         classes = answers.shape[1]
         if classes != len(FER2013):
@@ -71,12 +75,31 @@ class Recognizer:
             return np.zeros((0, len(FER2013)), np.float32)
         images = self._input(faces)
         with self._lock:
-            spread = self._alone.batch == 1 and min(self._threads, len(images)) > 1
-            answers = self._spread(images) if spread else self._alone(images)
+            first = self._first()
+            spread = first.batch == 1 and min(self._threads, len(images)) > 1
+            answers = self._spread(images) if spread else first(images)
         return apply_temperature(answers, self.temperature)
 
     def _input(self, faces: np.ndarray) -> np.ndarray:
-        return to_input(faces, self.size, self._alone.channels)
+        return to_input(faces, self.size, self.channels)
+
+    def _first(self) -> Runner:
+        if self._stranded:
+            raise FerError(
+                f"{self.path}: TensorFlow does not run in a child that was forked after it had "
+                "started: expected the start method spawn, or a .tflite or .onnx file"
+            )
+        if self._alone is None:
+            # LiteRT tells of its delegate on stderr, from C++.
+            with quiet():
+                self._alone = self._open(threads=self._alone_threads)
+        return self._alone
+
+    def _forget(self) -> None:
+        """In a forked child: the file is opened anew when it is next needed."""
+        abandon((self._alone, self._copies))
+        self._stranded = not self._forkable
+        self._alone, self._copies, self._lock = None, [], Lock()
 
     def _spread(self, images: np.ndarray) -> np.ndarray:
         if not self._copies:

@@ -9,12 +9,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.files import free, mark_beside
 from fer_tf.vision.results import Face
 
 Format = Literal["json", "csv"]
@@ -105,17 +107,19 @@ class RowWriter:
     """Writes rows to a file or to standard output, as whole lines and without delay.
 
     Each call of `write` is one write to the operating system, so that a reader, or whoever finds
-    the file after Ctrl-C, sees no line that is cut off. An earlier file stays until the first of
-    them.
+    the file after Ctrl-C, sees no line that is cut off. An earlier file of the same source stays
+    until the first of them, any other for ever: `path` then gets a number (`fer_tf.files`).
 
     Args:
         format: "json" for JSON Lines, "csv" for CSV with a header.
         path: the file, its folder made if absent; None is standard output.
+        mark: tells the source, as `fer_tf.files.mark_for` gives it.
     """
 
-    def __init__(self, format: Format, path: Path | None = None):
+    def __init__(self, format: Format, path: Path | None, *, mark: str):
         self.format = format
         self.path = path
+        self._mark = mark
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> RowWriter:
@@ -124,6 +128,8 @@ class RowWriter:
     def __exit__(self, *exception: object) -> None:
         if self.path is not None and self._file is not None:
             self._file.close()
+            with suppress(OSError):  # unmarked, it is never replaced
+                mark_beside(self.path, self._mark)
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows; with none, the file is begun all the same.
@@ -146,6 +152,7 @@ class RowWriter:
             return sys.stdout.buffer
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path = free(self.path, self._mark)
             return open(self.path, "wb", buffering=0)
         except OSError as error:
             raise FerError(f"{self.path}: can't be written: {error.strerror}") from None

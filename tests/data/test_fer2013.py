@@ -329,15 +329,41 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache.np, "savez", full)
+    monkeypatch.setattr(cache, "write_beside", full)
     assert same(read(path), faces)
     assert list((tmp_path / "other").iterdir()) == []
 
 
-def test_the_cache_keeps_few_files(tmp_path):
+def test_the_cache_keeps_few_files_and_all_of_the_users(tmp_path):
+    mine = [tmp_path / "cache" / name for name in ("fer2013-original.csv", "fer2013-v1-my.npz")]
+    mine[0].parent.mkdir()
+    for file in mine:
+        file.write_text("mine")
+        os.utime(file, (0, 0))
+    killed = tmp_path / "cache" / f".fer2013-v1-{'0' * 64}.npz.7.tmp"
+    killed.write_text("half")
+    os.utime(killed, (0, 0))
     for seed in range(9):
         read(save(tmp_path, as_csv(drawn(2, seed))))
-    assert len(list((tmp_path / "cache").iterdir())) == 6
+    assert all(file.read_text() == "mine" for file in mine)
+    assert len({*(tmp_path / "cache").iterdir()} - {*mine}) == 6 and not killed.exists()
+
+
+def test_every_flipped_bit_of_the_cache_is_noticed(tmp_path):
+    faces = drawn(2)
+    key = cache.content_key(save(tmp_path, as_csv(faces)))
+    cache.store(key, faces)
+    [stored] = (tmp_path / "cache").iterdir()
+    good = stored.read_bytes()
+    for place in range(len(good)):
+        bad = bytearray(good)
+        bad[place] ^= 1 << place % 8
+        stored.write_bytes(bad)
+        assert cache.load(key) is None, place
+    stored.write_bytes(good)
+    assert same(cache.load(key), faces)
+    stored.rename(cache._path("0" * 64))
+    assert cache.load("0" * 64) is None
 
 
 def test_cache_folder_follows_the_platform(monkeypatch, tmp_path):

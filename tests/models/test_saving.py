@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from fer_tf import FerError, create_model, load_model
+from fer_tf.models import saving
 from fer_tf.models.saving import save_model
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 48, 48, 3)).astype(np.float32)
@@ -221,3 +222,19 @@ def test_a_folder_that_is_not_there(tmp_path, saved):
     path = tmp_path / "none" / "model.keras"
     with pytest.raises(FerError, match=re.escape(str(path))):
         save_model(saved[0], path)
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"), [("CONFIG_LIMIT", "MB of configuration"), ("UNPACKED_LIMIT", "in all")]
+)
+def test_what_a_file_unpacks_to_is_bounded(saved, monkeypatch, limit, told):
+    _, path = saved
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    texts = sum(size for name, size in sizes.items() if name.endswith(".json"))
+    most = texts if limit == "CONFIG_LIMIT" else sum(sizes.values())
+    monkeypatch.setattr(saving, limit, most)
+    load_model(path)
+    monkeypatch.setattr(saving, limit, most - 1)
+    with pytest.raises(FerError, match=told):
+        load_model(path)

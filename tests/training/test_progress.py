@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
+import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fer_tf import FerError
 from fer_tf.data.faces import Faces
@@ -91,3 +95,45 @@ def test_other_faces_labels_or_votes_are_refused() -> None:
             progress.check_faces(changed, faces(), "runs/one")
         with pytest.raises(FerError, match=r"runs/one was validated on other faces"):
             progress.check_faces(faces(), changed, "runs/one")
+
+
+GOOD = asdict(Progress(data="d", precision="float32"))
+ROW = {"epoch": 1, "size": 48, "seconds": 2.0, "val_accuracy": 0.5}
+
+
+def test_a_state_comes_back():
+    assert Progress.from_state({**GOOD, "history": [ROW]}, "p").history == [ROW]
+    assert Progress.from_state({"data": "d", "precision": "float32"}, "p") == Progress(**GOOD)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ([], "holds no state"),
+        ({**GOOD, "flavour": 1}, "has 'flavour', which this version does not know"),
+        ({"data": "d"}, "lacks 'precision'"),
+        ({**GOOD, "epoch": "two"}, "has epoch 'two'"),
+        ({**GOOD, "step": True}, "has step True"),
+        ({**GOOD, "precision": "int4"}, "has precision 'int4'"),
+        ({**GOOD, "history": [1]}, "has a history with 1"),
+        ({**GOOD, "history": [{}]}, "has a history with {}"),
+        ({**GOOD, "history": [{**ROW, "mood": 1}]}, "has a history with"),
+        ({**GOOD, "history": [{**ROW, "seconds": None}]}, "has a history with"),
+    ],
+)
+def test_the_state_of_another_version_is_told(state, told):
+    with pytest.raises(FerError, match=re.escape(f"the newest checkpoint {told}")):
+        Progress.from_state(state, "checkpoints")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+)
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "other"]), JSON), JSON)
+def test_any_state_is_taken_or_refused(changes, state):
+    for tried in ({**GOOD, **changes}, state):
+        with contextlib.suppress(FerError):
+            assert isinstance(Progress.from_state(tried, "p"), Progress)

@@ -14,7 +14,7 @@ import pytest
 from fer_tf import FerError
 from fer_tf.recipe import Augmentation, Recipe
 from fer_tf.recipes import RECIPES, from_json
-from fer_tf.training.run import HISTORY, Run, compare
+from fer_tf.training.run import HISTORY, Run, best_model, compare
 
 RECIPE = RECIPES["scratch"]
 
@@ -124,6 +124,30 @@ def test_leftovers_of_killed_processes_are_removed(run: Run) -> None:
         assert sorted(run.folder.rglob("*")) == kept
 
 
+@pytest.mark.parametrize("left", ["", "{", '{"model": "mit_b0_fus'])
+def test_a_run_killed_while_its_recipe_is_written_goes_on(run: Run, left: str) -> None:
+    run.folder.mkdir(parents=True)
+    (run.folder / "recipe.json.tmp").write_text(left)
+    with run.open(RECIPE):
+        checkpointed(run)
+    assert run.recipe_file.is_file()
+
+
+def test_files_that_no_run_wrote_stay(run: Run) -> None:
+    with run.open(RECIPE):
+        checkpointed(run)
+        (run.folder / "notes.tmp").write_text("mine")
+    with run.open(RECIPE):
+        assert (run.folder / "notes.tmp").read_text() == "mine"
+
+
+def test_a_run_that_fails_at_once_takes_only_its_own_away(run: Run) -> None:
+    with pytest.raises(FerError), run.open(RECIPE):
+        (run.folder / "notes.txt").write_text("mine")
+        raise FerError("bad data")
+    assert [path.name for path in run.folder.iterdir()] == ["notes.txt"]
+
+
 def test_one_process_at_a_time(run: Run) -> None:
     pytest.importorskip("fcntl", reason="no locks here")
     code = (
@@ -196,3 +220,35 @@ def test_a_report_older_than_the_last_checkpoint_is_not_current(run: Run) -> Non
     assert not run.report_is_current()
     os.utime(page, (saved, saved))
     assert run.report_is_current()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"epoch,size\n1,48\n",
+        b"size,val_accuracy\n48,0.5\n48,",
+        b"size,val_accuracy\nbig,0.5\n",
+        b"size,val_accuracy\n48,nan\n",
+        b"size,val_accuracy\n-1,0.5\n",
+        b"size,val_accuracy\n48,0.5\xff\n",
+        b"size,val_accuracy\n\0\n",
+    ],
+)
+def test_a_damaged_history_is_told(run: Run, text: bytes) -> None:
+    with run.open(RECIPE):
+        checkpointed(run)
+    run.history_file.write_bytes(text)
+    with pytest.raises(FerError, match=r"history\.csv: is damaged .* run its training again"):
+        run.best_size(RECIPE)
+
+
+def test_a_lost_best_model_says_what_to_do(run: Run) -> None:
+    with run.open(RECIPE):
+        with pytest.raises(FerError, match="expected a run with an epoch trained to its end"):
+            best_model(run.folder)
+        checkpointed(run)
+    with pytest.raises(FerError, match="go on with the run"):
+        best_model(run.folder)
+    run.write_history([])
+    with pytest.raises(FerError, match=r"best\.keras: is lost, .* put the file back from a copy"):
+        best_model(run.folder)

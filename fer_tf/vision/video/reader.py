@@ -20,6 +20,9 @@ from fer_tf.errors import FerError
 USUAL_FPS = 30.0
 """Where a container or a camera tells no rate that can be true."""
 
+MAX_PIXELS = 2**25
+"""Of a frame: 8K (7680x4320) fits. A dozen frames are held at a time, at 3 bytes a pixel."""
+
 LONGEST_GAP_S = 60.0
 """Between two frames; more is a container's fault (joined files, counters that wrap)."""
 
@@ -28,7 +31,13 @@ SHORTEST_GAP_S = 1e-4
 WIDEST_PIXEL = 4.0
 """Width of a pixel over its height, or the reverse; more is a container's fault."""
 
+_CAMERA = re.compile(r"camera|\d+")
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
+
+
+def is_live(source: str) -> bool:
+    """Whether a source goes on whether it is read or not: a camera or a stream."""
+    return bool(_CAMERA.fullmatch(source)) or _scheme(source) in _LIVE
 
 
 @dataclass(frozen=True)
@@ -69,10 +78,9 @@ class VideoReader:
         self.source = source
         self.path: Path | None = None
         self.notes: list[str] = []
-        camera = re.fullmatch(r"camera|\d+", source)
-        scheme = urlsplit(source).scheme if "://" in source else ""
-        self.live = bool(camera) or scheme in _LIVE
-        if camera:
+        scheme = _scheme(source)
+        self.live = is_live(source)
+        if _CAMERA.fullmatch(source):
             number = 0 if source == "camera" else int(source)
             self.name = f"camera-{number}"
             self._shown = f"camera {number}"
@@ -88,6 +96,10 @@ class VideoReader:
             # Absolute, or FFmpeg takes what stands before a colon for a protocol.
             self._capture = _open(str(self.path))
         self._stretch = 1.0, 1.0
+        self._check_size(
+            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
         self._first = self._read_first()
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and 1 <= fps <= 240 else USUAL_FPS
@@ -134,6 +146,13 @@ class VideoReader:
         self._stretch = _stretch(self._capture)
         return _stretched(pixels, self._stretch)
 
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > MAX_PIXELS:
+            raise FerError(
+                f"{self._shown}: frames of {width}x{height} pixels, "
+                f"{width * height / 1e6:.0f} megapixels, expected at most {MAX_PIXELS / 1e6:.0f}"
+            )
+
     def _refusal(self) -> str:
         if self.path is not None:
             return (
@@ -147,6 +166,7 @@ class VideoReader:
         _, pixels = self._capture.read()
         if pixels is None or pixels.size == 0:
             return None
+        self._check_size(pixels.shape[1], pixels.shape[0])
         from_grey = pixels.ndim == 2 or pixels.shape[2] == 1
         rgb = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if from_grey else cv2.COLOR_BGR2RGB)
         return _stretched(rgb, self._stretch)
@@ -174,6 +194,13 @@ class _Clock:
         self._begun = True
         self._stamp = stamp if math.isfinite(stamp) else self._stamp
         return self.time
+
+
+def _scheme(source: str) -> str:
+    try:
+        return urlsplit(source).scheme if "://" in source else ""
+    except ValueError as error:
+        raise FerError(f"{source}: is no address ({error}), expected that of a video") from None
 
 
 def _checked(source: str) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.files import free, mark_for
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Face
 from fer_tf.vision.video.ahead import Ahead
@@ -122,10 +123,11 @@ def run_video(
     """Follow the faces of a video, recognise each over time, and hand over a row a face a frame.
 
     With `options.out` it writes OUT/NAME.mp4, annotated, and OUT/NAME-timeline.png: under a
-    temporary name first, so that a file of that name is whole. Decoding, following, recognition
-    and drawing overlap, each on a thread of its own, and encoding, in ffmpeg's process. `rows`,
-    `say` and `progress` are called on the calling thread, in the frames' order, and what they
-    raise ends the run.
+    temporary name first, so that a file of that name is whole, and with a number in the name
+    where a file lies that was not made from the same source (`fer_tf.files`). Decoding,
+    following, recognition and drawing overlap, each on a thread of its own, and encoding, in
+    ffmpeg's process. `rows`, `say` and `progress` are called on the calling thread, in the frames'
+    order, and what they raise ends the run.
 
     Ctrl-C ends it early and is told in the summary (`interrupted`): the caller chooses the exit
     code. What is done by then is finished and kept under its name.
@@ -139,8 +141,8 @@ def run_video(
             0 where that is unknown.
 
     Raises:
-        FerError: the source can't be opened, holds no frame, or would be overwritten; the folder
-            can't be written; there is no display to show a window on.
+        FerError: the source can't be opened or holds no frame; the folder can't be written;
+            there is no display to show a window on.
     """
     _check(options)
     reader = VideoReader(options.source)
@@ -204,7 +206,6 @@ class _Sinks:
         self._window = self._writer = None
         self._timeline: Timeline | None = None
         self._folder = options.out
-        self._name = reader.name
         self._paced = not reader.live
         self._started = time.monotonic()
         if options.show:
@@ -213,12 +214,9 @@ class _Sinks:
             self._window = Window(f"fer_tf: {reader.name}")
             stack.callback(self._window.close)
         if options.out is not None:
+            self._mark = mark_for([options.source], live=reader.live)
             path = options.out / f"{reader.name}.mp4"
-            if reader.path is not None and _same(path, reader.path):
-                raise FerError(
-                    f"{path}: is the video that is read, expected another folder for --out"
-                )
-            self._writer = VideoWriter(path, reader.fps, reader.path)
+            self._writer = VideoWriter(path, reader.fps, reader.path, mark=self._mark)
             stack.callback(self._writer.abort)
 
     def take(self, seen: Seen) -> bool:
@@ -253,8 +251,8 @@ class _Sinks:
         audio = self._writer.finish()
         if self._timeline is None:
             return self._writer.path, None, audio
-        path = self._folder / f"{self._name}-timeline.png"
-        self._timeline.save(path)
+        path = free(self._folder / f"{self._writer.path.stem}-timeline.png", self._mark)
+        self._timeline.save(path, mark=self._mark)
         return self._writer.path, path, audio
 
     def _collect(self, seen: Seen) -> None:
@@ -264,10 +262,6 @@ class _Sinks:
             if self._timeline is None:
                 self._timeline = Timeline(face.labels)
             self._timeline.add(track, seen.frame.time, np.array(face.probabilities))
-
-
-def _same(path: Path, source: Path) -> bool:
-    return path.exists() and path.samefile(source)
 
 
 def _check(options: VideoOptions) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.files import write_beside
 from fer_tf.vision.drawing import EMOTION_COLOURS
 
 if TYPE_CHECKING:
@@ -94,23 +94,19 @@ class Timeline:
         ordered = sorted(self._tracks, key=lambda track: (-len(self._tracks[track]), track))
         return sorted(ordered[:PANELS])
 
-    def save(self, path: Path) -> None:
-        """Write the picture as PNG: beside its place first, then renamed.
+    def save(self, path: Path, *, mark: str) -> None:
+        """Write the picture as PNG, beside its place first, with a mark of what it shows.
 
         Raises:
             FerError: it can't be written.
         """
         from fer_tf.report.theme import png
 
-        data = png(timeline_figure(self))
-        beside = path.with_name(f".{path.name}.part")
+        data = png(timeline_figure(self), comment=mark)
         try:
-            beside.write_bytes(data)
-            os.replace(beside, path)
+            write_beside(path, data)
         except OSError as error:
             raise FerError(f"{path}: can't be written: {error.strerror}") from None
-        finally:
-            beside.unlink(missing_ok=True)
 
     def _widen(self) -> None:
         self._width *= 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.files import free
 
 COPIED_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
 """What an MP4 file holds and players play; other sound becomes AAC."""
@@ -29,20 +31,22 @@ class VideoWriter:
     at its own time, so that sound and picture stay together in videos whose rate varies.
 
     Args:
-        path: ends in ".mp4"; overwritten.
+        path: ends in ".mp4"; gets a number where another file is in the way (`fer_tf.files`).
         fps: of the file.
         audio: the video file whose sound is taken; None for none.
+        mark: tells what the video is made from, as `fer_tf.files.mark_for` gives it.
 
     Raises:
         FerError: the folder can't be written.
     """
 
-    def __init__(self, path: Path, fps: float, audio: Path | None = None):
+    def __init__(self, path: Path, fps: float, audio: Path | None = None, *, mark: str):
         self.path = path
         self.fps = fps
         self._audio = audio
-        self._beside = path.with_name(f".{path.stem}.part.mp4")
-        self._sounding = path.with_name(f".{path.stem}.sound.mp4")
+        self._mark = mark
+        self._beside = path.with_name(f".{path.stem}.{os.getpid()}.part.mp4")
+        self._sounding = path.with_name(f".{path.stem}.{os.getpid()}.sound.mp4")
         self._encoder: _Encoder | None = None
         self._size = (0, 0)
         self._written = 0
@@ -96,7 +100,13 @@ class VideoWriter:
         self._encoder.close()
         seconds = self._written / self.fps
         audio = self._add_sound(seconds)
-        os.replace(self._sounding if audio == "kept" else self._beside, self.path)
+        whole = self._sounding if audio == "kept" else self._beside
+        try:
+            _add_mark(whole, self._mark)
+            self.path = free(self.path, self._mark)
+            os.replace(whole, self.path)
+        except OSError as error:
+            raise FerError(f"{self.path}: can't be written: {error.strerror}") from None
         self.abort()
         return audio
 
@@ -138,6 +148,13 @@ class VideoWriter:
         if done.returncode == 0:
             return "kept"
         return f"ffmpeg can't copy it ({_last_line(done.stderr)})"
+
+
+def _add_mark(path: Path, mark: str) -> None:
+    """Append a box "free" to an MP4 file (ISO/IEC 14496-12, 8.1.2), which readers pass over."""
+    content = mark.encode()
+    with open(path, "ab") as file:
+        file.write(struct.pack(">I4s", 8 + len(content), b"free") + content)
 
 
 class _Encoder(Protocol):

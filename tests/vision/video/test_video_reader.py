@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
+from fer_tf.vision.video import reader as module
 from fer_tf.vision.video.reader import LONGEST_GAP_S, VideoReader, _Clock, _stretch
 
 needs_ffmpeg = pytest.mark.skipif(
@@ -241,3 +242,22 @@ def test_good_timestamps_are_kept(gaps, start):
     stamps = np.concatenate([[0], np.cumsum(gaps)])
     clock = _Clock(0.04)
     np.testing.assert_allclose([clock.at(start + s) for s in stamps], stamps, atol=1e-6)
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "rtsp://[", "http://[x]/a.mp4"])
+def test_what_is_no_address_is_told(address):
+    with pytest.raises(FerError, match="is no address"):
+        VideoReader(address)
+
+
+def test_frames_are_bounded(tmp_path, monkeypatch):
+    path = write(tmp_path / "clip.mp4", frames(3, size=(64, 48)))
+    monkeypatch.setattr(module, "MAX_PIXELS", 64 * 48)
+    assert len(list(VideoReader(str(path)).frames())) == 3
+    monkeypatch.setattr(module, "MAX_PIXELS", 64 * 48 - 1)
+    with pytest.raises(FerError, match="frames of 64x48 pixels, 0 megapixels, expected at most"):
+        VideoReader(str(path))
+
+
+def test_8k_is_within_the_bound_and_8192_a_side_is_not():
+    assert 7680 * 4320 <= module.MAX_PIXELS < 8192 * 8192

@@ -217,10 +217,31 @@ def test_sound_is_kept_and_a_cut_is_told(clip, tmp_path):
 def test_never_writes_over_what_it_reads(clip, tmp_path):
     path = tmp_path / "clip.mp4"
     shutil.copy(clip, path)
-    with pytest.raises(FerError, match="is the video that is read"):
+    for _ in range(2):  # a second run replaces what the first one wrote
         run_video(VideoOptions(str(path), out=tmp_path), StubAnalyzer(FACE))
-    assert path.read_bytes() == clip.read_bytes()
-    assert names(tmp_path) == ["clip.mp4"]
+        assert path.read_bytes() == clip.read_bytes()
+        assert names(tmp_path) == ["clip-2-timeline.png", "clip-2.mp4", "clip.mp4"]
+
+
+def test_videos_of_one_name_stay_apart(clip, tmp_path):
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        shutil.copy(clip, tmp_path / place / "clip.mp4")
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = out / "clip-timeline.png"
+    mine.write_bytes(b"mine")
+    for place in ("a", "b", "b"):
+        source = str(tmp_path / place / "clip.mp4")
+        run_video(VideoOptions(source, out=out), StubAnalyzer(FACE))
+    assert mine.read_bytes() == b"mine"
+    assert names(out) == [
+        "clip-2-timeline.png",
+        "clip-2.mp4",
+        "clip-timeline-2.png",
+        "clip-timeline.png",
+        "clip.mp4",
+    ]
 
 
 @pytest.mark.parametrize(

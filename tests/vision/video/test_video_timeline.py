@@ -72,7 +72,7 @@ def test_a_crowd_is_held_in_bounds(monkeypatch):
 @pytest.mark.parametrize("seconds", [0.04, 3, 7200])
 def test_saves_a_picture_of_any_length(tmp_path, seconds):
     path = tmp_path / "clip-timeline.png"
-    filled(seconds, fps=25 if seconds < 10 else 0.5, people=2).save(path)
+    filled(seconds, fps=25 if seconds < 10 else 0.5, people=2).save(path, mark="")
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     with Image.open(path) as picture:
         assert picture.format == "PNG"
@@ -86,7 +86,7 @@ def test_names_the_emotion_above_its_stretch():
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(FerError, match="can't be written"):
-        filled(1).save(tmp_path / "absent" / "clip.png")
+        filled(1).save(tmp_path / "absent" / "clip.png", mark="")
 
 
 @given(st.floats(0.02, 40_000))

@@ -11,6 +11,7 @@ import pytest
 from clips import ffmpeg
 
 from fer_tf.errors import FerError
+from fer_tf.files import mark_for
 from fer_tf.vision.video import writer as module
 from fer_tf.vision.video.reader import VideoReader
 from fer_tf.vision.video.writer import VideoWriter
@@ -38,6 +39,9 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+MARK = mark_for(["clip.mp4"])
+
+
 @pytest.fixture(params=["ffmpeg", "opencv"])
 def encoder(request, monkeypatch):
     """Each encoder in turn."""
@@ -50,7 +54,7 @@ def encoder(request, monkeypatch):
 
 def test_writes_each_frame_at_its_time(tmp_path, encoder):
     path = tmp_path / "new" / "out.mp4"
-    writer = VideoWriter(path, 10)
+    writer = VideoWriter(path, 10, mark=MARK)
     # The third comes late, the fifth too early: repeated, and left out.
     for time, level in [(0, 20), (0.1, 60), (0.5, 100), (0.6, 140), (0.62, 180), (0.7, 220)]:
         writer.write(grey(level), time)
@@ -63,7 +67,7 @@ def test_writes_each_frame_at_its_time(tmp_path, encoder):
 @pytest.mark.parametrize("size", [(65, 48), (64, 49), (33, 33)])
 def test_odd_sizes_gain_a_pixel(tmp_path, encoder, size):
     path = tmp_path / "odd.mp4"
-    writer = VideoWriter(path, 25)
+    writer = VideoWriter(path, 25, mark=MARK)
     for index in range(4):
         writer.write(grey(120, *size), index / 25)
     writer.finish()
@@ -74,7 +78,7 @@ def test_odd_sizes_gain_a_pixel(tmp_path, encoder, size):
 
 def test_another_size_is_fitted_in(tmp_path, encoder):
     path = tmp_path / "out.mp4"
-    writer = VideoWriter(path, 25)
+    writer = VideoWriter(path, 25, mark=MARK)
     writer.write(grey(200), 0)
     assert not writer.resized
     writer.write(grey(200, 48, 48), 0.04)
@@ -87,7 +91,7 @@ def test_another_size_is_fitted_in(tmp_path, encoder):
 
 def test_colours_survive(tmp_path, encoder):
     path = tmp_path / "out.mp4"
-    writer = VideoWriter(path, 25)
+    writer = VideoWriter(path, 25, mark=MARK)
     picture = np.zeros((48, 64, 3), np.uint8)
     picture[:, :32], picture[:, 32:] = (200, 60, 40), (30, 120, 210)
     writer.write(picture, 0)
@@ -109,7 +113,7 @@ def test_sound_is_copied_or_becomes_aac(tmp_path, codec, container, kept):
         "-c:v", "mpeg4", "-c:a", codec, "-shortest", source,
     )  # fmt: skip
     path = tmp_path / "out" / "out.mp4"
-    writer = VideoWriter(path, 25, source)
+    writer = VideoWriter(path, 25, source, mark=MARK)
     for index in range(25):
         writer.write(grey(5 * index), index / 25)
     assert writer.finish() == "kept"
@@ -132,7 +136,7 @@ def test_sound_shorter_than_the_picture_does_not_shorten_it(tmp_path):
         "-f", "lavfi", "-i", "color=s=64x48:r=25:d=2", "-f", "lavfi", "-i", "sine=d=0.5",
         "-c:v", "mpeg4", "-c:a", "aac", source,
     )  # fmt: skip
-    writer = VideoWriter(tmp_path / "out.mp4", 25, source)
+    writer = VideoWriter(tmp_path / "out.mp4", 25, source, mark=MARK)
     for index in range(50):
         writer.write(grey(index), index / 25)
     assert writer.finish() == "kept"
@@ -142,14 +146,14 @@ def test_sound_shorter_than_the_picture_does_not_shorten_it(tmp_path):
 @needs_ffmpeg
 def test_says_why_there_is_no_sound(tmp_path, monkeypatch):
     silent = tmp_path / "silent.mp4"
-    writer = VideoWriter(silent, 25)
+    writer = VideoWriter(silent, 25, mark=MARK)
     writer.write(grey(1), 0)
     assert "camera" in writer.finish()
-    writer = VideoWriter(tmp_path / "out.mp4", 25, silent)
+    writer = VideoWriter(tmp_path / "out.mp4", 25, silent, mark=MARK)
     writer.write(grey(1), 0)
     assert writer.finish() == "the video has no sound"
     monkeypatch.setattr(module.shutil, "which", lambda name: None)
-    writer = VideoWriter(tmp_path / "out.mp4", 25, silent)
+    writer = VideoWriter(tmp_path / "out.mp4", 25, silent, mark=MARK)
     writer.write(grey(1), 0)
     assert writer.finish() == "ffmpeg is not on PATH"
 
@@ -157,7 +161,7 @@ def test_says_why_there_is_no_sound(tmp_path, monkeypatch):
 def test_aborted_leaves_nothing_and_what_was_there_stays(tmp_path, encoder):
     path = tmp_path / "out.mp4"
     path.write_bytes(b"of before")
-    writer = VideoWriter(path, 25)
+    writer = VideoWriter(path, 25, mark=MARK)
     writer.write(grey(1), 0)
     writer.write(grey(1), 1)
     writer.abort()
@@ -168,12 +172,12 @@ def test_aborted_leaves_nothing_and_what_was_there_stays(tmp_path, encoder):
 def test_a_folder_that_can_not_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FerError, match=r"out\.mp4: can't be written"):
-        VideoWriter(tmp_path / "file" / "out.mp4", 25)
+        VideoWriter(tmp_path / "file" / "out.mp4", 25, mark=MARK)
 
 
 @needs_ffmpeg
 def test_an_encoder_that_dies_is_told_in_one_sentence(tmp_path):
-    writer = VideoWriter(tmp_path / "out.mp4", 25)
+    writer = VideoWriter(tmp_path / "out.mp4", 25, mark=MARK)
     writer.write(grey(1), 0)
     writer._encoder._process.kill()
     with pytest.raises(FerError, match=r"out\.mp4: can't be written"):

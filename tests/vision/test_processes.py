@@ -1,0 +1,140 @@
+"""One analyzer in children of each kind, after the parent has answered, and in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fer_tf
+from fer_tf.errors import FerError
+from fer_tf.shipped import shipped_model
+from fer_tf.vision.recognizer import Recognizer
+
+PHOTO = Path(fer_tf.__file__).parent / "demo_files" / "astronaut.jpg"
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """A picture of one face and one of two."""
+    one = np.asarray(Image.open(PHOTO).convert("RGB"))
+    return one, np.concatenate([one, one], axis=1)
+
+
+def answer(analyzer, picture):
+    return [face.probabilities for face in analyzer.analyze(picture).faces]
+
+
+_ANALYZER: list[fer_tf.FaceAnalyzer] = []  # what a forked child finds, without pickling it
+
+
+def in_child(picture):
+    if not _ANALYZER:
+        _ANALYZER.append(fer_tf.FaceAnalyzer())
+    return answer(_ANALYZER[0], picture)
+
+
+def run(code, *arguments):
+    """Run code in a process of its own: what other tests have started can't be forked."""
+    paths = os.pathsep.join(map(str, (ROOT, Path(__file__).parent)))
+    done = subprocess.run(
+        [sys.executable, "-c", SETUP + code, *arguments],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+SETUP = """
+import multiprocessing, os, signal, sys, threading
+import numpy as np
+from PIL import Image
+import test_processes as t
+one = np.asarray(Image.open(t.PHOTO).convert("RGB"))
+pictures = [one, np.concatenate([one, one], axis=1)]
+"""
+
+POOL = f"""
+if __name__ == "__main__":
+    own = [t.in_child(picture) for picture in pictures]
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        answers = pool.map_async(t.in_child, pictures).get({PATIENCE_S})
+    assert [len(faces) for faces in answers] == [1, 2]
+    np.testing.assert_allclose(np.concatenate(answers), np.concatenate(own), atol=1e-5)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children_answer_after_the_parent_did(method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} here")
+    run(POOL, method)
+
+
+# As a server does that loads everything and then forks its workers (gunicorn --preload); here the
+# parent goes on answering meanwhile, so that its locks are held when a child is made.
+PRELOADED = f"""
+own = [t.in_child(picture) for picture in pictures]
+stopped = threading.Event()
+def go_on():
+    while not stopped.is_set():
+        t.in_child(pictures[1])
+parent = threading.Thread(target=go_on)
+parent.start()
+codes = []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        signal.alarm({PATIENCE_S})
+        counts = []
+        threads = [
+            threading.Thread(target=lambda picture: counts.append(len(t.in_child(picture))),
+                             args=(picture,))
+            for picture in pictures * 2
+        ]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        sys.exit(sorted(counts) != [1, 1, 2, 2])
+    codes.append(os.waitpid(child, 0)[1])
+stopped.set()
+parent.join()
+assert codes == [0, 0, 0], codes
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_workers_of_a_server_that_loaded_first_answer():
+    run(PRELOADED)
+
+
+def test_threads_and_asyncio_answer(pictures):
+    analyzer = fer_tf.FaceAnalyzer()
+    own = [answer(analyzer, picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        threads = list(pool.map(lambda picture: answer(analyzer, picture), pictures * 4))
+
+    async def gather():
+        tasks = [asyncio.to_thread(answer, analyzer, picture) for picture in pictures]
+        return await asyncio.gather(*tasks)
+
+    for found, expected in zip([*threads, *asyncio.run(gather())], own * 5, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_can_not_live_on_in_a_forked_child_says_so():
+    recognizer = Recognizer(shipped_model(), size=None, threads=1)
+    recognizer._forkable = False
+    recognizer._forget()
+    with pytest.raises(FerError, match="expected the start method spawn"):
+        recognizer(np.zeros((1, *recognizer.size), np.uint8))
