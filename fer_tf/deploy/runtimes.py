@@ -41,7 +41,7 @@ class Base(ABC):
     """Checks the graph and the images, and cuts these into the batches that the graph takes."""
 
     temperature = 1.0
-    forkable = True
+    forkable = False
 
     def __init__(
         self,
@@ -120,6 +120,8 @@ class Base(ABC):
 
 
 class LiteRT(Base):
+    forkable = True
+
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         litert = _import("ai_edge_litert.interpreter", path)
         try:
@@ -231,7 +233,6 @@ class OpenVino(Base):
 
 class SavedModel(Base):
     signature = "predict_pixels"
-    forkable = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)
@@ -261,7 +262,6 @@ class SavedModel(Base):
 
 class Keras(Base):
     graph = False
-    forkable = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)

@@ -86,8 +86,8 @@ class Recognizer:
     def _first(self) -> Runner:
         if self._stranded:
             raise FerError(
-                f"{self.path}: TensorFlow does not run in a child that was forked after it had "
-                "started: expected the start method spawn, or a .tflite or .onnx file"
+                f"{self.path}: {self.name} does not run in a child that was forked after it had "
+                "started: expected the start method spawn, or a .tflite file"
             )
         if self._alone is None:
             # LiteRT tells of its delegate on stderr, from C++.
