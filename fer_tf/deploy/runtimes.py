@@ -71,7 +71,7 @@ class Base(ABC):
                 f"size, found {size[0]}x{size[1]}"
             )
         sides = [side for side in image.shape if side is not None]
-        if min(sides) < 1 or math.prod(sides) > MAX_INPUT:
+        if min(sides, default=1) < 1 or math.prod(sides) > MAX_INPUT:
             raise FerError(
                 f"{path}: takes {_words(image)}: expected sides of 1 or more and at most "
                 f"{MAX_INPUT:,} values"
