@@ -26,7 +26,7 @@ from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find, input_size, load, parse_size, print_metrics
 from fer_tf.export import gather
-from fer_tf.recipes import from_json
+from fer_tf.recipe_json import from_json
 from fer_tf.report import machine
 from fer_tf.report.folder import replace_folder
 from fer_tf.shipped import (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
 from fer_tf.recipe import Augmentation, Recipe, check
-from fer_tf.recipes import RECIPES, from_json, get_recipe, to_json
+from fer_tf.recipe_json import from_json, to_json
+from fer_tf.recipes import RECIPES, get_recipe
 
 
 def numbers(low: float, high: float):

@@ -19,7 +19,7 @@ from fer_tf.deploy import proof
 from fer_tf.deploy.runners import open_runner
 from fer_tf.models.registry import create_model
 from fer_tf.recipe import Recipe
-from fer_tf.recipes import from_json, to_json
+from fer_tf.recipe_json import from_json, to_json
 from fer_tf.shipped import FILES
 from fer_tf.training.inference import predict_logits
 

@@ -14,7 +14,7 @@ import fer_tf
 from fer_tf.deploy.proof import TIMED_RUNS
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
-from fer_tf.recipes import to_json
+from fer_tf.recipe_json import to_json
 from fer_tf.report import machine
 from fer_tf.training.run import write_text
 

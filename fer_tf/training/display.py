@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from fer_tf.errors import FerError
 from fer_tf.recipe import Recipe
-from fer_tf.recipes import to_json
+from fer_tf.recipe_json import to_json
 from fer_tf.training.run import Run, write_text
 
 LOG_SECONDS = 60.0

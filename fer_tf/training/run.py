@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_tf import recipes
 from fer_tf.errors import FerError
 from fer_tf.recipe import Recipe
+from fer_tf.recipe_json import from_json, to_json
 
 HISTORY = (
     "epoch",
@@ -90,7 +90,7 @@ class Run:
             with _locked(self.folder):
                 self._remove_leftovers()
                 if made:
-                    write_text(self.recipe_file, recipes.to_json(recipe))
+                    write_text(self.recipe_file, to_json(recipe))
                 try:
                     yield
                 except BaseException:
@@ -106,7 +106,7 @@ class Run:
     def _check(self, recipe: Recipe) -> None:
         if self.recipe_file.exists():
             text = self.recipe_file.read_text(encoding="utf-8", errors="replace")
-            differences = compare(recipes.from_json(text, source=str(self.recipe_file)), recipe)
+            differences = compare(from_json(text, source=str(self.recipe_file)), recipe)
             if differences:
                 raise FerError(
                     f"{self.folder} is a run with other settings ({'; '.join(differences)}): "
@@ -206,7 +206,7 @@ def best_model(
     if not run.best_file.is_file():
         raise FerError(run.why_no_best())
     text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
-    recipe = recipes.from_json(text, source=str(run.recipe_file))
+    recipe = from_json(text, source=str(run.recipe_file))
     return run.best_file, size or (run.best_size(recipe),) * 2
 
 

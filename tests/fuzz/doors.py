@@ -143,13 +143,14 @@ def _read_state(path: Path) -> object:
 
 
 def _recipes() -> list[tuple[str, bytes]]:
-    from fer_tf.recipes import RECIPES, to_json
+    from fer_tf.recipe_json import to_json
+    from fer_tf.recipes import RECIPES
 
     return [(".json", to_json(RECIPES[name]).encode()) for name in ("scratch", "paper")]
 
 
 def _read_recipe(path: Path) -> object:
-    from fer_tf.recipes import from_json
+    from fer_tf.recipe_json import from_json
 
     return from_json(path.read_text(encoding="utf-8", errors="replace"), source=str(path))
 

@@ -13,7 +13,8 @@ import pytest
 
 from fer_tf import FerError
 from fer_tf.recipe import Augmentation, Recipe
-from fer_tf.recipes import RECIPES, from_json
+from fer_tf.recipe_json import from_json
+from fer_tf.recipes import RECIPES
 from fer_tf.training.run import HISTORY, Run, best_model, compare
 
 RECIPE = RECIPES["scratch"]

@@ -71,7 +71,7 @@ def test_shipped_weights_are_the_same_network(shipped) -> None:
 def test_a_run_folder_answers_at_its_best_size(small_network, tmp_path: Path) -> None:
     from fer_tf.models.registry import create_model
     from fer_tf.recipe import Recipe
-    from fer_tf.recipes import to_json
+    from fer_tf.recipe_json import to_json
 
     run = tmp_path / "run"
     run.mkdir()
