@@ -9,8 +9,12 @@
 # goes on where RUNS stands. --rehearse does the same with few faces in a minute or two on a CPU.
 set -uo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+(($# >= 3)) || { echo "train_on_gpu.sh: expected DATA RUNS OUT" >&2; exit 2; }
 data=$1 runs=$2 out=$3
 shift 3
+for name in fer2013.csv fer2013new.csv; do
+    [[ -f $data/$name ]] || { echo "train_on_gpu.sh: $data/$name is not there" >&2; exit 2; }
+done
 minutes=9.3 rehearse=
 while (($#)); do
     case $1 in
