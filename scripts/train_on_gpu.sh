@@ -6,7 +6,7 @@
 # DATA holds fer2013.csv and fer2013new.csv, RUNS gets the runs. Every two minutes, and at the end,
 # OUT gets what must come back from a lent machine: runs.tar.00, runs.tar.01, ... of at most 15 MiB,
 # to be joined with cat: float16 weights first, then histories, recipes and logs. The same command
-# goes on where RUNS stands. --rehearse does the same with few faces in a minute or two on a CPU.
+# goes on where RUNS stands. --rehearse does the same with few faces, on a CPU too, in as many minutes.
 set -uo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 (($# >= 3)) || { echo "train_on_gpu.sh: expected DATA RUNS OUT" >&2; exit 2; }
