@@ -79,6 +79,9 @@ class Recipe:
     """Run folders or .keras files whose mean answer to the same augmented view is distilled."""
     distillation: float = 0.0
     """Share of the teachers' answer in the target, in [0, 1] (Hinton et al., 2015)."""
+    views: int | None = None
+    """Augmented views of each face that are taken in turn, one an epoch: the teachers, who may be
+    exported files too, answer each of them once. None for a new one in every epoch."""
     batch_size: int = 64
     """Faces in a training step."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
@@ -161,6 +164,7 @@ def check(recipe: Recipe) -> None:
         "vote_weight": (recipe.vote_weight, 0, 1),
         "vote_answer": (recipe.vote_answer, 0, 100),
         "passes": (recipe.passes, 1, 1 << 20),
+        "views": (recipe.views, 1, 1 << 20),
         "minutes": (recipe.minutes, 1e-3, 1e6),
         "drop_path": (recipe.drop_path, 0, 0.99),
         "batch_size": (recipe.batch_size, 1, 1 << 20),
@@ -207,6 +211,8 @@ def check(recipe: Recipe) -> None:
             "distillation and teachers need each other: expected both, like "
             "--teachers runs/vgg_half --distillation 0.5, or neither"
         )
+    if recipe.views and not recipe.teachers:
+        raise FerError("views: expected teachers with it, whose answers are kept")
     if recipe.restart and recipe.schedule != "cosine":
         raise FerError(f"restart: expected the cosine schedule with it, found {recipe.schedule}")
     if recipe.restart and recipe.warmup_epochs > min(epochs for _, epochs in recipe.stages):

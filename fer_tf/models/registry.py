@@ -78,6 +78,15 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
             arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
             input_shape=(48, 48, 3),
         ),
+        # For the cheapest phones and browsers: 19.5 million multiply-adds at 48 px.
+        "nano": Network(
+            family=conv_stages,
+            head=pooled_head,
+            parameters=244_507,
+            source="after Khaireddin and Chen, 2021, section 3",
+            arguments={"widths": (12, 28, 56, 120), "depths": (1, 2, 2, 2)},
+            input_shape=(48, 48, 3),
+        ),
         "resnet18": Network(
             family=residual_stages,
             head=pooled_head,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,25 @@ def trainable(
     return model, partial(EpochBatches, sizes=sizes)
 
 
+def augmented(
+    images: np.ndarray, epoch: Epoch, *, size: tuple[int, int], how: Augmentation
+) -> Iterator[np.ndarray]:
+    """An epoch's batches at one size, whatever its scales: float32 [n, height, width, 3]."""
+    from fer_tf.data.augment import augment, warp_by_gather
+    from fer_tf.data.draws import COLUMN
+
+    if keras.backend.backend() == "tensorflow":
+        from fer_tf.data.pipeline import TrainingBatches
+
+        batches = TrainingBatches(images, sizes=[size], how=how).epoch(epoch)
+        yield from (np.asarray(pixels) for pixels, _ in batches)
+        return
+    for rows, draws in zip(epoch.rows, epoch.draws, strict=True):
+        ratios = draws[:, COLUMN["mix_ratio"]]
+        view = augment(images[rows], draws, ratios, size, how, warp_by_gather)
+        yield keras.ops.convert_to_numpy(view)
+
+
 def evaluation(images: np.ndarray, **keywords: Any) -> Any:
     """Batches for `predict`: the arguments are those of `fer_tf.data.pipeline.evaluation_batches`.
 
@@ -63,4 +82,4 @@ def evaluation(images: np.ndarray, **keywords: Any) -> Any:
     return EvaluationBatches(images, **keywords)
 
 
-__all__ = ["Epoch", "evaluation", "trainable"]
+__all__ = ["Epoch", "augmented", "evaluation", "trainable"]

@@ -31,6 +31,7 @@ from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
 from fer_tf.training.inference import predict_logits
+from fer_tf.training.kept_answers import KeptAnswers
 from fer_tf.training.losses import accuracy, soft_cross_entropy
 from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 from fer_tf.training.priors import add_shift, fit_shift, spread
@@ -95,7 +96,12 @@ class Training:
             # The checkpoint has them all: the file that they came from may be gone by now.
             weights = None
         policy = precision.POLICIES[self.progress.precision]
-        self.teachers = load_teachers(recipe, policy)
+        self.kept_answers = None
+        self.teachers = None
+        if recipe.views:
+            self.kept_answers = KeptAnswers(recipe, run.folder / "answers", self.faces.images)
+        else:
+            self.teachers = load_teachers(recipe, policy)
         keras.utils.set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self.targets.shape[1])
         # Validated and saved: the weights, their average, or part of the way there, in float32.
@@ -170,15 +176,19 @@ class Training:
             progress.rate = clock_rate(self.recipe, progress.clock(self.recipe))
             self.inner_optimizer.learning_rate = progress.rate
         before = progress.epoch_seconds
+        view = progress.epoch % (self.recipe.views or progress.epoch + 1)
         drawn = draw_epoch(
             self.targets,
             seed=self.recipe.seed,
-            epoch=progress.epoch,
+            epoch=view,
             batch_size=self.recipe.batch_size,
             augmentation=self.recipe.augmentation,
             scales=len(self.recipe.scales),
             passes=self.recipe.passes,
-        ).since(progress.step)
+        )
+        if self.kept_answers is not None:
+            drawn = self.kept_answers.mix_into(drawn, view)
+        drawn = drawn.since(progress.step)
 
         def save(metrics: list[np.ndarray], done: int) -> None:
             progress.step = done

@@ -1,0 +1,80 @@
+"""Teachers who answer each augmented view of a face once: their answers are kept in the run folder.
+
+A student that takes the same views in turn (`Recipe.views`) pays for its teachers only in its
+first epochs, and they may be files of any kind, such as LiteRT's, which are the quickest on a CPU.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_tf.data.draws import Epoch
+from fer_tf.data.targets import mix_targets
+from fer_tf.deploy.runners import Runner, open_runner
+from fer_tf.errors import FerError
+from fer_tf.files import write_beside
+from fer_tf.recipe import Recipe
+from fer_tf.training.batches import augmented
+from fer_tf.training.run import best_model
+
+THREADS = 2
+
+
+class KeptAnswers:
+    """The recipe's teachers and what they have answered.
+
+    Args:
+        recipe: teachers, distillation, augmentation.
+        folder: where the answers are kept, one file a view; made where it is missing.
+        images: uint8 [count, h, w], the training faces.
+
+    Raises:
+        FerError: a teacher can't be opened.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, images: np.ndarray):
+        self._recipe, self._folder, self._images = recipe, folder, images
+        self._teachers = [_open(name) for name in recipe.teachers]
+
+    def mix_into(self, epoch: Epoch, view: int) -> Epoch:
+        """The epoch with the teachers' share in its targets.
+
+        Args:
+            epoch: whole, as drawn for this view.
+            view: its number.
+
+        Raises:
+            FerError: a teacher answers other classes than the targets have.
+        """
+        file = self._folder / f"{view:04d}.npy"
+        if not file.is_file():
+            self._folder.mkdir(exist_ok=True)
+            data = io.BytesIO()
+            np.save(data, self._ask(epoch))
+            write_beside(file, data.getvalue())
+        answers = np.load(file)
+        rows = epoch.targets.reshape(-1, epoch.targets.shape[-1])
+        mixed = mix_targets(rows, answers, self._recipe.distillation)
+        targets = keras.ops.convert_to_numpy(mixed).reshape(epoch.targets.shape)
+        return dataclasses.replace(epoch, targets=targets)
+
+    def _ask(self, epoch: Epoch) -> np.ndarray:
+        """The teachers' mean probabilities, float32 [steps * n, classes]."""
+        return np.mean([np.concatenate(list(self._each(t, epoch))) for t in self._teachers], axis=0)
+
+    def _each(self, teacher: Runner, epoch: Epoch) -> Iterator[np.ndarray]:
+        how = self._recipe.augmentation
+        for pixels in augmented(self._images, epoch, size=teacher.size, how=how):
+            faces = np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
+            yield teacher(faces[..., : teacher.channels])
+
+
+def _open(name: str) -> Runner:
+    path, size = best_model(Path(name))
+    return open_runner(path, threads=THREADS, size=size)
