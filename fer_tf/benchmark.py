@@ -21,7 +21,7 @@ from fer_tf.deploy.packages import check_installed
 from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.rows import make_rows, make_targets
 from fer_tf.deploy.timing import Times, time_candidates
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find_either, input_size, load
 from fer_tf.files import refuse_strangers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipe import Recipe
 from fer_tf.recipe_json import from_json

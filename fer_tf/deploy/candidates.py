@@ -14,7 +14,7 @@ from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runtime, newest_version, open_runner
 from fer_tf.deploy.runtimes import FACE
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 
 if TYPE_CHECKING:

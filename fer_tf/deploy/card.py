@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import fer_tf
 from fer_tf.deploy.proof import TIMED_RUNS
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipe_json import to_json
 from fer_tf.report import machine

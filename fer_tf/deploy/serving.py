@@ -23,7 +23,7 @@ import tensorflow as tf
 from fer_tf.data.synthetic import draw
 from fer_tf.deploy.network import at_size
 from fer_tf.deploy.serving_graph import servable
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 
 MODEL = "fer"

@@ -21,7 +21,7 @@ from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.tflite_metadata import add_metadata
 from fer_tf.deploy.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 
 Precision = Literal["float32", "float16", "int8"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.report.theme import LIGHT, Theme, new_figure, style
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from fer_tf.data.targets import (
     training_targets,
     vote_shares,
 )
-from fer_tf.emotions import FER2013, FERPLUS
+from fer_tf.tasks import FER2013, FERPLUS
 from fer_tf.errors import FerError
 from fer_tf.recipe import Recipe
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fer_tf.deploy.tflite_metadata import add_metadata
 from fer_tf.deploy.tflite_model import SIGNATURE
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 
 SIDE = 32
 

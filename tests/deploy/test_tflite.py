@@ -21,7 +21,7 @@ from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import open_runner
 from fer_tf.deploy.tflite import PRECISIONS, write_tflite
 from fer_tf.deploy.tflite_metadata import read_labels
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 
 SIZE = (40, 56)
 FACES = draw(np.arange(64) % 7, seed=3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.report.figures import (
     confusion_figure,

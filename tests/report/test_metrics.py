@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.report.metrics import (
     calibration_bins,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.report import folder
 from fer_tf.report.folder import FILES, replace_folder, write_report
