@@ -21,7 +21,6 @@ from fer_tf.deploy.packages import check_installed
 from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.rows import make_rows, make_targets
 from fer_tf.deploy.timing import Times, time_candidates
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find_either, input_size, load
 from fer_tf.files import refuse_strangers
@@ -29,6 +28,7 @@ from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.report.targets import Target
 from fer_tf.report.theme import png
+from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     import keras

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipe import Recipe
 from fer_tf.recipe_json import from_json
 from fer_tf.report.folder import check_directory
 from fer_tf.shipped import HISTORY, METRICS, RECIPE, shipped_file, shipped_size, shipped_weights
+from fer_tf.tasks import FER2013
 from fer_tf.training.run import DEFAULT_SIZE, Run
 
 if TYPE_CHECKING:

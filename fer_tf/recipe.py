@@ -121,6 +121,9 @@ class Recipe:
     """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
     fit_prior: bool = False
     """Shift the kept weights' logits by a constant per class to FER2013's labels on Training."""
+    loss_weights: tuple[float, ...] = ()
+    """Weights of the classes' cross-entropy and of each value's squared error, in this order; none
+    for 1 each."""
     class_balance: float = 0.0
     """Weight of a class in the loss: count ** -class_balance, mean 1; 0 for none, 1 for inverse."""
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -202,6 +205,8 @@ def check(recipe: Recipe) -> None:
     for name in ("vote_weight", "vote_answer"):
         if getattr(recipe, name) and recipe.votes is None:
             raise FerError(f"{name} needs the FERPlus votes: pass --votes fer2013new.csv")
+    if not all(0 <= weight <= 1e6 for weight in recipe.loss_weights):
+        raise FerError(f"loss_weights: expected values from 0 to 1e6, found {recipe.loss_weights}")
     if recipe.minutes and (len(recipe.stages) > 1 or recipe.schedule != "cosine"):
         raise FerError("minutes: expected one stage and the cosine schedule with it")
     if recipe.start_share and recipe.weights is None:

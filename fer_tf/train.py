@@ -124,7 +124,6 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     """Measure the best model on the validation split, and say where everything is."""
     import numpy as np
 
-    from fer_tf.tasks import FER2013
     from fer_tf.models.saving import load_model
     from fer_tf.report import write_report
     from fer_tf.training.inference import predict_logits, softmax
@@ -138,7 +137,7 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
         validation.labels,
         np.asarray(probabilities),
         validation.images,
-        FER2013,
+        faces.task.labels,
         history=run.history_file,
         title=f"{run.folder.name}: {recipe.model} on PublicTest",
         facts={

@@ -22,7 +22,6 @@ from tyro.conf import Positional, arg
 
 import fer_tf
 from fer_tf import cli
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find, input_size, load, parse_size, print_metrics
 from fer_tf.export import gather
@@ -40,6 +39,7 @@ from fer_tf.shipped import (
     SHIPPED_NETWORK,
     WEIGHTS,
 )
+from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     import keras

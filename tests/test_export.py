@@ -18,8 +18,8 @@ from fer_tf import cli
 from fer_tf.deploy import proof
 from fer_tf.deploy.packages import PACKAGES
 from fer_tf.deploy.runners import open_runner
-from fer_tf.tasks import FER2013
 from fer_tf.export import main
+from fer_tf.tasks import FER2013
 
 TFLITE = [f"fer_40x56_{p}.tflite" for p in ("float32", "float16", "int8")]
 LOOSE = dict.fromkeys(proof.TOLERANCES, proof.Tolerance(difference=1.0, agreement=0.5, loss=1.0))

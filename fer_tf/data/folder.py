@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 _SPLIT_NAMES = {
     "train": 0,

@@ -23,8 +23,8 @@ from fer_tf import cli
 from fer_tf.data.drawing.face import draw_face
 from fer_tf.data.drawing.sketch import SIZE, UNITS, Person
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 PROTOTYPES: dict[str, tuple[dict[int, float], ...]] = {
     "Angry": (

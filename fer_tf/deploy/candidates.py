@@ -14,8 +14,8 @@ from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runtime, newest_version, open_runner
 from fer_tf.deploy.runtimes import FACE
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     import keras

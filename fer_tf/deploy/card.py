@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import fer_tf
 from fer_tf.deploy.proof import TIMED_RUNS
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipe_json import to_json
 from fer_tf.report import machine
+from fer_tf.tasks import FER2013
 from fer_tf.training.run import write_text
 
 if TYPE_CHECKING:

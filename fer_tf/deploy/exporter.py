@@ -26,8 +26,8 @@ from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import open_runner
 from fer_tf.deploy.runtimes import FACE
 from fer_tf.deploy.tflite import PRECISIONS, Precision
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 from fer_tf.training.calibration import fit_temperature
 from fer_tf.training.inference import predict_logits, softmax
 from fer_tf.training.run import write_text

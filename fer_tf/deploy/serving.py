@@ -23,8 +23,8 @@ import tensorflow as tf
 from fer_tf.data.synthetic import draw
 from fer_tf.deploy.network import at_size
 from fer_tf.deploy.serving_graph import servable
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 MODEL = "fer"
 """The model's name on the server, and its folder."""

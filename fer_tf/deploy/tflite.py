@@ -21,8 +21,8 @@ from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.tflite_metadata import add_metadata
 from fer_tf.deploy.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 Precision = Literal["float32", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

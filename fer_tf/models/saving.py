@@ -14,9 +14,13 @@ import numpy as np
 from fer_tf.errors import FerError
 from fer_tf.models.adapting import adapted
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
+from fer_tf.tasks import TASKS, Task, from_json, task_of_classes
 
 CONFIG_LIMIT = 1 << 24
 """Bytes of a .keras file's JSON: 16.8 MB, where the largest network here has 0.3."""
+
+TASK = "task.json"
+"""Member of a .keras file that says what the network answers; Keras passes over it."""
 
 UNPACKED_LIMIT = 1 << 32
 """Bytes that a .keras file may unpack to: 4.3 GB."""
@@ -78,12 +82,42 @@ def _check_cost(path: Path) -> None:
         )
 
 
-def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
-    """Write a .keras file beside its place, then rename it."""
+def task_of(path: str | os.PathLike[str], model: keras.Model) -> Task:
+    """What a model answers: as its .keras file says, or FER2013's classes where it says nothing.
+
+    Args:
+        path: of the file that `model` was loaded from.
+        model: as `load_model` returns it.
+
+    Raises:
+        FerError: the file holds no sound task, another one than the model answers, or none
+            although the model has another number of classes than FER2013.
+    """
+    outputs = model.output if isinstance(model.output, dict) else {"logits": model.output}
+    widths = {name: output.shape[-1] for name, output in outputs.items()}
+    text = None
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if TASK in archive.namelist():
+                text = archive.read(TASK).decode(errors="replace")
+    if text is None:
+        return task_of_classes(widths.get("logits", 0), path)
+    task = from_json(text, source=f"{path}: {TASK}")
+    if (len(task.labels), len(task.values)) != (widths.get("logits"), widths.get("values", 0)):
+        raise FerError(f"{path}: {TASK} names another number of answers than the network gives")
+    return task
+
+
+def save_model(
+    model: keras.Model, path: str | os.PathLike[str], task: Task = TASKS["fer2013"]
+) -> None:
+    """Write a .keras file that holds its task, too, beside its place, then rename it."""
     path = Path(path)
     beside = path.with_name(f".{path.stem}.tmp.keras")
     try:
         model.save(beside)
+        with zipfile.ZipFile(beside, "a") as archive:
+            archive.writestr(TASK, task.to_json())
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -124,12 +158,14 @@ def _copy_halved(source: h5py.Group, target: h5py.Group) -> None:
         target.create_dataset(name, data=half, **packed).attrs.update(item.attrs)
 
 
-def load_into(model: keras.Model, weights: str) -> None:
+def load_into(model: keras.Model, weights: str, task: Task | None = None) -> None:
     """Set a model's weights.
 
     Args:
         model: built by `create_model`.
         weights: "imagenet", or the path of a .keras or .weights.h5 file of the same network.
+        task: of the model. A .keras file of another task gives all but its last layers, and of
+            these the classes and values that both name; the others stay as they are.
 
     Raises:
         FerError: the file is not there, does not fit or holds NaN; no ImageNet weights to be had.
@@ -144,7 +180,12 @@ def load_into(model: keras.Model, weights: str) -> None:
         raise FerError(f"{weights}: no such weights file, expected .keras, .weights.h5 or imagenet")
     try:
         if path.suffix == ".keras":
-            model.set_weights(load_model(path).get_weights())
+            source = load_model(path)
+            its_task = task_of(path, source)
+            if task is None or its_task.same_answers(task):
+                model.set_weights(source.get_weights())
+            else:
+                _go_on_from(source, its_task, model, task)
         else:
             model.load_weights(path)
     except FerError:
@@ -154,6 +195,31 @@ def load_into(model: keras.Model, weights: str) -> None:
         raise FerError(f"{weights}: these weights don't fit {model.name}: {reason}") from None
     if not all(np.isfinite(array).all() for array in model.get_weights()):
         raise FerError(f"{weights}: NaN or infinity is among the weights: expected finite numbers")
+
+
+def _go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Task) -> None:
+    """Set a model's weights to those of the same network for another task."""
+    for layer in model.layers:
+        names = {"logits": task.labels, "values": task.values}.get(layer.name)
+        if names is None:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
+            continue
+        theirs = [each.name for each in source.layers]
+        if layer.name not in theirs:
+            continue
+        arrays = layer.get_weights()
+        for i, name in enumerate(names):
+            other = its_task.index(name) if layer.name == "logits" else _place(its_task, name)
+            if other is not None:
+                for array, known in zip(
+                    arrays, source.get_layer(layer.name).get_weights(), strict=True
+                ):
+                    array[..., i] = known[..., other]
+        layer.set_weights(arrays)
+
+
+def _place(task: Task, value: str) -> int | None:
+    return task.values.index(value) if value in task.values else None
 
 
 def _load_shipped() -> keras.Model:

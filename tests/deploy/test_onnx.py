@@ -15,8 +15,8 @@ import fer_tf
 from fer_tf.data.synthetic import draw
 from fer_tf.deploy.onnx import OPSET, write_onnx, write_onnx_int8
 from fer_tf.deploy.runners import open_runner
-from fer_tf.tasks import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 SIZE = (40, 32)
 

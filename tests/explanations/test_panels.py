@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_tf.tasks import FER2013
 from fer_tf.explanations import Explanation
 from fer_tf.explanations.panels import (
     BLUE,
@@ -18,6 +17,7 @@ from fer_tf.explanations.panels import (
     heat_overlay,
     landmarks,
 )
+from fer_tf.tasks import FER2013
 from fer_tf.vision.crops import crop_face
 from fer_tf.vision.results import Box, Detection
 

@@ -13,8 +13,8 @@ from tiny import tiny_csv
 from fer_tf import train as command
 from fer_tf.data import load_faces
 from fer_tf.data.faces import SPLITS
-from fer_tf.tasks import FERPLUS
 from fer_tf.models.saving import load_model
+from fer_tf.tasks import FERPLUS
 from fer_tf.training import checkpoint, loop
 from fer_tf.training.loop import Training, plain_name
 
@@ -48,8 +48,8 @@ def test_a_loss_that_is_no_number_stops(
     saved_best: list[bytes] = []
     save = loop.save_model
 
-    def save_model(model, path) -> None:
-        save(model, path)
+    def save_model(model, path, task) -> None:
+        save(model, path, task)
         saved_best.append(path.read_bytes())
 
     monkeypatch.setattr(loop, "save_model", save_model)
@@ -197,7 +197,7 @@ def test_the_best_epoch_is_kept_or_the_last(
     accuracies = iter([0.5, 0.4])
     monkeypatch.setattr(Training, "_validate", lambda self, size: (1.0, next(accuracies)))
     models = []
-    monkeypatch.setattr(loop, "save_model", lambda model, path: models.append(path.name))
+    monkeypatch.setattr(loop, "save_model", lambda model, path, task: models.append(path.name))
     command.main(flags(csv_file, tmp_path, "--keep", keep))
     assert models == ["best.keras"] * saved
 
