@@ -44,7 +44,7 @@ from fer_tf.shipped import (
 if TYPE_CHECKING:
     import keras
 
-    from fer_tf.deploy.exporter import Exported, Material
+    from fer_tf.exporting.exporter import Exported, Material
     from fer_tf.report.metrics import Metrics
 
 LIMIT = 12_000_000
@@ -164,7 +164,7 @@ def _measure(
     Raises:
         FerError: they are worse, or int8 is out of tolerance.
     """
-    from fer_tf.deploy.exporter import Exporter
+    from fer_tf.exporting.exporter import Exporter
     from fer_tf.report.metrics import calibration_bins, evaluate, expected_calibration_error
     from fer_tf.training.calibration import apply_temperature
     from fer_tf.training.inference import predict_logits, softmax
@@ -268,8 +268,8 @@ def _card(
     Raises:
         FerError: the recipe among `files` can't be read again.
     """
-    from fer_tf.deploy.card import render
-    from fer_tf.deploy.multiply_adds import multiply_adds
+    from fer_tf.benchmarking.multiply_adds import multiply_adds
+    from fer_tf.exporting.card import render
     from fer_tf.models.registry import NETWORKS
     from fer_tf.report.page import headlines
 

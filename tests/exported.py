@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from fer_tf.data.synthetic import draw
-from fer_tf.deploy.serving import write_serving
 from fer_tf.emotions import FER2013
+from fer_tf.exporting.serving import write_serving
 from fer_tf.models.registry import create_model
 from fer_tf.training.inference import predict_logits, softmax
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from fer_tf.data.synthetic import draw
-from fer_tf.deploy.pixels import to_input
-from fer_tf.deploy.runners import open_runner
 from fer_tf.errors import FerError
+from fer_tf.runtimes.resizing import to_input
+from fer_tf.runtimes.runner import open_runner
 from fer_tf.shipped import shipped_model, shipped_size, shipped_weights
 from fer_tf.training.calibration import apply_temperature
 from fer_tf.vision.recognizer import open_recognizer
@@ -85,7 +85,7 @@ def test_a_run_folder_answers_at_its_best_size(small_network, tmp_path: Path) ->
 
 
 def test_other_classes_are_refused(small_network, tmp_path: Path) -> None:
-    from fer_tf.deploy.tflite import write_tflite
+    from fer_tf.exporting.tflite import write_tflite
     from fer_tf.models.registry import create_model
 
     model = create_model("short", classes=3, input_shape=(32, 32, 3))
