@@ -100,6 +100,6 @@ def test_a_loop_without_an_end_is_stopped(tmp_path, monkeypatch):
     ]
     constants = [AXES, ("true", np.array(True))]
     path = write(tmp_path / "a.onnx", nodes, answer=(None, 3), constants=constants)
-    monkeypatch.setattr(runtimes, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(backends, "MAX_SECONDS", 0.05)
     with pytest.raises(FerError, match="ONNX Runtime cannot run this file"):
         open_runner(path)(np.zeros((1, 8, 8, 3), np.uint8))
