@@ -24,10 +24,10 @@ from fer_tf.errors import FerError
 from fer_tf.evaluate import find_either, input_size, load
 from fer_tf.exporting.packages import check_installed
 from fer_tf.files import refuse_strangers
+from fer_tf.report.figure_theme import png
+from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
-from fer_tf.report.targets import Target
-from fer_tf.report.theme import png
 from fer_tf.runtimes.resizing import to_input
 
 if TYPE_CHECKING:

@@ -114,8 +114,8 @@ def test_the_card_says_what_is_known(exported):
 
 def run_folder(model: Path, folder: Path, data: str) -> Path:
     """A run's folder as training leaves it, without training."""
-    from fer_tf.recipe import Recipe
-    from fer_tf.recipe_json import to_json
+    from fer_tf.recipes.as_json import to_json
+    from fer_tf.recipes.schema import Recipe
     from fer_tf.report import write_report
 
     folder.mkdir()

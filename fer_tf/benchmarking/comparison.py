@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fer_tf.benchmarking.candidates import Candidate
 from fer_tf.benchmarking.first_answer import FirstAnswer
 from fer_tf.benchmarking.timing import Times
+from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row
-from fer_tf.report.targets import Target
 
 LARGE, SMALL = (224, 224), (64, 64)
 

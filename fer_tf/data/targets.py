@@ -8,7 +8,7 @@ from keras import ops
 from fer_tf.data.faces import Faces
 from fer_tf.emotions import FER2013, FERPLUS_TO_FER2013
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 
 
 def training_targets(faces: Faces, recipe: Recipe) -> np.ndarray:

@@ -14,9 +14,9 @@ import fer_tf
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import TIMED_RUNS
-from fer_tf.recipe_json import to_json
+from fer_tf.recipes.as_json import to_json
 from fer_tf.report import machine
-from fer_tf.training.run import write_text
+from fer_tf.trained.run_folder import write_text
 
 if TYPE_CHECKING:
     from fer_tf.evaluate import Target

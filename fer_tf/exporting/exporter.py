@@ -26,11 +26,11 @@ from fer_tf.exporting.parity import Proof, prove, unwritten
 from fer_tf.exporting.tflite import PRECISIONS, Precision
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.backends import FACE
+from fer_tf.runtimes.calibration import fit_temperature
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
-from fer_tf.training.calibration import fit_temperature
-from fer_tf.training.inference import predict_logits, softmax
-from fer_tf.training.run import write_text
+from fer_tf.trained.inference import predict_logits, softmax
+from fer_tf.trained.run_folder import write_text
 
 Format = Literal["serving", "tflite", "onnx", "web"]
 

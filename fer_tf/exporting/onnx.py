@@ -57,7 +57,7 @@ def write_onnx(
         path: file to write; it appears complete or not at all.
         size: (height, width) of the faces in pixels.
         labels: the classes, in the order of the probabilities.
-        temperature: kept in the metadata; see `fer_tf.training.calibration`.
+        temperature: kept in the metadata; see `fer_tf.runtimes.calibration`.
 
     Raises:
         FerError: the labels are not as many as the classes, or the file cannot be written.

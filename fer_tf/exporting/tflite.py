@@ -60,7 +60,7 @@ def write_tflite(
         labels: the classes, kept in the file's metadata.
         calibration: uint8 [n, h, w], grey faces of the training split, for int8; drawn faces if
             None.
-        temperature: kept in the file's metadata; see `fer_tf.training.calibration`.
+        temperature: kept in the file's metadata; see `fer_tf.runtimes.calibration`.
 
     Raises:
         FerError: the network can't be converted, or the file can't be written.

@@ -18,13 +18,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fer_tf.errors import FerError
-from fer_tf.training.calibration import checked_temperature
+from fer_tf.runtimes.calibration import checked_temperature
 
 LABELS = "labels.txt"
 """Name of the label file within the TFLite file."""
 
 CALIBRATION = "calibration.json"
-"""Name of the file beside it with the temperature, `fer_tf.training.calibration`."""
+"""Name of the file beside it with the temperature, `fer_tf.runtimes.calibration`."""
 
 METADATA = "TFLITE_METADATA"
 """Name under which the model lists the metadata."""

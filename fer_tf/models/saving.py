@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.models.adapting import adapted
-from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
+from fer_tf.trained.shipped import SHIPPED_NETWORK, shipped_weights
 
 CONFIG_LIMIT = 1 << 24
 """Bytes of a .keras file's JSON: 16.8 MB, where the largest network here has 0.3."""
@@ -29,7 +29,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
 
     Args:
         path: the file; None for the network that ships, for faces of any size and best at
-            `fer_tf.shipped.shipped_size()`.
+            `fer_tf.trained.shipped.shipped_size()`.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].

@@ -17,7 +17,7 @@ import numpy as np
 from fer_tf.errors import FerError
 from fer_tf.exporting.tflite_metadata import read_temperature
 from fer_tf.models.checks import check_finite
-from fer_tf.training.calibration import checked_temperature
+from fer_tf.runtimes.calibration import checked_temperature
 
 FACE = (48, 48)
 """(height, width) of FER2013's faces: what a format that takes any size is given."""

@@ -29,7 +29,7 @@ class Runner(Protocol):
         size: (height, width) in pixels of the images it takes.
         channels: 3 for RGB, 1 for grey.
         batch: how many images one run of the graph takes; None for any number.
-        temperature: that calibrates the probabilities (`fer_tf.training.calibration`): from the
+        temperature: that calibrates the probabilities (`fer_tf.runtimes.calibration`): from the
             file's metadata, 1 where it has none.
         forkable: whether the runtime can open the file anew in a process that was forked from one
             in which it ran.

@@ -24,19 +24,19 @@ from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.models.registry import create_model, family_arguments
 from fer_tf.models.saving import load_into, save_model
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
+from fer_tf.trained.inference import predict_logits
+from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.batches import trainable
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
-from fer_tf.training.inference import predict_logits
 from fer_tf.training.kept_answers import KeptAnswers
 from fer_tf.training.losses import accuracy, soft_cross_entropy
 from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
-from fer_tf.training.run import Run
 
 
 class Interrupted(Exception):

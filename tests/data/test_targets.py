@@ -17,7 +17,7 @@ from fer_tf.data.targets import (
 )
 from fer_tf.emotions import FER2013, FERPLUS
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 
 ANGRY, HAPPY, NEUTRAL = (FER2013.index(name) for name in ("Angry", "Happy", "Neutral"))
 

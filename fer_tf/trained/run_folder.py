@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
-from fer_tf.recipe_json import from_json, to_json
+from fer_tf.recipes.as_json import from_json, to_json
+from fer_tf.recipes.schema import Recipe
 
 HISTORY = (
     "epoch",

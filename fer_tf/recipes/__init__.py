@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 
 from fer_tf.errors import FerError
-from fer_tf.recipe import Augmentation, Recipe
-from fer_tf.recipe_json import from_json
+from fer_tf.recipes.as_json import from_json
+from fer_tf.recipes.schema import Augmentation, Recipe
 
 MILD = Augmentation(
     flip=True,

@@ -10,7 +10,7 @@ from fer_tf.errors import FerError
 SHIPPED_NETWORK = "mit_b0_fusion"
 """Its name in the registry, `fer_tf.list_models()`, and of its folder."""
 
-FOLDER = Path(__file__).resolve().parent / "saved_models" / SHIPPED_NETWORK
+FOLDER = Path(__file__).resolve().parents[1] / "saved_models" / SHIPPED_NETWORK
 
 WEIGHTS, LITERT = "float16.weights.h5", "int8.tflite"
 LABELS, RECIPE, HISTORY = "labels.txt", "recipe.json", "history.csv"

@@ -12,15 +12,16 @@ import pytest
 from tiny import tiny_csv
 
 import fer_tf
-from fer_tf import FerError, benchmark, cli, evaluate, export, shipped
+from fer_tf import FerError, benchmark, cli, evaluate, export
 from fer_tf.data.synthetic import draw
 from fer_tf.emotions import FER2013
 from fer_tf.evaluate import find_shipped
-from fer_tf.recipe_json import from_json
+from fer_tf.recipes.as_json import from_json
 from fer_tf.report.metrics import Estimate
 from fer_tf.runtimes.runner import open_runner
+from fer_tf.trained import shipped
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "fer2013.csv"
 COMMANDS = {"evaluate": evaluate.main, "export": export.main, "benchmark": benchmark.main}
 
@@ -173,7 +174,7 @@ def test_export_writes_it(elsewhere, csv):
 
 @pytest.mark.skipif(not DATA.is_file(), reason="needs data/fer2013.csv")
 def test_it_recognises_real_faces():
-    from fer_tf.training.inference import predict_logits
+    from fer_tf.trained.inference import predict_logits
 
     faces = fer_tf.load_faces(str(DATA)).of("PublicTest")
     logits = predict_logits(fer_tf.load_model(), faces.images[:256], size=shipped.shipped_size())

@@ -6,8 +6,8 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from fer_tf.report.figure_theme import DARK, LIGHT
 from fer_tf.report.metrics import Metrics
-from fer_tf.report.theme import DARK, LIGHT
 
 
 @dataclass(frozen=True)

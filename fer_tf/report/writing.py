@@ -15,9 +15,9 @@ import numpy as np
 from fer_tf.errors import FerError
 from fer_tf.files import refuse_strangers
 from fer_tf.report import figures
+from fer_tf.report.evaluation_page import Picture, report_page
+from fer_tf.report.figure_theme import DARK, LIGHT, png
 from fer_tf.report.metrics import Metrics, evaluate
-from fer_tf.report.page import Picture, report_page
-from fer_tf.report.theme import DARK, LIGHT, png
 
 FILES = (
     "metrics.json",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fer_tf.emotions import FER2013
 from fer_tf.explanations import Explanation
-from fer_tf.explanations.panels import (
+from fer_tf.vision.crops import crop_face
+from fer_tf.vision.panels import (
     BLUE,
     answer,
     face_view,
@@ -18,7 +19,6 @@ from fer_tf.explanations.panels import (
     heat_overlay,
     landmarks,
 )
-from fer_tf.vision.crops import crop_face
 from fer_tf.vision.results import Box, Detection
 
 

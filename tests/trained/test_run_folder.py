@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from fer_tf import FerError
-from fer_tf.recipe import Augmentation, Recipe
-from fer_tf.recipe_json import from_json
 from fer_tf.recipes import RECIPES
-from fer_tf.training.run import HISTORY, Run, best_model, compare
+from fer_tf.recipes.as_json import from_json
+from fer_tf.recipes.schema import Augmentation, Recipe
+from fer_tf.trained.run_folder import HISTORY, Run, best_model, compare
 
 RECIPE = RECIPES["scratch"]
 
@@ -153,7 +153,7 @@ def test_one_process_at_a_time(run: Run) -> None:
     pytest.importorskip("fcntl", reason="no locks here")
     code = (
         "import sys; from pathlib import Path; from fer_tf.cli import run; "
-        "from fer_tf.recipes import RECIPES; from fer_tf.training.run import Run; "
+        "from fer_tf.recipes import RECIPES; from fer_tf.trained.run_folder import Run; "
         "run(Run(Path(sys.argv[1])).open(RECIPES['scratch']).__enter__)"
     )
     child = [sys.executable, "-c", code, str(run.folder)]

@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 from fer_tf.errors import FerError
+from fer_tf.trained.inference import _views, predict_logits, softmax
 from fer_tf.training.batches import evaluation
-from fer_tf.training.inference import _views, predict_logits, softmax
 
 SIZE = 40
 

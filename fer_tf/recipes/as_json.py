@@ -12,7 +12,7 @@ import typing
 from typing import Any, Literal
 
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe, check
+from fer_tf.recipes.schema import Recipe, check
 
 
 def to_json(recipe: Recipe) -> str:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
-from fer_tf.recipe import Augmentation, Recipe, check
-from fer_tf.recipe_json import from_json, to_json
 from fer_tf.recipes import RECIPES, get_recipe
+from fer_tf.recipes.as_json import from_json, to_json
+from fer_tf.recipes.schema import Augmentation, Recipe, check
 
 
 def numbers(low: float, high: float):
@@ -154,6 +154,7 @@ ALLOWED = {
     "jpeg": (0.0, 1.0),
     "vote_answer": (0.0, 100.0),
     "passes": (1, 1 << 20),
+    "views": (1, 1 << 20),
     "minutes": (1e-3, 1e6),
     "erasing": (0.0, 1.0),
     "mix_probability": (0.0, 1.0),
@@ -167,7 +168,7 @@ def with_value(name: str, value: float) -> Recipe:
     recipe = Recipe(votes="votes.csv")
     if name == "start_share" and value:
         recipe = dataclasses.replace(recipe, weights="start.keras")
-    if name == "distillation" and value:
+    if name in ("distillation", "views") and value:
         recipe = dataclasses.replace(recipe, teachers=("teacher.keras",))
     if name in {f.name for f in dataclasses.fields(Recipe)}:
         return dataclasses.replace(recipe, **{name: value})
