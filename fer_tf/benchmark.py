@@ -19,7 +19,6 @@ from fer_tf.benchmarking.candidates import Candidate, Format, export_candidates,
 from fer_tf.benchmarking.comparison import make_rows, make_targets
 from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
 from fer_tf.benchmarking.timing import Times, time_candidates
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find_either, input_size, load
 from fer_tf.exporting.packages import check_installed
@@ -29,6 +28,7 @@ from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.runtimes.resizing import to_input
+from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     import keras

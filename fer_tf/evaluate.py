@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipes.as_json import from_json
 from fer_tf.recipes.schema import Recipe
 from fer_tf.report.writing import check_directory
+from fer_tf.tasks import FER2013
 from fer_tf.trained.run_folder import DEFAULT_SIZE, Run
 from fer_tf.trained.shipped import (
     HISTORY,

@@ -124,9 +124,9 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     """Measure the best model on the validation split, and say where everything is."""
     import numpy as np
 
-    from fer_tf.emotions import FER2013
     from fer_tf.models.saving import load_model
     from fer_tf.report import write_report
+    from fer_tf.tasks import FER2013
     from fer_tf.trained.inference import predict_logits, softmax
 
     validation = faces.of("PublicTest")

@@ -20,7 +20,7 @@ from PIL import Image
 from skimage import data
 
 from fer_tf.data.synthetic import draw
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.vision import FaceAnalyzer
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.video.session import VideoOptions, run_video

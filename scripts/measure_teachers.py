@@ -15,9 +15,9 @@ import numpy as np
 from _machine import header
 
 import fer_tf
-from fer_tf.emotions import FER2013
 from fer_tf.evaluate import find, input_size, load
 from fer_tf.report.metrics import evaluate
+from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
 
 

@@ -13,7 +13,7 @@ from _machine import header
 
 from fer_tf.data import load_faces
 from fer_tf.data.targets import one_hot, vote_shares
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 
 
 def main() -> None:

@@ -22,13 +22,13 @@ from tyro.conf import Positional, arg
 
 import fer_tf
 from fer_tf import cli
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find, input_size, load, parse_size, print_metrics
 from fer_tf.export import gather
 from fer_tf.recipes.as_json import from_json
 from fer_tf.report import machine
 from fer_tf.report.writing import replace_folder
+from fer_tf.tasks import FER2013
 from fer_tf.trained.shipped import (
     CARD,
     FILES,

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from fer_tf.data.synthetic import draw
-from fer_tf.emotions import FER2013
 from fer_tf.exporting.serving import write_serving
 from fer_tf.models.registry import create_model
+from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
 
 SIZE = (40, 56)

@@ -10,10 +10,10 @@ import pytest
 
 from fer_tf import describe
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.emotions import FER2013, FERPLUS, FERPLUS_TO_FER2013
 from fer_tf.errors import FerError
 from fer_tf.report.dataset import summarise
 from fer_tf.report.dataset_page import count_tables, dataset_page
+from fer_tf.tasks import FER2013, FERPLUS, FERPLUS_TO_FER2013
 
 
 def faces_with_defects() -> Faces:

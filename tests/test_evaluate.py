@@ -13,10 +13,10 @@ import pytest
 
 from fer_tf import FerError
 from fer_tf.data.faces import SPLITS
-from fer_tf.emotions import FER2013
 from fer_tf.evaluate import Target, find, input_size, main, parse_size, report_directory
 from fer_tf.recipes import as_json
 from fer_tf.recipes.schema import Recipe
+from fer_tf.tasks import FER2013
 
 LEVELS = 30 * np.arange(7) + 20
 """Grey level of the made-up faces of each emotion."""

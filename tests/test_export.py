@@ -15,11 +15,11 @@ from exported import network
 from tiny import tiny_csv
 
 from fer_tf import cli
-from fer_tf.emotions import FER2013
 from fer_tf.export import main
 from fer_tf.exporting import parity
 from fer_tf.exporting.packages import PACKAGES
 from fer_tf.runtimes.runner import open_runner
+from fer_tf.tasks import FER2013
 
 TFLITE = [f"fer_40x56_{p}.tflite" for p in ("float32", "float16", "int8")]
 LOOSE = dict.fromkeys(parity.TOLERANCES, parity.Tolerance(difference=1.0, agreement=0.5, loss=1.0))

@@ -18,7 +18,7 @@ sys.exit(f"loaded {{', '.join(loaded)}}" if loaded else 0)
 """
 
 
-@pytest.mark.parametrize("module", ["fer_tf", "fer_tf.cli", "fer_tf.errors", "fer_tf.emotions"])
+@pytest.mark.parametrize("module", ["fer_tf", "fer_tf.cli", "fer_tf.errors", "fer_tf.tasks"])
 def test_import_is_light(module: str) -> None:
     code = f"import {module}\n{REPORT_HEAVY}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

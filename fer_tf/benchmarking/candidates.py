@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from fer_tf.benchmarking.multiply_adds import multiply_adds, precision
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.backends import FACE
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runtime, newest_version, open_runner
+from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     import keras

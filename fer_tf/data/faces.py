@@ -17,9 +17,9 @@ class Faces:
 
     Attributes:
         images: uint8 [n, h, w], grey, 0 is black.
-        labels: uint8 [n], index into `fer_tf.emotions.FER2013`.
+        labels: uint8 [n], index into `fer_tf.tasks.FER2013`.
         split: uint8 [n], index into `SPLITS`.
-        votes: uint8 [n, 10], FERPlus votes in the order of `fer_tf.emotions.FERPLUS`, or None.
+        votes: uint8 [n, 10], FERPlus votes in the order of `fer_tf.tasks.FERPLUS`, or None.
     """
 
     images: np.ndarray

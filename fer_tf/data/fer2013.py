@@ -15,8 +15,8 @@ from fer_tf.data.folder import read_folder, zipped_folder
 from fer_tf.data.pixels import parse_row, parse_rows, token_table
 from fer_tf.data.rows import place, read_rows, shown
 from fer_tf.data.votes import read_votes
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 _TOGETHER = 16  # rows: 130 kB of text, whose arrays stay in the processor's cache
 _EMOTIONS = {str(label).encode(): label for label in range(len(FER2013))}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 _SPLIT_NAMES = {
     "train": 0,
@@ -75,7 +75,7 @@ def read_folder(root: Place) -> Faces:
     copy, whose `test` mixes both, files named `PrivateTest_*` are PrivateTest and those named
     `PublicTest_*` PublicTest.
 
-    Classes are `fer_tf.emotions.FER2013`'s names or their usual variants (anger, fearful,
+    Classes are `fer_tf.tasks.FER2013`'s names or their usual variants (anger, fearful,
     happiness, ...), mapped to FER2013's order and not to the alphabetical order of the folders.
     Hidden files are passed over, and what Windows and macOS leave (`desktop.ini`, `__MACOSX`).
 

@@ -23,8 +23,8 @@ from fer_tf import cli
 from fer_tf.data.drawing.face import draw_face
 from fer_tf.data.drawing.sketch import SIZE, UNITS, Person
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 PROTOTYPES: dict[str, tuple[dict[int, float], ...]] = {
     "Angry": (
@@ -74,7 +74,7 @@ def draw(labels: np.ndarray, seed: int = 0) -> np.ndarray:
     the same i with another label is the same person in the same light with another expression.
 
     Args:
-        labels: integers [n], index into `fer_tf.emotions.FER2013`.
+        labels: integers [n], index into `fer_tf.tasks.FER2013`.
         seed: 0 or more.
 
     Returns:

@@ -6,9 +6,9 @@ import numpy as np
 from keras import ops
 
 from fer_tf.data.faces import Faces
-from fer_tf.emotions import FER2013, FERPLUS_TO_FER2013
 from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Recipe
+from fer_tf.tasks import FER2013, FERPLUS_TO_FER2013
 
 
 def training_targets(faces: Faces, recipe: Recipe) -> np.ndarray:
@@ -61,7 +61,7 @@ def vote_shares(votes: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     Votes for contempt, unknown and "not a face" have no class here and are left out.
 
     Args:
-        votes: uint8 [n, 10] in the order of `fer_tf.emotions.FERPLUS`.
+        votes: uint8 [n, 10] in the order of `fer_tf.tasks.FERPLUS`.
         otherwise: float32 [n, 7], the rows of faces without any vote for the seven classes.
     """
     counts = np.zeros((len(votes), len(FER2013)), np.float32)

@@ -7,8 +7,8 @@ import numpy as np
 from fer_tf.data.archives import open_csv
 from fer_tf.data.faces import SPLITS
 from fer_tf.data.rows import place, read_rows, shown
-from fer_tf.emotions import FERPLUS
 from fer_tf.errors import FerError
+from fer_tf.tasks import FERPLUS
 
 _COUNTS = {str(count).encode(): count for count in range(11)}
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fer_tf
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import TIMED_RUNS
 from fer_tf.recipes.as_json import to_json
 from fer_tf.report import machine
+from fer_tf.tasks import FER2013
 from fer_tf.trained.run_folder import write_text
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ import keras
 import numpy as np
 
 from fer_tf.data.faces import Faces
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import Proof, prove, unwritten
 from fer_tf.exporting.tflite import PRECISIONS, Precision
@@ -29,6 +28,7 @@ from fer_tf.runtimes.backends import FACE
 from fer_tf.runtimes.calibration import fit_temperature
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
+from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
 from fer_tf.trained.run_folder import write_text
 

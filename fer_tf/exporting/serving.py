@@ -21,10 +21,10 @@ import numpy as np
 import tensorflow as tf
 
 from fer_tf.data.synthetic import draw
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.exporting.constant_graph import at_size
 from fer_tf.exporting.serving_graph import servable
+from fer_tf.tasks import FER2013
 
 MODEL = "fer"
 """The model's name on the server, and its folder."""

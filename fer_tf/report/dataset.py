@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.emotions import FER2013, FERPLUS, FERPLUS_TO_FER2013
+from fer_tf.tasks import FER2013, FERPLUS, FERPLUS_TO_FER2013
 
 
 @dataclass(frozen=True, eq=False)

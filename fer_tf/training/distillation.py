@@ -13,11 +13,11 @@ import keras
 from keras import ops
 
 from fer_tf.data.targets import mix_targets
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.models.registry import NETWORKS, create_model
 from fer_tf.models.saving import load_model
 from fer_tf.recipes.schema import Recipe
+from fer_tf.tasks import FER2013
 from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
 
 

@@ -20,11 +20,11 @@ from fer_tf.data.copies import learnable
 from fer_tf.data.draws import draw_epoch
 from fer_tf.data.faces import Faces
 from fer_tf.data.targets import one_hot, training_targets
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.models.registry import create_model, family_arguments
 from fer_tf.models.saving import load_into, save_model
 from fer_tf.recipes.schema import Recipe
+from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits
 from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision

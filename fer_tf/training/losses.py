@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 
 CLASSES = len(FER2013)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
+from fer_tf.tasks import FER2013
 from fer_tf.vision.crops import Crop
 from fer_tf.vision.results import Face
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.files import free, mark_beside
+from fer_tf.tasks import FER2013
 from fer_tf.vision.results import Face
 
 Format = Literal["json", "csv"]

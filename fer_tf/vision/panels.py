@@ -7,9 +7,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_tf.emotions import FER2013
 from fer_tf.explanations.methods import TITLES, Explanation
 from fer_tf.report.figure_theme import LIGHT, Theme, new_figure
+from fer_tf.tasks import FER2013
 from fer_tf.vision.crops import Crop, sampled
 from fer_tf.vision.results import Box
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 
 Point = tuple[float, float]
 

@@ -15,8 +15,8 @@ import pytest
 from fer_tf.data import archives, cache, fer2013, load_faces
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.fer2013 import read
-from fer_tf.emotions import FERPLUS
 from fer_tf.errors import FerError
+from fer_tf.tasks import FERPLUS
 
 REAL = Path(__file__).parents[2] / "data"
 

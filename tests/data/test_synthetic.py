@@ -10,8 +10,8 @@ import pytest
 from fer_tf.data import fer2013
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.synthetic import PROTOTYPES, draw, draw_dataset, main, write_csv
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 
 
 @pytest.fixture(scope="module")

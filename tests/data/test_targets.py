@@ -15,9 +15,9 @@ from fer_tf.data.targets import (
     training_targets,
     vote_shares,
 )
-from fer_tf.emotions import FER2013, FERPLUS
 from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Recipe
+from fer_tf.tasks import FER2013, FERPLUS
 
 ANGRY, HAPPY, NEUTRAL = (FER2013.index(name) for name in ("Angry", "Happy", "Neutral"))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_tf.emotions import FER2013
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE
+from fer_tf.tasks import FER2013
 
 SIDE = 32
 

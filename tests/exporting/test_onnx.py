@@ -13,10 +13,10 @@ import pytest
 
 import fer_tf
 from fer_tf.data.synthetic import draw
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.exporting.onnx import OPSET, write_onnx, write_onnx_int8
 from fer_tf.runtimes.runner import open_runner
+from fer_tf.tasks import FER2013
 
 SIZE = (40, 32)
 

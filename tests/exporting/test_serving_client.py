@@ -23,7 +23,7 @@ import yaml
 from exported import FACES, file
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 
 HERE = Path(__file__).parent
 CLIENT = HERE.parents[1] / "scripts" / "serving_client.py"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fer_tf import FerError
-from fer_tf.emotions import FER2013
 from fer_tf.exporting.tflite_guides import GUIDES, write_guides
+from fer_tf.tasks import FER2013
 
 FILES = {"float16": "fer_float16.tflite", "int8": "fer_int8.tflite"}
 

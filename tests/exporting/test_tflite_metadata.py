@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from small_tflite import SIDE, answers, convert, described, faces, quantise
 
-from fer_tf.emotions import FER2013
 from fer_tf.exporting.delegation import delegation
 from fer_tf.exporting.tflite_metadata import METADATA, read_labels
 from fer_tf.exporting.tflite_model import ALIGNMENT, SIGNATURE, delegate_input, read_tflite, sign
+from fer_tf.tasks import FER2013
 
 FORMATS = ("float32", "float16", "int8")
 # int8 is compared with Keras loosely: these weights are random, and accuracy is measured elsewhere.

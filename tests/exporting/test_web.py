@@ -13,10 +13,10 @@ import pytest
 from browser import CAMERA_FLAGS, chromium, driver, node_modules, served, write_camera
 
 from fer_tf.data.synthetic import draw
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.exporting.tflite import write_tflite
 from fer_tf.exporting.web import RUNTIME, RUNTIME_VERSION, write_page
+from fer_tf.tasks import FER2013
 
 SIZE = (64, 48)
 READY = "html[data-state=ready]"

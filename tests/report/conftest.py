@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 
 
 def draw(rows: int, sharpness: float = 1.0, seed: int = 0):

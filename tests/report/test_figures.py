@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.report.figure_theme import DARK, png
 from fer_tf.report.figures import (
@@ -18,6 +17,7 @@ from fer_tf.report.figures import (
     surest_mistakes,
 )
 from fer_tf.report.metrics import evaluate
+from fer_tf.tasks import FER2013
 
 HEADER = (
     "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,seconds"

@@ -8,7 +8,6 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.report.metrics import (
     calibration_bins,
@@ -19,6 +18,7 @@ from fer_tf.report.metrics import (
     resampled_scores,
     scores_of_confusion,
 )
+from fer_tf.tasks import FER2013
 
 ABC = ("a", "b", "c")
 HEADLINES = ("accuracy", "top2_accuracy", "macro_f1", "kappa", "ece")

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.report import writing
 from fer_tf.report.writing import FILES, replace_folder, write_report
+from fer_tf.tasks import FER2013
 
 HISTORY = """epoch,size,learning_rate,loss,accuracy,val_loss,val_accuracy
 1,48,1e-3,1.8,0.30,1.7,0.35

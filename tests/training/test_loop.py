@@ -13,8 +13,8 @@ from tiny import tiny_csv
 from fer_tf import train as command
 from fer_tf.data import load_faces
 from fer_tf.data.faces import SPLITS
-from fer_tf.emotions import FERPLUS
 from fer_tf.models.saving import load_model
+from fer_tf.tasks import FERPLUS
 from fer_tf.training import checkpoint, loop
 from fer_tf.training.loop import Training, plain_name
 

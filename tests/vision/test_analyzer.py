@@ -13,7 +13,7 @@ from PIL import Image
 
 import fer_tf
 from fer_tf import FaceAnalyzer, FerError
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.vision.recognizer import Recognizer
 from fer_tf.vision.results import Box, Detection
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.vision.drawing import (
     EMOTION_COLOURS,
     FAINT,

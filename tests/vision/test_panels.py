@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_tf.emotions import FER2013
 from fer_tf.explanations import Explanation
+from fer_tf.tasks import FER2013
 from fer_tf.vision.crops import crop_face
 from fer_tf.vision.panels import (
     BLUE,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fer_tf.emotions import FER2013
+from fer_tf.tasks import FER2013
 from fer_tf.vision.results import Analysis, Box, Detection, Face
 
 # Eighths of a pixel are exact in binary, so that moved boxes overlap exactly as before.

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
+from fer_tf.tasks import FER2013
 from fer_tf.vision.video import timeline as module
 from fer_tf.vision.video.timeline import BINS, Timeline, clock, tick_step, timeline_figure
 
