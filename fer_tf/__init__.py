@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fer_tf.errors import FerError
     from fer_tf.models.registry import create_model, list_models
     from fer_tf.models.saving import load_model
-    from fer_tf.recipe import Recipe
     from fer_tf.recipes import RECIPES
+    from fer_tf.recipes.schema import Recipe
     from fer_tf.vision import Analysis, Box, Face, FaceAnalyzer
 
 __version__ = "0.1.0"

@@ -15,19 +15,19 @@ import numpy as np
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.deploy.candidates import Candidate, Format, export_candidates, found_candidates
-from fer_tf.deploy.first_answer import FirstAnswer, first_answer
-from fer_tf.deploy.packages import check_installed
-from fer_tf.deploy.pixels import to_input
-from fer_tf.deploy.rows import make_rows, make_targets
-from fer_tf.deploy.timing import Times, time_candidates
+from fer_tf.benchmarking.candidates import Candidate, Format, export_candidates, found_candidates
+from fer_tf.benchmarking.comparison import make_rows, make_targets
+from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
+from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find_either, input_size, load
+from fer_tf.exporting.packages import check_installed
 from fer_tf.files import refuse_strangers
+from fer_tf.report.figure_theme import png
+from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
-from fer_tf.report.targets import Target
-from fer_tf.report.theme import png
+from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:

@@ -12,12 +12,19 @@ from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
-from fer_tf.recipe_json import from_json
-from fer_tf.report.folder import check_directory
-from fer_tf.shipped import HISTORY, METRICS, RECIPE, shipped_file, shipped_size, shipped_weights
+from fer_tf.recipes.as_json import from_json
+from fer_tf.recipes.schema import Recipe
+from fer_tf.report.writing import check_directory
 from fer_tf.tasks import FER2013
-from fer_tf.training.run import DEFAULT_SIZE, Run
+from fer_tf.trained.run_folder import DEFAULT_SIZE, Run
+from fer_tf.trained.shipped import (
+    HISTORY,
+    METRICS,
+    RECIPE,
+    shipped_file,
+    shipped_size,
+    shipped_weights,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -240,7 +247,7 @@ def evaluate(
     from fer_tf.data import load_faces
     from fer_tf.models.checks import check_finite
     from fer_tf.report import write_report
-    from fer_tf.training.inference import predict_logits, softmax
+    from fer_tf.trained.inference import predict_logits, softmax
 
     size = input_size(target, model, asked)
     faces = load_faces(data, votes=votes).of(args.split)
@@ -294,7 +301,7 @@ def print_metrics(metrics: Metrics) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from fer_tf.report.page import headlines
+    from fer_tf.report.evaluation_page import headlines
 
     scores = Table("score", box=None, title=f"{metrics.rows:,} faces", title_justify="left")
     scores.add_column("", justify="right", style="bold")

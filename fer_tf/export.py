@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.deploy.packages import check_installed
 from fer_tf.errors import FerError
 from fer_tf.evaluate import Target, find_either, input_size, load, parse_size
+from fer_tf.exporting.packages import check_installed
 from fer_tf.files import refuse_strangers
 
 if TYPE_CHECKING:
-    from fer_tf.deploy.exporter import Exported, Material
+    from fer_tf.exporting.exporter import Exported, Material
 
 CALIBRATION_FACES = 200
 COMPARED_FACES = 512
@@ -92,8 +92,8 @@ def export(args: Export) -> list[Exported]:
     check_installed(args.formats)
 
     model = load(target)
-    from fer_tf.deploy.card import write_card
-    from fer_tf.deploy.exporter import Exporter
+    from fer_tf.exporting.card import write_card
+    from fer_tf.exporting.exporter import Exporter
 
     sizes = [input_size(target, model, size) for size in asked] or [input_size(target, model, None)]
     exporter = Exporter(
@@ -125,7 +125,7 @@ def gather(data: str | None, target: Target, *, verify: bool) -> Material:
 
     from fer_tf.data import load_faces
     from fer_tf.data.synthetic import draw_dataset
-    from fer_tf.deploy.exporter import Material
+    from fer_tf.exporting.exporter import Material
 
     rng = np.random.default_rng(SEED)
     if data is None and target.recipe is not None:

@@ -19,11 +19,11 @@ from fer_tf.files import mark_for
 
 if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer
+    from fer_tf.vision.face_rows import RowWriter
+    from fer_tf.vision.picture_folder import PictureFolder
     from fer_tf.vision.results import Face
-    from fer_tf.vision.rows import RowWriter
-    from fer_tf.vision.saving import PictureFolder
     from fer_tf.vision.stream import Picture
-    from fer_tf.vision.video.run import FaceRow
+    from fer_tf.vision.video.session import FaceRow
 
 DEFAULT_FOLDER = Path("predictions")
 NAMED = 0.05
@@ -161,7 +161,7 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
     if not (args.json or args.csv):
         yield None
         return
-    from fer_tf.vision.rows import FILES, Format, RowWriter
+    from fer_tf.vision.face_rows import FILES, Format, RowWriter
 
     format_: Format = "json" if args.json else "csv"
     path = None if args.out is None else args.out / FILES[format_]
@@ -178,8 +178,8 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
 
 
 def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | None) -> None:
-    from fer_tf.vision.progress import progress_bar
-    from fer_tf.vision.saving import PictureFolder
+    from fer_tf.vision.picture_folder import PictureFolder
+    from fer_tf.vision.progress_bar import progress_bar
     from fer_tf.vision.stream import read_ahead
 
     tally = Tally()
@@ -247,7 +247,7 @@ def _keep(
     """Write one picture's rows and files; returns what there is to say."""
     from fer_tf.vision.analyzer import NO_FACE
     from fer_tf.vision.drawing import draw_faces
-    from fer_tf.vision.rows import Row
+    from fer_tf.vision.face_rows import Row
 
     name = os.fspath(picture.path)
     shown = _shown(picture.path)
@@ -315,10 +315,10 @@ def _nothing_read(args: Predict, tally: Tally) -> str:
 def _predict_video(
     args: Predict, source: str, analyzer: FaceAnalyzer, rows: RowWriter | None
 ) -> None:
-    from fer_tf.vision.progress import progress_bar
-    from fer_tf.vision.rows import Row
+    from fer_tf.vision.face_rows import Row
+    from fer_tf.vision.progress_bar import progress_bar
     from fer_tf.vision.video.people import People
-    from fer_tf.vision.video.run import VideoOptions, run_video
+    from fer_tf.vision.video.session import VideoOptions, run_video
 
     people = People(moments=args.explain)
     frame, index = -1, 0
@@ -378,7 +378,7 @@ def _explain_moments(
 ) -> Iterator[str]:
     """Draw beside the video what each person's surest answer rests on; a line each."""
     from fer_tf.files import mark_of
-    from fer_tf.vision.saving import PictureFolder
+    from fer_tf.vision.picture_folder import PictureFolder
 
     folder = PictureFolder(video.parent)
     for row in moments:

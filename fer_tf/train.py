@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from fer_tf.cli import parse, start_keras
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe, check
 from fer_tf.recipes import RECIPES, get_recipe
+from fer_tf.recipes.schema import Recipe, check
 
 if TYPE_CHECKING:
     from fer_tf.data.faces import Faces
-    from fer_tf.training.run import Run
+    from fer_tf.trained.run_folder import Run
 
 GET_FER2013 = """\
 To train on real faces, get fer2013.csv (Kaggle: "Challenges in Representation Learning: Facial
@@ -93,7 +93,7 @@ def train(args: Arguments, command: str = "the same call") -> None:
         SystemExit: code 130, the training was stopped and saved.
     """
     from fer_tf.data import load_faces
-    from fer_tf.training.run import Run
+    from fer_tf.trained.run_folder import Run
 
     recipe = args.recipe
     run = Run(args.runs / run_name(args))
@@ -126,7 +126,7 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
 
     from fer_tf.models.saving import load_model
     from fer_tf.report import write_report
-    from fer_tf.training.inference import predict_logits, softmax
+    from fer_tf.trained.inference import predict_logits, softmax
 
     validation = faces.of("PublicTest")
     size = run.best_size(recipe)

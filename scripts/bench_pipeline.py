@@ -28,8 +28,8 @@ from _machine import header
 from fer_tf.data.draws import Epoch, draw_epoch
 from fer_tf.data.pipeline import TrainingBatches
 from fer_tf.models.registry import create_model
-from fer_tf.recipe import Augmentation, Recipe
 from fer_tf.recipes import RECIPES
+from fer_tf.recipes.schema import Augmentation, Recipe
 from fer_tf.training import precision
 from fer_tf.training.losses import soft_cross_entropy
 from fer_tf.training.optimizers import build_optimizer, learning_rate

@@ -38,7 +38,7 @@ from fer_tf.detecting import DETECT_SIZE
 from fer_tf.vision.analyzer import FaceAnalyzer
 from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Box
-from fer_tf.vision.video import run, writer
+from fer_tf.vision.video import session, writer
 from fer_tf.vision.video.flow import PointFlow
 from fer_tf.vision.video.reader import VideoReader
 from fer_tf.vision.video.tracking import Tracker
@@ -51,7 +51,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "detect": (YunetDetector, "glance"),
     "track": (Tracker, "advance"),
     "recognise": (FaceAnalyzer, "recognize"),
-    "draw": (run, "draw_faces"),
+    "draw": (session, "draw_faces"),
     "encode": (writer.VideoWriter, "write"),
     "finish": (writer.VideoWriter, "finish"),
 }
@@ -91,7 +91,9 @@ def measure(
         timed() as seconds,
     ):
         start = time.perf_counter()
-        summary = run.run_video(run.VideoOptions(str(clip), out=Path(out), **options), analyzer)
+        summary = session.run_video(
+            session.VideoOptions(str(clip), out=Path(out), **options), analyzer
+        )
         elapsed = time.perf_counter() - start
     assert summary.tracks == 1
     stages = {stage: 1000 * spent / summary.frames for stage, spent in seconds.items()}
@@ -131,7 +133,7 @@ def compare(clip: Path, args: argparse.Namespace) -> None:
 ONE_RUN = """
 import pathlib, sys, time
 from fer_tf.vision.analyzer import FaceAnalyzer
-from fer_tf.vision.video.run import VideoOptions, run_video
+from fer_tf.vision.video.session import VideoOptions, run_video
 analyzer = FaceAnalyzer(threads=1)
 for _ in range(2):  # the first one imports what draws the timeline
     start = time.perf_counter()
@@ -233,7 +235,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=[], help="NAME=FILE beside the shipped one")
     parser.add_argument("--detect-size", type=int, default=DETECT_SIZE)
     parser.add_argument("--against", type=Path, help="a worktree of another version")
-    parser.add_argument("--detect-every", type=int, default=run.VideoOptions("").detect_every)
+    parser.add_argument("--detect-every", type=int, default=session.VideoOptions("").detect_every)
     parser.add_argument("--recognize-every", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of the network (default: 1)")
     parser.add_argument("--rounds", type=int, default=3)

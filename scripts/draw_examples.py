@@ -23,7 +23,7 @@ from fer_tf.data.synthetic import draw
 from fer_tf.tasks import FER2013
 from fer_tf.vision import FaceAnalyzer
 from fer_tf.vision.drawing import draw_faces
-from fer_tf.vision.video.run import VideoOptions, run_video
+from fer_tf.vision.video.session import VideoOptions, run_video
 
 SHOWN = ("Neutral", "Happy", "Surprise", "Angry", "Neutral")
 """What the drawn face shows, one after the other."""

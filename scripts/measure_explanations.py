@@ -24,8 +24,8 @@ from fer_tf.explanations import DEFAULT_METHOD, METHODS, saliency_maps, sanity
 from fer_tf.explanations.faithfulness import STEPS, Curves, curves, paired_interval
 from fer_tf.explanations.network import open_network
 from fer_tf.explanations.occlusion import blurred
-from fer_tf.report.theme import LIGHT, new_figure, png, style
-from fer_tf.training.inference import predict_logits, softmax
+from fer_tf.report.figure_theme import LIGHT, new_figure, png, style
+from fer_tf.trained.inference import predict_logits, softmax
 
 OUT = ROOT / "docs" / "explanations"
 SANITY_FACES = 16

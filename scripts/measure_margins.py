@@ -21,8 +21,8 @@ from _scenes import SIZES, scene
 
 import fer_tf
 from fer_tf.evaluate import find, input_size, load
-from fer_tf.shipped import shipped_size
-from fer_tf.training.inference import softmax
+from fer_tf.trained.inference import softmax
+from fer_tf.trained.shipped import shipped_size
 from fer_tf.vision.crops import crop_face
 from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Detection

@@ -16,7 +16,7 @@ from sklearn.metrics import f1_score
 
 import fer_tf
 from fer_tf.benchmark import Benchmark, benchmark
-from fer_tf.training.inference import predict_logits
+from fer_tf.trained.inference import predict_logits
 
 FORMS = ("litert-float32", "litert-int8")
 

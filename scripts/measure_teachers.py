@@ -18,7 +18,7 @@ import fer_tf
 from fer_tf.evaluate import find, input_size, load
 from fer_tf.report.metrics import evaluate
 from fer_tf.tasks import FER2013
-from fer_tf.training.inference import predict_logits, softmax
+from fer_tf.trained.inference import predict_logits, softmax
 
 
 def main() -> None:

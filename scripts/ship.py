@@ -25,10 +25,11 @@ from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.evaluate import find, input_size, load, parse_size, print_metrics
 from fer_tf.export import gather
-from fer_tf.recipe_json import from_json
+from fer_tf.recipes.as_json import from_json
 from fer_tf.report import machine
-from fer_tf.report.folder import replace_folder
-from fer_tf.shipped import (
+from fer_tf.report.writing import replace_folder
+from fer_tf.tasks import FER2013
+from fer_tf.trained.shipped import (
     CARD,
     FILES,
     HISTORY,
@@ -39,12 +40,11 @@ from fer_tf.shipped import (
     SHIPPED_NETWORK,
     WEIGHTS,
 )
-from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     import keras
 
-    from fer_tf.deploy.exporter import Exported, Material
+    from fer_tf.exporting.exporter import Exported, Material
     from fer_tf.report.metrics import Metrics
 
 LIMIT = 12_000_000
@@ -164,10 +164,10 @@ def _measure(
     Raises:
         FerError: they are worse, or int8 is out of tolerance.
     """
-    from fer_tf.deploy.exporter import Exporter
+    from fer_tf.exporting.exporter import Exporter
     from fer_tf.report.metrics import calibration_bins, evaluate, expected_calibration_error
-    from fer_tf.training.calibration import apply_temperature
-    from fer_tf.training.inference import predict_logits, softmax
+    from fer_tf.runtimes.calibration import apply_temperature
+    from fer_tf.trained.inference import predict_logits, softmax
 
     faces = material.faces
     probabilities = softmax(predict_logits(model, faces.images, size=size))
@@ -268,10 +268,10 @@ def _card(
     Raises:
         FerError: the recipe among `files` can't be read again.
     """
-    from fer_tf.deploy.card import render
-    from fer_tf.deploy.multiply_adds import multiply_adds
+    from fer_tf.benchmarking.multiply_adds import multiply_adds
+    from fer_tf.exporting.card import render
     from fer_tf.models.registry import NETWORKS
-    from fer_tf.report.page import headlines
+    from fer_tf.report.evaluation_page import headlines
 
     assert measured.int8.path is not None
     height, width = measured.size

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-sys.path.append(str(Path(__file__).parent / "deploy"))
+sys.path.append(str(Path(__file__).parent / "exporting"))
 
 from browser import CAMERA_FLAGS, chromium, driver
 

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from fer_tf.data.synthetic import draw
-from fer_tf.deploy.serving import write_serving
+from fer_tf.exporting.serving import write_serving
 from fer_tf.models.registry import create_model
 from fer_tf.tasks import FER2013
-from fer_tf.training.inference import predict_logits, softmax
+from fer_tf.trained.inference import predict_logits, softmax
 
 SIZE = (40, 56)
 """(height, width) at which the network runs: not square, so that a mix-up shows."""

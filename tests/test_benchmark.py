@@ -13,12 +13,12 @@ from tiny import tiny_csv
 
 from fer_tf import FerError, benchmark, cli
 from fer_tf.benchmark import main
-from fer_tf.deploy import first_answer, timing
-from fer_tf.deploy.candidates import Candidate, found_candidates
-from fer_tf.deploy.first_answer import FirstAnswer
-from fer_tf.deploy.multiply_adds import multiply_adds, precision
-from fer_tf.deploy.rows import make_rows, make_targets
-from fer_tf.deploy.timing import Job, Times, score
+from fer_tf.benchmarking import first_answer, timing
+from fer_tf.benchmarking.candidates import Candidate, found_candidates
+from fer_tf.benchmarking.comparison import make_rows, make_targets
+from fer_tf.benchmarking.first_answer import FirstAnswer
+from fer_tf.benchmarking.multiply_adds import multiply_adds, precision
+from fer_tf.benchmarking.timing import Job, Times, score
 from fer_tf.report.latency import COLUMNS, NAMES
 
 FILES = ((32, "float32"), (48, "float32"), (48, "float16"))
@@ -43,7 +43,7 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def export(model, tmp_path_factory) -> Path:
     """An export folder with TFLite files: float32 at 32 and 48 px, float16 at 48 px."""
-    from fer_tf.deploy.tflite import write_tflite
+    from fer_tf.exporting.tflite import write_tflite
     from fer_tf.models.saving import load_model
 
     folder = tmp_path_factory.mktemp("export")
@@ -119,7 +119,7 @@ def test_cold_start_is_of_fresh_processes(export, monkeypatch):
     path = export / "tflite" / "fer_32_float32.tflite"
     found = first_answer.first_answer(Candidate("m", "litert-float32", path, (32, 32), (32, 32)))
     assert len(started) in range(1, first_answer.REPEATS + 1)
-    assert all("fer_tf.deploy.first_answer" in command for command in started)
+    assert all("fer_tf.benchmarking.first_answer" in command for command in started)
     assert 0.01 < found.seconds < 60 and not found.tensorflow
 
 

@@ -30,8 +30,8 @@ from fer_tf.demo_page.server import is_loopback
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.demo_page.storage import private_folder, take
 from fer_tf.errors import FerError
-from fer_tf.shipped import shipped_model, shipped_size
 from fer_tf.tasks import FER2013
+from fer_tf.trained.shipped import shipped_model, shipped_size
 from fer_tf.vision.results import Box, Detection, Face
 
 EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")

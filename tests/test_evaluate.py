@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_tf import FerError, recipe_json
+from fer_tf import FerError
 from fer_tf.data.faces import SPLITS
 from fer_tf.evaluate import Target, find, input_size, main, parse_size, report_directory
-from fer_tf.recipe import Recipe
+from fer_tf.recipes import as_json
+from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import FER2013
 
 LEVELS = 30 * np.arange(7) + 20
@@ -53,7 +54,7 @@ def run(tmp_path, csv) -> Path:
     folder = tmp_path / "runs" / "tiny"
     folder.mkdir(parents=True)
     recipe = Recipe(name="tiny", data=str(csv), stages=((32, 1), (40, 1)))
-    (folder / "recipe.json").write_text(recipe_json.to_json(recipe))
+    (folder / "recipe.json").write_text(as_json.to_json(recipe))
     (folder / "history.csv").write_text(
         "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
         "seconds\n1,32,5,1e-3,1.9,0.2,1.8,0.3,100,1\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,2\n"

@@ -15,16 +15,16 @@ from exported import network
 from tiny import tiny_csv
 
 from fer_tf import cli
-from fer_tf.deploy import proof
-from fer_tf.deploy.packages import PACKAGES
-from fer_tf.deploy.runners import open_runner
 from fer_tf.export import main
+from fer_tf.exporting import parity
+from fer_tf.exporting.packages import PACKAGES
+from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
 
 TFLITE = [f"fer_40x56_{p}.tflite" for p in ("float32", "float16", "int8")]
-LOOSE = dict.fromkeys(proof.TOLERANCES, proof.Tolerance(difference=1.0, agreement=0.5, loss=1.0))
+LOOSE = dict.fromkeys(parity.TOLERANCES, parity.Tolerance(difference=1.0, agreement=0.5, loss=1.0))
 """For a network with random weights, whose classes hang on little."""
-STRICT = proof.Tolerance(difference=1e-9, agreement=1.0, loss=0.0)
+STRICT = parity.Tolerance(difference=1e-9, agreement=1.0, loss=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def exported(model, csv, tmp_path_factory):
     """An export of everything, and what it printed."""
     folder = tmp_path_factory.mktemp("export") / "out"
     patch = pytest.MonkeyPatch()
-    patch.setattr(proof, "TOLERANCES", {**LOOSE, "float32": proof.TOLERANCES["float32"]})
+    patch.setattr(parity, "TOLERANCES", {**LOOSE, "float32": parity.TOLERANCES["float32"]})
     main([str(model), "--to", str(folder), "--size", "40x56", "--data", str(csv), "--grey"])
     patch.undo()
     return folder
@@ -114,8 +114,8 @@ def test_the_card_says_what_is_known(exported):
 
 def run_folder(model: Path, folder: Path, data: str) -> Path:
     """A run's folder as training leaves it, without training."""
-    from fer_tf.recipe import Recipe
-    from fer_tf.recipe_json import to_json
+    from fer_tf.recipes.as_json import to_json
+    from fer_tf.recipes.schema import Recipe
     from fer_tf.report import write_report
 
     folder.mkdir()
@@ -134,7 +134,7 @@ def run_folder(model: Path, folder: Path, data: str) -> Path:
 
 
 def test_a_run_brings_its_size_its_data_and_its_scores(model, csv, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     run = run_folder(model, tmp_path / "my_run", str(csv))
     main([str(run), "--to", str(tmp_path / "out"), "--formats", "tflite", "--verify"])
     assert "fer_40_int8.tflite" in {p.name for p in (tmp_path / "out/tflite").iterdir()}
@@ -149,7 +149,7 @@ def test_a_run_brings_its_size_its_data_and_its_scores(model, csv, tmp_path, mon
 
 
 def test_without_data_drawn_faces_are_compared(model, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     out = tmp_path / "out"
     main([str(model), "--to", str(out), "--size", "32", "--formats", "tflite"])
     forms = json.loads((out / "export.json").read_text())["forms"]
@@ -173,10 +173,10 @@ def test_a_form_out_of_tolerance_is_not_left_behind(model, csv, tmp_path, monkey
     out = tmp_path / "out"
     common = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
     common += ["--formats", "tflite"]
-    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     main(common)
     assert (out / "tflite/fer_32_int8.tflite").exists()
-    monkeypatch.setattr(proof, "TOLERANCES", {**LOOSE, "int8": STRICT})
+    monkeypatch.setattr(parity, "TOLERANCES", {**LOOSE, "int8": STRICT})
     with pytest.raises(SystemExit) as stop:
         cli.run(lambda: main(common))
     assert stop.value.code == 1
@@ -197,7 +197,7 @@ def test_a_form_out_of_tolerance_is_not_left_behind(model, csv, tmp_path, monkey
 
 
 def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypatch):
-    monkeypatch.setattr(proof, "TOLERANCES", {**LOOSE, "int8": STRICT})
+    monkeypatch.setattr(parity, "TOLERANCES", {**LOOSE, "int8": STRICT})
     out = tmp_path / "out"
     arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
     with pytest.raises(SystemExit):
@@ -219,7 +219,7 @@ def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypa
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
 def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, monkeypatch, stop):
-    from fer_tf.deploy import onnx
+    from fer_tf.exporting import onnx
 
     def write(*arguments, **keywords):
         raise stop("in the middle")
@@ -227,7 +227,7 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, 
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("kept")
-    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     monkeypatch.setattr(onnx, "write_onnx", write)
     arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
     with pytest.raises(stop):
@@ -270,8 +270,8 @@ def test_the_command_says_nothing_that_nobody_can_act_on(tmp_path, csv):
     """In a process of its own, TensorFlow and the converters keep their notices to themselves."""
     code = (
         "import sys, small; small.register_small(); from fer_tf.cli import run; "
-        "from fer_tf import export; from fer_tf.deploy import proof; "
-        "from test_export import LOOSE; proof.TOLERANCES = LOOSE; "
+        "from fer_tf import export; from fer_tf.exporting import parity; "
+        "from test_export import LOOSE; parity.TOLERANCES = LOOSE; "
         "import exported; exported.network().save('m.keras'); "
         "run(lambda: export.main(['m.keras', '--to', 'out', '--size', '32', "
         f"'--data', {str(csv)!r}]))"

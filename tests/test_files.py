@@ -14,7 +14,7 @@ from fer_tf import benchmark, describe, export
 from fer_tf.errors import FerError
 from fer_tf.explain import Explain, explain
 from fer_tf.files import free, mark_beside, mark_for, mark_of, refuse_strangers, write_beside
-from fer_tf.report.folder import check_directory
+from fer_tf.report.writing import check_directory
 
 
 def test_the_same_source_has_the_same_mark_wherever_it_is_named_from(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_explanations_leave_what_is_there(tmp_path, monkeypatch):
             return [Told()]
 
     monkeypatch.setattr("fer_tf.explain._analyzer", lambda args: Analyzer())
-    monkeypatch.setattr("fer_tf.explanations.panels.answer", lambda explanation: "Happy")
+    monkeypatch.setattr("fer_tf.vision.panels.answer", lambda explanation: "Happy")
     mine = tmp_path / "out" / "x-explained.png"
     for place in ("out", "a", "b"):
         (tmp_path / place).mkdir()

@@ -25,8 +25,8 @@ from fer_tf.explanations.methods import Explanation
 from fer_tf.files import MARK, mark_of
 from fer_tf.predict import main
 from fer_tf.vision import stream
+from fer_tf.vision.face_rows import Row, RowWriter, csv_columns, to_csv, to_json
 from fer_tf.vision.results import Box, Detection, Face
-from fer_tf.vision.rows import Row, RowWriter, csv_columns, to_csv, to_json
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
@@ -458,7 +458,7 @@ def test_explain_writes_each_persons_surest_moment(clip, here, drawn_reason, cap
 
 
 def test_explain_needs_a_network_with_gradients(photo, here):
-    from fer_tf.shipped import shipped_model
+    from fer_tf.trained.shipped import shipped_model
 
     with pytest.raises(FerError, match="can't be explained"):
         main([str(photo), "--explain", "--model", str(shipped_model())])

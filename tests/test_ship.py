@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from tiny import tiny_csv
 
 from fer_tf import FerError
-from fer_tf.deploy import proof
-from fer_tf.deploy.runners import open_runner
+from fer_tf.exporting import parity
 from fer_tf.models.registry import create_model
-from fer_tf.recipe import Recipe
-from fer_tf.recipe_json import from_json, to_json
-from fer_tf.shipped import FILES
-from fer_tf.training.inference import predict_logits
+from fer_tf.recipes.as_json import from_json, to_json
+from fer_tf.recipes.schema import Recipe
+from fer_tf.runtimes.runner import open_runner
+from fer_tf.trained.inference import predict_logits
+from fer_tf.trained.shipped import FILES
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-LOOSE = dict.fromkeys(proof.TOLERANCES, proof.Tolerance(difference=1.0, agreement=0.0, loss=1.0))
+LOOSE = dict.fromkeys(parity.TOLERANCES, parity.Tolerance(difference=1.0, agreement=0.0, loss=1.0))
 """For a network with random weights, whose classes hang on little."""
 
 
@@ -69,7 +69,7 @@ def made(run, tmp_path_factory) -> Path:
     """What ships of it."""
     folder = tmp_path_factory.mktemp("saved_models") / "short"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(proof, "TOLERANCES", LOOSE)
+        patch.setattr(parity, "TOLERANCES", LOOSE)
         ship.main([str(run), "--to", str(folder), "--hardware", "an abacus"])
     return folder
 
@@ -127,7 +127,7 @@ def test_a_better_network_stays(run, made, before):
 
 
 def test_force_replaces_it(run, made, before, monkeypatch):
-    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     better = json.loads(before["metrics.json"])
     better["accuracy"]["value"] = 1.0
     (made / "metrics.json").write_text(json.dumps(better))
@@ -138,11 +138,11 @@ def test_force_replaces_it(run, made, before, monkeypatch):
 
 
 def test_what_cannot_ship_leaves_the_folder_as_it_was(run, made, before, monkeypatch):
-    strict = proof.Tolerance(difference=1e-9, agreement=1.0, loss=0.0)
-    monkeypatch.setattr(proof, "TOLERANCES", {**LOOSE, "int8": strict})
+    strict = parity.Tolerance(difference=1e-9, agreement=1.0, loss=0.0)
+    monkeypatch.setattr(parity, "TOLERANCES", {**LOOSE, "int8": strict})
     with pytest.raises(FerError, match="int8 is out of tolerance: a probability differs"):
         ship.main([str(run), "--to", str(made)])
-    monkeypatch.setattr(proof, "TOLERANCES", LOOSE)
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     monkeypatch.setattr(ship, "LIMIT", 1000)
     with pytest.raises(FerError, match="expected at most 1,000"):
         ship.main([str(run), "--to", str(made)])

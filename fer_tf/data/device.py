@@ -17,7 +17,7 @@ from keras import ops
 from fer_tf.data import augment
 from fer_tf.data.draws import COLUMN, Epoch
 from fer_tf.data.targets import mix_targets
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 if TYPE_CHECKING:
     from fer_tf.training.distillation import Teachers

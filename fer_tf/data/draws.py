@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_tf.errors import FerError
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 COLUMNS = (
     "flip",

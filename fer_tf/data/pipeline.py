@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from fer_tf.data import augment
 from fer_tf.data.draws import COLUMN, Epoch
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 Answers = Callable[[Callable[[tuple[int, int]], Any]], Any]
 

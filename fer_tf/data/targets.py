@@ -7,7 +7,7 @@ from keras import ops
 
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import FERPLUS, Task
 
 

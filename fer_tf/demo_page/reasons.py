@@ -28,7 +28,7 @@ def reasons(analyzer: FaceAnalyzer, pixels: np.ndarray, face: Face) -> dict[str,
     Raises:
         FerError: the analyzer's model is no Keras network, or TensorFlow is not installed.
     """
-    from fer_tf.explanations.panels import heat_overlay, landmarks
+    from fer_tf.vision.panels import heat_overlay, landmarks
 
     (why,) = analyzer.explain_found(pixels, [face])
     large = cv2.resize(why.crop.pixels, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)

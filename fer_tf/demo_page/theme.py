@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_tf.report.theme import DARK, LIGHT
+from fer_tf.report.figure_theme import DARK, LIGHT
 
 STAGE = ("#e9ecf1", "#0d1016")
 """Behind pictures and bars, in the light and in the dark."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fer_tf.cli import start_keras
 from fer_tf.errors import FerError
-from fer_tf.shipped import SHIPPED_NETWORK, shipped_size, shipped_weights
-from fer_tf.training.run import DEFAULT_SIZE, best_model
+from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
+from fer_tf.trained.shipped import SHIPPED_NETWORK, shipped_size, shipped_weights
 
 if TYPE_CHECKING:
     import keras

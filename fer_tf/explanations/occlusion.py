@@ -67,7 +67,7 @@ def occlusion(
 def answering(model: keras.Model, size: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
     """A function from faces to logits, float32 [n, classes], that TensorFlow need not compile.
 
-    For few faces, uint8 or float32 [n, h, w], grey: `fer_tf.training.inference.predict_logits` is
+    For few faces, uint8 or float32 [n, h, w], grey: `fer_tf.trained.inference.predict_logits` is
     faster for thousands.
     """
     forward = compiled(lambda x: model(network_input(x, size), training=False))

@@ -13,8 +13,8 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.models.adapting import adapted
-from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
-from fer_tf.tasks import TASKS, Task, from_json, task_of_classes
+from fer_tf.tasks import TASKS, Task, canonical, from_json, task_of_classes
+from fer_tf.trained.shipped import SHIPPED_NETWORK, shipped_weights
 
 CONFIG_LIMIT = 1 << 24
 """Bytes of a .keras file's JSON: 16.8 MB, where the largest network here has 0.3."""
@@ -33,7 +33,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
 
     Args:
         path: the file; None for the network that ships, for faces of any size and best at
-            `fer_tf.shipped.shipped_size()`.
+            `fer_tf.trained.shipped.shipped_size()`.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
@@ -199,27 +199,24 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
 
 def _go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Task) -> None:
     """Set a model's weights to those of the same network for another task."""
-    for layer in model.layers:
-        names = {"logits": task.labels, "values": task.values}.get(layer.name)
-        if names is None:
-            layer.set_weights(source.get_layer(layer.name).get_weights())
+    heads = {"logits": its_task.labels, "values": its_task.values}
+    bodies = (
+        [layer for layer in each.layers if layer.name not in heads] for each in (source, model)
+    )
+    for known, layer in zip(*bodies, strict=True):
+        layer.set_weights(known.get_weights())
+    for name, theirs in heads.items():
+        ours = task.labels if name == "logits" else task.values
+        if not theirs or not ours:
             continue
-        theirs = [each.name for each in source.layers]
-        if layer.name not in theirs:
-            continue
+        known, layer = source.get_layer(name), model.get_layer(name)
         arrays = layer.get_weights()
-        for i, name in enumerate(names):
-            other = its_task.index(name) if layer.name == "logits" else _place(its_task, name)
-            if other is not None:
-                for array, known in zip(
-                    arrays, source.get_layer(layer.name).get_weights(), strict=True
-                ):
-                    array[..., i] = known[..., other]
+        plain = [canonical(each) for each in theirs]
+        for i, each in enumerate(map(canonical, ours)):
+            if each in plain:
+                for array, old in zip(arrays, known.get_weights(), strict=True):
+                    array[..., i] = old[..., plain.index(each)]
         layer.set_weights(arrays)
-
-
-def _place(task: Task, value: str) -> int | None:
-    return task.values.index(value) if value in task.values else None
 
 
 def _load_shipped() -> keras.Model:

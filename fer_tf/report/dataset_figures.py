@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.report.theme import LIGHT, Theme, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
 from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import numpy as np
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.report.dataset import DatasetSummary
 from fer_tf.report.dataset_figures import COLUMNS, counts_figure, groups_figure, samples_figure
-from fer_tf.report.page import HEAD, Picture
-from fer_tf.report.theme import DARK, LIGHT, Theme, png
+from fer_tf.report.evaluation_page import HEAD, Picture
+from fer_tf.report.figure_theme import DARK, LIGHT, Theme, png
 from fer_tf.tasks import FER2013, FERPLUS
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
 from fer_tf.report.metrics import Metrics
-from fer_tf.report.theme import LIGHT, Theme, new_figure, style
 from fer_tf.report.value_scores import Values
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from fer_tf.report.theme import LIGHT, Theme, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

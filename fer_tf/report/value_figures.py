@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
 from fer_tf.report.figures import WIDTH
-from fer_tf.report.theme import LIGHT, Theme, new_figure, style
 from fer_tf.report.value_scores import Values
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from fer_tf.data.draws import Epoch
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 if TYPE_CHECKING:
     from fer_tf.training.distillation import Teachers

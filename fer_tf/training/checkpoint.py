@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fer_tf.errors import FerError
-from fer_tf.training.run import disk_trouble
+from fer_tf.trained.run_folder import disk_trouble
 
 KEPT = 2
 """Checkpoints kept: the newest, and the one before it in case the newest is damaged."""

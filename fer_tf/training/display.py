@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
-from fer_tf.recipe_json import to_json
-from fer_tf.training.run import Run, write_text
+from fer_tf.recipes.as_json import to_json
+from fer_tf.recipes.schema import Recipe
+from fer_tf.trained.run_folder import Run, write_text
 
 LOG_SECONDS = 60.0
 """Between lines about an epoch in progress, where the output is a file and shows no bar."""

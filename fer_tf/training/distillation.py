@@ -17,9 +17,9 @@ from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import NETWORKS, create_model
 from fer_tf.models.saving import load_model, task_of
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import TASKS, Task
-from fer_tf.training.run import DEFAULT_SIZE, best_model
+from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
 
 
 class Teachers:

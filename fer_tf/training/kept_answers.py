@@ -16,11 +16,11 @@ import numpy as np
 
 from fer_tf.data.draws import Epoch
 from fer_tf.data.targets import mix_targets
-from fer_tf.deploy.runners import Runner, open_runner
 from fer_tf.files import write_beside
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
+from fer_tf.runtimes.runner import Runner, open_runner
+from fer_tf.trained.run_folder import best_model
 from fer_tf.training.batches import augmented
-from fer_tf.training.run import best_model
 
 THREADS = 2
 

@@ -24,19 +24,19 @@ from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import create_model, family_arguments
 from fer_tf.models.saving import load_into, save_model
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
+from fer_tf.trained.inference import predict_answers, predict_logits
+from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.batches import trainable
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
-from fer_tf.training.inference import predict_answers, predict_logits
 from fer_tf.training.kept_answers import KeptAnswers
 from fer_tf.training.losses import TaskLoss
 from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
-from fer_tf.training.run import Run
 
 
 class Interrupted(Exception):
@@ -270,11 +270,12 @@ class Training:
             add_shift(self.keeper, fit_shift(logits, self.faces.labels[rows]))
         logits, values = predict_answers(self.keeper, self.validation.images, size=(size, size))
         labels = self.validation.labels
-        rows = [one_hot(labels, len(self.task.labels))], [logits]
-        if values is not None:
-            rows[0].append(self.validation.values)
-            rows[1].append(values)
-        loss = float(keras.ops.mean(self.loss(*(np.concatenate(row, axis=1) for row in rows))))
+        targets, answers = [one_hot(labels, len(self.task.labels))], [logits]
+        if values is not None and self.validation.values is not None:
+            targets.append(self.validation.values)
+            answers.append(values)
+        rows_of = (np.concatenate(each, axis=1) for each in (targets, answers))
+        loss = float(keras.ops.mean(self.loss(*rows_of)))
         if not math.isfinite(loss):
             raise self._diverged(self.steps)
         return loss, float((logits.argmax(axis=1) == labels).mean())

@@ -7,7 +7,7 @@ import math
 import keras
 from keras import ops
 
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 
 
 class RawWeights(keras.optimizers.Optimizer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from fer_tf.training.inference import softmax
+from fer_tf.trained.inference import softmax
 
 FACES = 4096
 """Training faces that the shift is fitted to: enough for seven numbers, and quick."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
+from fer_tf.trained.run_folder import HISTORY
 from fer_tf.training.precision import POLICIES
-from fer_tf.training.run import HISTORY
 
 
 @dataclass

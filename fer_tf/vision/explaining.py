@@ -43,7 +43,7 @@ class ExplainedFace:
         Returns:
             RGB, uint8 [h, w, 3].
         """
-        from fer_tf.explanations.panels import four_panels
+        from fer_tf.vision.panels import four_panels
 
         return four_panels(image, self.face.box, self.crop, self.explanation)
 

@@ -11,16 +11,16 @@ from threading import Lock
 import numpy as np
 
 from fer_tf.cores import cores
-from fer_tf.deploy.pixels import to_input
-from fer_tf.deploy.quiet import quiet
-from fer_tf.deploy.runners import Runner, open_runner
 from fer_tf.errors import FerError
 from fer_tf.forks import abandon, after_fork
 from fer_tf.models.checks import check_probabilities
-from fer_tf.shipped import shipped_model
+from fer_tf.quiet import quiet
+from fer_tf.runtimes.calibration import apply_temperature
+from fer_tf.runtimes.resizing import to_input
+from fer_tf.runtimes.runner import Runner, open_runner
 from fer_tf.tasks import FER2013
-from fer_tf.training.calibration import apply_temperature
-from fer_tf.training.run import DEFAULT_SIZE, best_model
+from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
+from fer_tf.trained.shipped import shipped_model
 
 Size = tuple[int, int]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fer_tf.data import augment, pipeline
 from fer_tf.data.draws import COLUMN, COLUMNS
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 EVERYTHING = Augmentation(
     flip=True,

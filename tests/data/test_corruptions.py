@@ -9,7 +9,7 @@ import pytest
 from fer_tf.data import augment, pipeline
 from fer_tf.data.corruptions import blur, jpeg, spoil_light
 from fer_tf.data.draws import COLUMN, COLUMNS
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 
 def soft_noise(count: int = 3, side: int = 48) -> np.ndarray:

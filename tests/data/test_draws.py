@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fer_tf.data.draws import COLUMN, COLUMNS, draw_epoch, is_cut, mix_ratios
 from fer_tf.errors import FerError
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 PLAIN = Augmentation()
 MIXED = Augmentation(mix_probability=0.6, mixup=0.4, cutmix=1.0)

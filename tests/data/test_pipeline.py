@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from fer_tf.data.draws import Epoch, draw_epoch
 from fer_tf.data.pipeline import TrainingBatches, evaluation_batches
-from fer_tf.recipe import Augmentation
+from fer_tf.recipes.schema import Augmentation
 
 EVERYTHING = Augmentation(
     flip=True,

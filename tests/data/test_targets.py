@@ -18,7 +18,7 @@ from fer_tf.data.targets import (
     vote_shares,
 )
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import FER2013, FERPLUS, TASKS, Task
 
 FER2013_TASK = TASKS["fer2013"]

@@ -13,7 +13,7 @@ from fer_tf.errors import FerError
 from fer_tf.explanations import METHODS
 from fer_tf.explanations.methods import TITLES, Method
 from fer_tf.explanations.network import open_network
-from fer_tf.shipped import shipped_size
+from fer_tf.trained.shipped import shipped_size
 
 
 def test_the_network_that_ships():

@@ -143,20 +143,20 @@ def _read_state(path: Path) -> object:
 
 
 def _recipes() -> list[tuple[str, bytes]]:
-    from fer_tf.recipe_json import to_json
     from fer_tf.recipes import RECIPES
+    from fer_tf.recipes.as_json import to_json
 
     return [(".json", to_json(RECIPES[name]).encode()) for name in ("scratch", "paper")]
 
 
 def _read_recipe(path: Path) -> object:
-    from fer_tf.recipe_json import from_json
+    from fer_tf.recipes.as_json import from_json
 
     return from_json(path.read_text(encoding="utf-8", errors="replace"), source=str(path))
 
 
 def _histories() -> list[tuple[str, bytes]]:
-    from fer_tf.training.run import HISTORY
+    from fer_tf.trained.run_folder import HISTORY
 
     row = "1,48,10,0.001,1.5,0.4,1.6,0.39,100.0,12.5"
     return [(".csv", f"{','.join(HISTORY)}\n{row}\n{row}\n".encode())]
@@ -165,7 +165,7 @@ def _histories() -> list[tuple[str, bytes]]:
 def _read_history(path: Path) -> object:
     from fer_tf.recipes import RECIPES
     from fer_tf.report.figures import read_history
-    from fer_tf.training.run import Run
+    from fer_tf.trained.run_folder import Run
 
     history = path.with_name("history.csv")
     history.write_bytes(path.read_bytes())

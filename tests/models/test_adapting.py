@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fer_tf import FerError, load_model
-from fer_tf.deploy.network import at_size
-from fer_tf.training.inference import softmax
+from fer_tf.exporting.constant_graph import at_size
+from fer_tf.trained.inference import softmax
 
 PIXELS = np.random.default_rng(0).uniform(0, 255, (3, 24, 24, 1)).astype(np.float32)
 DENSE = keras.layers.Dense

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fer_tf.errors import FerError
+from fer_tf.report.figure_theme import DARK, png
 from fer_tf.report.figures import (
     confusion_figure,
     curves_figure,
@@ -16,7 +17,6 @@ from fer_tf.report.figures import (
     surest_mistakes,
 )
 from fer_tf.report.metrics import evaluate
-from fer_tf.report.theme import DARK, png
 from fer_tf.tasks import FER2013
 
 HEADER = (
@@ -141,7 +141,7 @@ import sys, numpy as np, matplotlib
 before = matplotlib.rcParams.copy()
 from fer_tf.report import evaluate
 from fer_tf.report.figures import confusion_figure
-from fer_tf.report.theme import png
+from fer_tf.report.figure_theme import png
 png(confusion_figure(evaluate(np.arange(3), np.eye(3), "abc")))
 assert "matplotlib.pyplot" not in sys.modules
 assert matplotlib.rcParams.copy() == before

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from fer_tf.errors import FerError
-from fer_tf.report import folder
-from fer_tf.report.folder import FILES, replace_folder, write_report
+from fer_tf.report import writing
 from fer_tf.report.value_scores import Values
+from fer_tf.report.writing import FILES, replace_folder, write_report
 from fer_tf.tasks import FER2013
 
 HISTORY = """epoch,size,learning_rate,loss,accuracy,val_loss,val_accuracy
@@ -21,7 +21,7 @@ HISTORY = """epoch,size,learning_rate,loss,accuracy,val_loss,val_accuracy
 @pytest.fixture
 def quick(monkeypatch):
     """Pages without pictures."""
-    monkeypatch.setattr(folder, "_pictures", lambda *_: {})
+    monkeypatch.setattr(writing, "_pictures", lambda *_: {})
 
 
 def contents(directory):
@@ -96,14 +96,14 @@ def test_a_failure_leaves_the_report_before_it(tmp_path, predictions, quick, mon
     out = tmp_path / "report"
     write_report(out, *predictions, FER2013)
     before = contents(out)
-    write_bytes = folder.Path.write_bytes
+    write_bytes = writing.Path.write_bytes
 
     def full_disk(path, data):
         if path.name == failing:
             raise OSError(28, "No space left on device")
         return write_bytes(path, data)
 
-    monkeypatch.setattr(folder.Path, "write_bytes", full_disk)
+    monkeypatch.setattr(writing.Path, "write_bytes", full_disk)
     with pytest.raises(FerError, match="No space left on device"):
         write_report(out, *predictions, FER2013, title="another")
     assert contents(out) == before
@@ -119,7 +119,7 @@ def test_a_failing_figure_leaves_the_report_before_it(tmp_path, predictions, mon
     def fail(*_, **__):
         raise RuntimeError("figure")
 
-    monkeypatch.setattr(folder.figures, "confusion_figure", fail)
+    monkeypatch.setattr(writing.figures, "confusion_figure", fail)
     with pytest.raises(RuntimeError, match="figure"):
         write_report(out, *predictions, FER2013)
     assert contents(out) == before
@@ -128,14 +128,14 @@ def test_a_failing_figure_leaves_the_report_before_it(tmp_path, predictions, mon
 def test_a_failing_last_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
     out = tmp_path / "report"
     replace_folder(out, {"report.html": b"before"})
-    rename = folder.Path.rename
+    rename = writing.Path.rename
 
     def refuse(path, target):
         if path.name == ".report.new":
             raise OSError("refused")
         return rename(path, target)
 
-    monkeypatch.setattr(folder.Path, "rename", refuse)
+    monkeypatch.setattr(writing.Path, "rename", refuse)
     with pytest.raises(OSError, match="refused"):
         replace_folder(out, {"report.html": b"after"})
     assert contents(out) == {"report.html": b"before"}

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from fer_tf import FerError
 from fer_tf.recipes import RECIPES
+from fer_tf.trained.run_folder import Run
 from fer_tf.training import display as module
 from fer_tf.training.display import Display, clock
-from fer_tf.training.run import Run
 
 RECIPE = replace(RECIPES["scratch"], stages=((32, 2), (64, 1)), batch_size=10)
 

@@ -13,7 +13,7 @@ from tiny import tiny_csv
 
 from fer_tf import train as command
 from fer_tf.errors import FerError
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 from fer_tf.training.distillation import Teachers, load_teachers
 
 pytestmark = pytest.mark.usefixtures("small_network", "no_report")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.recipe import Recipe
+from fer_tf.recipes.schema import Recipe
 from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 
 START = np.array([[0.5, -1.7], [2.0, 0.25]])

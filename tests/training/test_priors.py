@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_tf.training.inference import softmax
+from fer_tf.trained.inference import softmax
 from fer_tf.training.priors import FACES, add_shift, fit_shift, spread
 
 CLASSES = 3

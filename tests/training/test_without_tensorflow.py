@@ -19,10 +19,10 @@ from fer_tf.data import load_faces
 from fer_tf.data.draws import Epoch, draw_epoch
 from fer_tf.data.targets import training_targets
 from fer_tf.models.saving import load_model
-from fer_tf.recipe import Augmentation, Recipe
+from fer_tf.recipes.schema import Augmentation, Recipe
+from fer_tf.trained.inference import predict_logits
 from fer_tf.training import batches, checkpoint
 from fer_tf.training.distillation import Student, Teachers
-from fer_tf.training.inference import predict_logits
 from fer_tf.training.losses import soft_cross_entropy
 
 pytest.importorskip("jax", reason="JAX is not installed")

@@ -16,7 +16,7 @@ from PIL import Image
 
 import fer_tf
 from fer_tf.errors import FerError
-from fer_tf.shipped import shipped_model
+from fer_tf.trained.shipped import shipped_model
 from fer_tf.vision.recognizer import Recognizer
 
 PHOTO = Path(fer_tf.__file__).parent / "demo_files" / "astronaut.jpg"

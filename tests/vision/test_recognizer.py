@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from fer_tf.data.synthetic import draw
-from fer_tf.deploy.pixels import to_input
-from fer_tf.deploy.runners import open_runner
 from fer_tf.errors import FerError
-from fer_tf.shipped import shipped_model, shipped_size, shipped_weights
-from fer_tf.training.calibration import apply_temperature
+from fer_tf.runtimes.calibration import apply_temperature
+from fer_tf.runtimes.resizing import to_input
+from fer_tf.runtimes.runner import open_runner
+from fer_tf.trained.shipped import shipped_model, shipped_size, shipped_weights
 from fer_tf.vision.recognizer import open_recognizer
 
 FACES = draw(np.arange(9) % 7, seed=5)
@@ -56,8 +56,8 @@ def test_threads_may_share_one(shipped) -> None:
 
 def test_shipped_weights_are_the_same_network(shipped) -> None:
     from fer_tf.models.registry import create_model
-    from fer_tf.shipped import SHIPPED_NETWORK
-    from fer_tf.training.inference import predict_logits, softmax
+    from fer_tf.trained.inference import predict_logits, softmax
+    from fer_tf.trained.shipped import SHIPPED_NETWORK
 
     model = create_model(
         SHIPPED_NETWORK, input_shape=(None, None, 3), weights=str(shipped_weights())
@@ -70,8 +70,8 @@ def test_shipped_weights_are_the_same_network(shipped) -> None:
 
 def test_a_run_folder_answers_at_its_best_size(small_network, tmp_path: Path) -> None:
     from fer_tf.models.registry import create_model
-    from fer_tf.recipe import Recipe
-    from fer_tf.recipe_json import to_json
+    from fer_tf.recipes.as_json import to_json
+    from fer_tf.recipes.schema import Recipe
 
     run = tmp_path / "run"
     run.mkdir()
@@ -85,7 +85,7 @@ def test_a_run_folder_answers_at_its_best_size(small_network, tmp_path: Path) ->
 
 
 def test_other_classes_are_refused(small_network, tmp_path: Path) -> None:
-    from fer_tf.deploy.tflite import write_tflite
+    from fer_tf.exporting.tflite import write_tflite
     from fer_tf.models.registry import create_model
 
     model = create_model("short", classes=3, input_shape=(32, 32, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from fer_tf.vision.video.run import FaceRow
+from fer_tf.vision.video.session import FaceRow
 
 MOST = 8
 """People whose surest moment is kept, with its frame: the first ones of a video."""

@@ -100,7 +100,7 @@ class Timeline:
         Raises:
             FerError: it can't be written.
         """
-        from fer_tf.report.theme import png
+        from fer_tf.report.figure_theme import png
 
         data = png(timeline_figure(self), comment=mark)
         try:
@@ -129,7 +129,7 @@ def timeline_figure(timeline: Timeline) -> Figure:
     """One panel a person: the probabilities stacked to 1, and above them the first emotion."""
     from matplotlib.patches import Patch
 
-    from fer_tf.report.theme import LIGHT, new_figure
+    from fer_tf.report.figure_theme import LIGHT, new_figure
 
     tracks = timeline.longest()
     head, foot, each = 0.75, 0.55, 1.55
@@ -182,7 +182,7 @@ def timeline_figure(timeline: Timeline) -> Figure:
 def _panel(axes: Axes, timeline: Timeline, track: int) -> None:
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-    from fer_tf.report.theme import LIGHT, style
+    from fer_tf.report.figure_theme import LIGHT, style
 
     style(axes, LIGHT, grid=False)
     end = max(timeline.end, _FINEST_S)
@@ -214,7 +214,7 @@ def _ribbon(
     axes: Axes, edges: np.ndarray, means: np.ndarray, labels: tuple[str, ...], end: float
 ) -> None:
     """A band above the areas that names the most probable emotion wherever it changes."""
-    from fer_tf.report.theme import LIGHT
+    from fer_tf.report.figure_theme import LIGHT
 
     start = 0
     for winner, group in itertools.groupby(means.argmax(axis=1)):

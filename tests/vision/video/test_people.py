@@ -6,7 +6,7 @@ import numpy as np
 
 from fer_tf.vision.results import Box, Face
 from fer_tf.vision.video.people import MOST, People
-from fer_tf.vision.video.run import FaceRow
+from fer_tf.vision.video.session import FaceRow
 
 
 def row(frame: int, track: int, emotion: int, certainty: float) -> FaceRow:

@@ -13,7 +13,7 @@ from fer_tf.vision.results import Box
 from fer_tf.vision.video.analysis import follow
 from fer_tf.vision.video.appearance import appearance
 from fer_tf.vision.video.reader import Frame
-from fer_tf.vision.video.run import VideoOptions
+from fer_tf.vision.video.session import VideoOptions
 from fer_tf.vision.video.tracking import ALIKE, UNLIKE
 
 DETECT_EVERY = VideoOptions("").detect_every

@@ -19,7 +19,7 @@ from stub import PROBABILITIES, StubAnalyzer
 from fer_tf.errors import FerError
 from fer_tf.vision.results import Box
 from fer_tf.vision.video.reader import VideoReader
-from fer_tf.vision.video.run import VideoOptions, run_video
+from fer_tf.vision.video.session import VideoOptions, run_video
 
 COUNT = 50
 SMALL = (320, 240)
@@ -165,7 +165,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[3]]
 from stub import StubAnalyzer
-from fer_tf.vision.video.run import VideoOptions, run_video
+from fer_tf.vision.video.session import VideoOptions, run_video
 summary = run_video(
     VideoOptions(sys.argv[1], out=Path(sys.argv[2])), StubAnalyzer(),
     rows=lambda row: print(row.frame, flush=True),

@@ -14,7 +14,7 @@ from clips import write
 from stub import StubAnalyzer
 
 from fer_tf.errors import FerError
-from fer_tf.vision.video.run import VideoOptions, run_video
+from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.window import Window
 
 

@@ -14,7 +14,7 @@ from clips import background, write
 from stub import StubAnalyzer
 
 from fer_tf.vision.results import Box
-from fer_tf.vision.video.run import VideoOptions, run_video
+from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.window import Window
 
 
@@ -81,7 +81,7 @@ def shut_keeps_the_file(folder: Path) -> None:
 def a_camera_that_is_faster_skips_frames(folder: Path) -> None:
     import time
 
-    from fer_tf.vision.video import run
+    from fer_tf.vision.video import session
     from fer_tf.vision.video.reader import VideoReader
 
     class Camera(VideoReader):
@@ -91,10 +91,10 @@ def a_camera_that_is_faster_skips_frames(folder: Path) -> None:
             super().__init__(source)
             self.live = True
 
-    run.VideoReader = Camera  # type: ignore[misc]
+    session.VideoReader = Camera  # type: ignore[misc]
     clip = write(folder / "clip.mp4", iter([background((160, 120))] * 200), 50)
     analyzer = StubAnalyzer(Box(40, 30, 60, 60))
-    rows: list[run.FaceRow] = []
+    rows: list[session.FaceRow] = []
     recognize = analyzer.recognize
     analyzer.recognize = lambda *found: (time.sleep(0.02), recognize(*found))[1]  # type: ignore
     summary = run_video(VideoOptions(str(clip), show=True), analyzer, rows=rows.append)

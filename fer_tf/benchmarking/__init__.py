@@ -1,0 +1,1 @@
+"""What each form of a network costs: time, memory and multiply-adds."""

@@ -1,0 +1,233 @@
+"""What a benchmark compares: one network in its forms, exported for it or found in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from fer_tf.benchmarking.multiply_adds import multiply_adds, precision
+from fer_tf.errors import FerError
+from fer_tf.quiet import quiet
+from fer_tf.runtimes.backends import FACE
+from fer_tf.runtimes.resizing import to_input
+from fer_tf.runtimes.runner import Runtime, newest_version, open_runner
+from fer_tf.tasks import FER2013
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+Format = Literal[
+    "keras-eager",
+    "keras-graph",
+    "savedmodel",
+    "litert-float32",
+    "litert-float16",
+    "litert-int8",
+    "onnx",
+    "onnx-int8",
+    "openvino",
+]
+"""The forms of a network; OpenVINO opens the float32 TFLite file (see `backends.OpenVino`)."""
+RUNTIMES: dict[str, Runtime] = {
+    "keras-eager": "keras-eager",
+    "keras-graph": "keras-graph",
+    "savedmodel": "savedmodel",
+    "litert-float32": "litert",
+    "litert-float16": "litert",
+    "litert-int8": "litert",
+    "onnx": "onnxruntime",
+    "onnx-int8": "onnxruntime",
+    "openvino": "openvino",
+}
+Precision = Literal["float32", "float16", "int8"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One form of a network at one size.
+
+    Attributes:
+        model: whose it is: the file or folder that the command was given.
+        format: which form.
+        path: the file or SavedModel folder to open.
+        size: (height, width) in pixels at which the network runs.
+        face: (height, width) of the faces that it is given; a SavedModel resizes them itself.
+        parameters: of the network; None where the form does not tell.
+        multiply_adds: of one face; None where there is no .tflite file at this size to count in.
+    """
+
+    model: str
+    format: Format
+    path: Path
+    size: tuple[int, int]
+    face: tuple[int, int]
+    parameters: int | None = None
+    multiply_adds: int | None = None
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return RUNTIMES[self.format]
+
+    @property
+    def file_bytes(self) -> int:
+        """Of the file, or of all files of the folder."""
+        files = self.path.rglob("*") if self.path.is_dir() else (self.path,)
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def export_candidates(
+    name: str,
+    file: Path,
+    model: keras.Model,
+    directory: Path,
+    *,
+    sizes: Sequence[int],
+    formats: Sequence[Format],
+    calibration: np.ndarray,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Candidate]:
+    """Export a network at each size in the forms asked for.
+
+    Args:
+        name: how the network is to be called.
+        file: its .keras file.
+        model: the same, loaded.
+        directory: where the exports go.
+        sizes: sides in pixels.
+        formats: which forms; OpenVINO is left out where it is not installed.
+        calibration: uint8 [n, 48, 48], faces for int8.
+        say: is told what is being written.
+
+    Raises:
+        FerError: a form can't be written.
+    """
+    found: list[Candidate] = []
+    for side in sizes:
+        place = directory / str(side)
+        place.mkdir(parents=True, exist_ok=True)
+        files: dict[str, Path] = {"keras-eager": file, "keras-graph": file}
+        for form, write in _writers(model, place, side, formats, calibration):
+            say(f"exporting {form} at {side} px")
+            files[form] = write()
+        if "litert-float32" in files and find_spec("openvino"):
+            files["openvino"] = files["litert-float32"]
+        counted = [path for form, path in files.items() if form.startswith("litert")]
+        adds = multiply_adds(counted[0]).total() if counted else None
+        count = int(model.count_params())
+        for form in formats:
+            if form in files:
+                face = FACE if form == "savedmodel" else (side, side)
+                found.append(Candidate(name, form, files[form], (side, side), face, count, adds))
+    return found
+
+
+def _writers(
+    model: keras.Model,
+    place: Path,
+    side: int,
+    formats: Sequence[Format],
+    calibration: np.ndarray,
+) -> Iterator[tuple[str, Callable[[], Path]]]:
+    """Each form to be written, and the function that writes it and returns its place."""
+    size = (side, side)
+    float32, int8 = place / "float32.onnx", place / "int8.onnx"
+
+    def tflite(kind: Precision) -> Path:
+        from fer_tf.exporting.tflite import write_tflite
+
+        path = place / f"{kind}.tflite"
+        write_tflite(model, path, size=size, precision=kind, calibration=calibration)
+        return path
+
+    def onnx() -> Path:
+        from fer_tf.exporting.onnx import write_onnx
+
+        write_onnx(model, float32, size=size, labels=FER2013)
+        return float32
+
+    def onnx_int8() -> Path:
+        from fer_tf.exporting.onnx import write_onnx_int8
+
+        faces = to_input(calibration, size)
+        write_onnx_int8(float32 if float32.exists() else onnx(), int8, calibration=faces)
+        return int8
+
+    def savedmodel() -> Path:
+        from fer_tf.exporting.serving import write_serving
+
+        write_serving(model, place / "serving", size=size, labels=FER2013)
+        return newest_version(place)
+
+    wanted = set(formats)
+    if "openvino" in wanted and find_spec("openvino"):
+        wanted.add("litert-float32")
+    for kind in get_args(Precision):
+        if f"litert-{kind}" in wanted:
+            yield f"litert-{kind}", partial(tflite, kind)
+    if "onnx" in formats:
+        yield "onnx", onnx
+    if "onnx-int8" in formats:
+        yield "onnx-int8", onnx_int8
+    if "savedmodel" in formats:
+        yield "savedmodel", savedmodel
+
+
+def found_candidates(
+    name: str, place: Path, *, sizes: Sequence[int], formats: Sequence[Format]
+) -> list[Candidate]:
+    """The exported files of a folder (or one file) that were asked for.
+
+    The SavedModel is among them where the other files have one size, which must be its own, too.
+
+    Raises:
+        FerError: a file is damaged, or there is none.
+    """
+    if place.is_dir():
+        tflite, onnx = sorted(place.glob("tflite/*.tflite")), sorted(place.glob("onnx/*.onnx"))
+    else:
+        tflite, onnx = ([place] if place.suffix == kind else [] for kind in (".tflite", ".onnx"))
+    found: dict[tuple[str, tuple[int, int]], Candidate] = {}
+
+    def keep(form: str, path: Path, size: tuple[int, int], adds: int | None) -> None:
+        new = Candidate(name, cast(Format, form), path, size, size, None, adds)
+        found.setdefault((form, size), new)
+
+    # Where there are files for grey and for RGB, the latter stands for both.
+    with quiet():
+        opened = [(open_runner(path), path) for path in tflite]
+    for runner, path in sorted(opened, key=lambda pair: -pair[0].channels):
+        adds = multiply_adds(path).total()
+        form = f"litert-{precision(path)}"
+        keep(form, path, runner.size, adds)
+        if form == "litert-float32" and find_spec("openvino"):
+            keep("openvino", path, runner.size, adds)
+    counted = {size: candidate.multiply_adds for (_, size), candidate in found.items()}
+    for path in onnx:
+        size = open_runner(path).size
+        keep("onnx-int8" if "int8" in path.stem else "onnx", path, size, counted.get(size))
+    candidates = list(found.values())
+    if place.is_dir():
+        candidates += _found_savedmodel(name, place, {size for _, size in found})
+    if not candidates:
+        raise FerError(
+            f"{place}: holds no tflite/*.tflite, onnx/*.onnx or serving/fer: expected an export "
+            "folder, an exported file, a run folder or a .keras file"
+        )
+    return [c for c in candidates if c.format in formats and c.size[0] in sizes]
+
+
+def _found_savedmodel(
+    name: str, place: Path, sizes: Collection[tuple[int, int]]
+) -> list[Candidate]:
+    """A SavedModel does not tell the size of its network: it must be that of the other files."""
+    try:
+        path = newest_version(place)
+    except FerError:
+        return []
+    return [Candidate(name, "savedmodel", path, size, FACE) for size in sizes if len(sizes) == 1]

@@ -1,0 +1,247 @@
+"""Times of many networks in one process, in alternating rounds: noise hits all of them alike.
+
+`python -m fer_tf.benchmarking.timing JOB.json RESULT.json` is that process: how many threads a
+runtime uses must be said before its first operation, so each number of threads has a process of
+its own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_tf import cli
+from fer_tf.benchmarking.candidates import Candidate
+from fer_tf.benchmarking.first_answer import last_line
+from fer_tf.errors import FerError
+from fer_tf.runtimes.runner import Runner, open_runner
+
+CALLS = 5
+"""Timed calls in a row."""
+WARM_CALLS, WARM_SECONDS = 8, 0.03
+"""Before them, calls that are not timed, up to so many or so long: the turn before has emptied the
+caches, and small networks need several calls until they are full again."""
+BATCHES = (8, 64)
+"""Beside batch 1."""
+BATCH_ROUNDS = 10
+"""There is one round of the larger batches for so many at batch 1."""
+MATRIX_SIDES = (256, 512, 1024)
+TENSORFLOW = ("keras-eager", "keras-graph", "savedmodel")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process is to time.
+
+    Attributes:
+        candidates: path, runtime and face size of each.
+        threads: how many each runtime may use.
+        rounds: at batch 1.
+        faces: by "HEIGHTxWIDTH", .npy files of uint8 [n, height, width] to classify; none for none.
+        labels: their classes.
+    """
+
+    candidates: Sequence[tuple[str, str, tuple[int, int]]]
+    threads: int
+    rounds: int
+    faces: dict[str, str] = field(default_factory=dict)
+    labels: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Times:
+    """What one process has measured, in seconds.
+
+    Attributes:
+        latency: [round, candidate, call], at batch 1.
+        batch: by batch size, [round, candidate]; not a number where the form takes 1 only.
+        matrix: [round, call], of one multiplication of two float32 matrices by numpy's BLAS.
+        matrix_flops: floating point operations of one.
+        peak: the most of them a second, over all matrix sizes.
+        accuracy: of each candidate; not a number without faces.
+    """
+
+    latency: NDArray[np.float64]
+    batch: dict[int, NDArray[np.float64]]
+    matrix: NDArray[np.float64]
+    matrix_flops: float
+    peak: float
+    accuracy: NDArray[np.float64]
+
+
+def time_candidates(
+    candidates: Sequence[Candidate],
+    directory: Path,
+    *,
+    threads: int,
+    rounds: int,
+    faces: dict[str, str] | None = None,
+    labels: Sequence[int] | np.ndarray = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Times:
+    """Time all candidates in a process of their own.
+
+    Args:
+        candidates: what to time.
+        directory: where the process's files go.
+        threads: how many each runtime may use.
+        rounds: how often each has its turn at batch 1.
+        faces: as of `Job`.
+        labels: as of `Job`.
+        say: is told what is being done.
+
+    Raises:
+        FerError: the process fails; its last words.
+    """
+    places = [(str(c.path.resolve()), c.runtime, c.face) for c in candidates]
+    job = Job(places, threads, rounds, faces or {}, [int(label) for label in labels])
+    asked, told = directory / f"job-{threads}.json", directory / f"times-{threads}.json"
+    asked.write_text(json.dumps(asdict(job)))
+    complaints = directory / f"complaints-{threads}.txt"
+    with complaints.open("w") as stderr:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "fer_tf.benchmarking.timing", str(asked), str(told)],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                say(f"threads: {threads}, {line.strip()}")
+            code = child.wait()
+        finally:
+            child.kill()
+            child.stdout.close()
+            child.wait()
+    if code:
+        words = last_line(complaints.read_text(errors="replace"))
+        raise FerError(f"timing with {threads} threads ended with exit code {code}: {words}")
+    return from_json(told.read_text())
+
+
+def from_json(text: str) -> Times:
+    """Read what the process wrote."""
+    found = json.loads(text)
+    return Times(
+        latency=np.array(found["latency"]),
+        batch={int(size): np.array(rounds, float) for size, rounds in found["batch"].items()},
+        matrix=np.array(found["matrix"]),
+        matrix_flops=found["matrix_flops"],
+        peak=found["peak"],
+        accuracy=np.array(found["accuracy"], float),
+    )
+
+
+def measure(job: Job) -> Times:
+    """Time everything in this process; lines on stdout tell what is being done."""
+    from threadpoolctl import threadpool_limits
+
+    if any(runtime in TENSORFLOW for _, runtime, _ in job.candidates):
+        cli.start_keras()
+    runners = [
+        open_runner(path, runtime=runtime, size=size, threads=job.threads)  # type: ignore[arg-type]
+        for path, runtime, size in job.candidates
+    ]
+    rng = np.random.default_rng(0)
+    with threadpool_limits(1, user_api="blas"):
+        # The floor is one core's: with more threads nothing is compared with it.
+        side, peak = best_matrix(rng)
+        a, b = (rng.random((side, side), np.float32) for _ in range(2))
+        latency, matrix = [], []
+        for number in range(job.rounds):
+            print(f"round {number + 1} of {job.rounds}", flush=True)
+            latency.append([timed(runner, images(runner, 1, rng)) for runner in runners])
+            matrix.append(timed(lambda pair: pair[0] @ pair[1], (a, b)))
+    flops = 2.0 * side**3
+    return Times(
+        latency=np.array(latency),
+        batch={size: time_batches(runners, size, job.rounds, rng) for size in BATCHES},
+        matrix=np.array(matrix),
+        matrix_flops=flops,
+        peak=max(peak, flops / np.min(matrix)),
+        accuracy=np.array([score(runner, job) for runner in runners]),
+    )
+
+
+def timed(call: Callable, argument) -> list[float]:
+    """Seconds of `CALLS` calls, after some that are not timed."""
+    start = time.perf_counter()
+    for _ in range(WARM_CALLS):
+        call(argument)
+        if time.perf_counter() - start > WARM_SECONDS:
+            break
+    seconds = []
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        call(argument)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def best_matrix(rng: np.random.Generator) -> tuple[int, float]:
+    """The side of float32 matrices that BLAS multiplies fastest, and its operations a second."""
+    speeds = {}
+    for side in MATRIX_SIDES:
+        a, b = (rng.random((side, side), np.float32) for _ in range(2))
+        speeds[side] = 2.0 * side**3 / min(timed(lambda pair: pair[0] @ pair[1], (a, b)))
+    side = max(speeds, key=lambda side: speeds[side])
+    return side, speeds[side]
+
+
+def time_batches(
+    runners: Sequence[Runner], size: int, rounds: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Seconds of a batch, [round, runner]; a runner of batch 1 has none."""
+    seconds = []
+    print(f"batch {size}", flush=True)
+    for _ in range(1 + max(2, rounds // BATCH_ROUNDS)):
+        taken = [float("nan")] * len(runners)
+        for place, runner in enumerate(runners):
+            if runner.batch is None:
+                batch = images(runner, size, rng)
+                start = time.perf_counter()
+                runner(batch)
+                taken[place] = time.perf_counter() - start
+        seconds.append(taken)
+    return np.array(seconds[1:])
+
+
+def images(runner: Runner, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Random pixels of the runner's shape."""
+    return rng.integers(0, 256, (count, *runner.size, runner.channels), dtype=np.uint8)
+
+
+def score(runner: Runner, job: Job) -> float:
+    """Share of the faces that get their label; not a number without faces."""
+    file = job.faces.get("x".join(map(str, runner.size)))
+    if file is None:
+        return float("nan")
+    print(f"accuracy of {runner.name} at {runner.size[0]} px", flush=True)
+    faces, right = np.load(file, mmap_mode="r"), 0
+    for start in range(0, len(faces), BATCHES[-1]):
+        grey = faces[start : start + BATCHES[-1], ..., None]
+        answers = runner(np.repeat(grey, runner.channels, axis=-1)).argmax(axis=-1)
+        right += int(np.sum(answers == job.labels[start : start + len(answers)]))
+    return right / len(faces)
+
+
+def main() -> None:
+    """The process."""
+    asked, told = map(Path, sys.argv[1:])
+    job = json.loads(asked.read_text())
+    job["candidates"] = [(path, runtime, tuple(size)) for path, runtime, size in job["candidates"]]
+    times = measure(Job(**job))
+    told.write_text(json.dumps(asdict(times), default=np.ndarray.tolist))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,185 @@
+"""The model card and the table that go with an export."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fer_tf
+from fer_tf.errors import FerError
+from fer_tf.exporting.parity import TIMED_RUNS
+from fer_tf.recipes.as_json import to_json
+from fer_tf.report import machine
+from fer_tf.tasks import FER2013
+from fer_tf.trained.run_folder import write_text
+
+if TYPE_CHECKING:
+    from fer_tf.evaluate import Target
+    from fer_tf.exporting.exporter import Exported, Exporter
+
+CARD, TABLE = "model_card.md", "export.json"
+
+
+def write_card(
+    directory: Path, target: Target, exporter: Exporter, results: Sequence[Exported]
+) -> None:
+    """Write `CARD` and `TABLE` into an export folder.
+
+    Args:
+        directory: the export folder.
+        target: what was exported.
+        exporter: how.
+        results: what came of it.
+
+    Raises:
+        FerError: a file can't be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_text(directory / TABLE, export_json(exporter, results))
+        write_text(directory / CARD, model_card(target, exporter, results))
+    except OSError as error:
+        raise FerError(f"{directory}: can't be written, {error.strerror}") from None
+
+
+def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
+    """What was exported, for programs: sizes in bytes, shares in 0..1, times in milliseconds."""
+    rows = [
+        {
+            "name": result.form.name,
+            "path": _place(exporter, result),
+            "precision": result.form.precision,
+            "size": result.form.size,
+            "face": result.form.face,
+            "channels": result.form.channels,
+            "temperature": round(exporter.temperature(result.form.size), 4),
+            "bytes": result.bytes,
+            "outside_xnnpack": result.outside,
+            **(dataclasses.asdict(result.proof) if result.proof.measured else {}),
+            "failure": result.proof.failure,
+        }
+        for result in results
+    ]
+    table = {"model": exporter.model.name, "fer_tf": fer_tf.__version__, "labels": FER2013}
+    return json.dumps({**table, "forms": rows}, indent=2) + "\n"
+
+
+def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) -> str:
+    """The card, Markdown."""
+    from fer_tf.models.registry import NETWORKS
+
+    text = (
+        resources.files("fer_tf.exporting").joinpath("card_files/model_card.md").read_text("utf-8")
+    )
+    model, recipe = exporter.model, target.recipe
+    network = NETWORKS.get(model.name)
+    faces = exporter.material
+    split = "all of PublicTest" if faces.whole_split else "of PublicTest, chosen by chance"
+    return render(
+        text,
+        name=target.name,
+        file=target.model.name,
+        labels=FER2013,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        version=fer_tf.__version__,
+        model=model.name,
+        source=network.source if network else "not in fer_tf's registry",
+        parameters=model.count_params(),
+        sizes=[f"{height}x{width}" for height, width in exporter.sizes],
+        recipe=recipe,
+        recipe_json=to_json(recipe).strip() if recipe else "",
+        data="drawn faces" if recipe and recipe.data == "synthetic" else "FER2013's Training split",
+        weights=recipe.weights if recipe else None,
+        epochs=_epochs(target),
+        **_scores(target),
+        compared=len(faces.faces),
+        faces=f"{split}, {Path(faces.source).name}" if faces.labelled else faces.source,
+        calibration=len(faces.calibration),
+        temperatures={
+            f"{height}x{width}": exporter.temperature((height, width))
+            for height, width in exporter.sizes
+        }
+        if faces.labelled
+        else {},
+        results=[_Row(result, _place(exporter, result)) for result in results],
+        runs=TIMED_RUNS,
+        machine=machine.header(),
+    )
+
+
+def render(text: str, **values: Any) -> str:
+    """A card of a template, which may include the files of `card_files` and must get every value
+    that it names."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("fer_tf.exporting", "card_files"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    return environment.from_string(text).render(
+        percent=lambda value: f"{value:.0%}",
+        share=lambda value: "-" if value is None else f"{value:.2%}",
+        **values,
+    )
+
+
+class _Row:
+    """A result with the place of its file, as the card's table reads it."""
+
+    def __init__(self, result: Exported, place: str | None):
+        self.form, self.bytes, self.proof = result.form, result.bytes, result.proof
+        self.where = f"`{place}`" if place else f"{result.form.name} (not kept)"
+
+
+def _place(exporter: Exporter, result: Exported) -> str | None:
+    if result.path is None:
+        return None
+    return result.path.relative_to(exporter.directory).as_posix()
+
+
+def _epochs(target: Target) -> int:
+    """How many epochs the history has; 0 where there is none."""
+    if target.history is None:
+        return 0
+    return len(target.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
+
+
+def _size(target: Target) -> str:
+    """At which size its scores were measured, where that is known."""
+    if target.size is None:
+        return ""
+    height, width = target.size
+    return f" at {height}x{width}{'' if target.shipped else ', the size of its best epoch'}"
+
+
+def _scores(target: Target) -> dict[str, Any]:
+    """The scores that were measured before, as the card names them."""
+    file = target.metrics
+    if not file.is_file():
+        return {"scores": [], "classes": [], "scores_on": ""}
+    try:
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        shares = {
+            "Accuracy": metrics["accuracy"],
+            "Top-2 accuracy": metrics["top2_accuracy"],
+            "Macro-F1": metrics["macro_f1"],
+            "Calibration error": metrics["ece"],
+        }
+        return {
+            "scores": [
+                (name, f"{e['value']:.2%}", f"{e['low']:.2%} to {e['high']:.2%}")
+                for name, e in shares.items()
+            ],
+            "classes": metrics["classes"],
+            "scores_on": f"Keras on the {metrics['rows']:,} faces of PublicTest{_size(target)}",
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise FerError(f"{file}: is no report's metrics.json: {error!r}") from None

@@ -1,0 +1,119 @@
+"""One network at one size, in float32, as a graph of constants: what every format is made of."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from fer_tf.exporting.folding import can_fold, folded
+
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in grey (ITU-R BT.601), as in OpenCV and Pillow."""
+
+
+def at_size(model: keras.Model, size: tuple[int, int]) -> keras.Model:
+    """The same network with the same weights for faces of one size only, in float32.
+
+    A known size is what lets the converters fold the shapes into constants.
+
+    Args:
+        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits [n, classes].
+        size: (height, width) in pixels.
+
+    Returns:
+        A functional model from float32 pixels [n, height, width, 3] to float32 logits.
+    """
+    return _rebuild(model, (*size, 3), model.get_weights())
+
+
+def to_luma(pixels):
+    """Colour to grey, three equal channels: [n, h, w, 3] to the same; grey stays as it is.
+
+    The network has seen nothing but grey faces, so colour must not reach it.
+    """
+    mix = tf.constant([[share] * 3 for share in LUMA], tf.float32)
+    return tf.nn.conv2d(pixels, mix[None, None], strides=1, padding="VALID")
+
+
+def grey_input(model: keras.Model, channels: int) -> keras.Model:
+    """The same network, but whatever the colours of a face, it sees their luma.
+
+    That is linear, and so is the first convolution: the shares of the colours go into its
+    weights, and grey costs nothing at run time. For grey faces the answers are the same. Before
+    a network that begins otherwise, it is computed.
+
+    Args:
+        model: as `at_size` returns it.
+        channels: of the new input: 3 for RGB, 1 for grey.
+    """
+    first, *others = model.get_weights() or [np.zeros(0, np.float32)]
+    if first.ndim != 4 or first.shape[-2] != 3:
+        return _luma_before(model, channels)
+    shares = np.asarray(LUMA if channels == 3 else (1.0,), np.float32)
+    kernel = first.sum(axis=2, keepdims=True) * shares[:, None]
+    return _rebuild(model, (*model.input_shape[1:3], channels), [kernel, *others])
+
+
+def _luma_before(model: keras.Model, channels: int) -> keras.Model:
+    images = keras.Input((*model.input_shape[1:3], channels), name="images")
+    mix = np.repeat(np.reshape(LUMA if channels == 3 else (1.0,), (-1, 1)), 3, axis=1)
+    return keras.Model(images, model(keras.ops.matmul(images, mix.astype(np.float32))))
+
+
+def constant_graph(
+    model: keras.Model,
+    *,
+    channels: int = 3,
+    batch: int | None = None,
+    face: tuple[int, int] | None = None,
+) -> tf.types.experimental.ConcreteFunction:
+    """The network from uint8 pixels to probabilities, its weights constants of the graph.
+
+    Args:
+        model: as `at_size` returns it.
+        channels: 3 for RGB (colour is made grey within), 1 for grey.
+        batch: number of faces; None for any.
+        face: (height, width) of the faces, which the graph resizes as evaluation does; None for
+            those of the network's own size.
+
+    Returns:
+        A function from "image", uint8 [batch, height, width, channels], to a dict with
+        "probabilities", float32 [batch, classes].
+    """
+    network = grey_input(model, channels)
+    logits = folded(network) if can_fold(network) else network
+
+    size = network.input_shape[1:3]
+
+    def answer(image):
+        pixels = tf.cast(image, tf.float32)
+        if face not in (None, size):
+            pixels = tf.image.resize(pixels, size)
+        return {"probabilities": tf.nn.softmax(logits(pixels))}
+
+    shape = [batch, *(face or size), channels]
+    signature = tf.TensorSpec(shape, tf.uint8, name="image")
+    traced = tf.function(answer, input_signature=[signature], autograph=False)
+    constant = convert_variables_to_constants_v2(traced.get_concrete_function())
+
+    def named(image):
+        return {"probabilities": constant(image)[0]}
+
+    return tf.function(named, input_signature=[signature], autograph=False).get_concrete_function()
+
+
+def _rebuild(model: keras.Model, shape: tuple[int, int, int], weights: list) -> keras.Model:
+    """The same layers in float32 on an input of another shape."""
+
+    def again(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.Layer):
+            config["dtype"] = "float32"
+        return type(layer).from_config(config)
+
+    images = keras.Input(shape, name="images")
+    copy = keras.models.clone_model(model, input_tensors=images, clone_function=again)
+    copy.set_weights(weights)
+    return copy

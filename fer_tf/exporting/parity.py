@@ -1,0 +1,138 @@
+"""Does an exported file answer as Keras does?"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_tf.runtimes.runner import Runner
+
+TIMED_RUNS = 30
+"""Single faces timed one after another, of which the median is told."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a format may change.
+
+    Attributes:
+        difference: of a probability, at most.
+        agreement: share of the faces that get Keras' class, at least. A face whose class hangs on
+            less than twice `difference` counts: rounding decides it.
+        loss: of accuracy, a share, at most; looked at only where the whole split was run, since a
+            face more or less of a few hundred is chance.
+    """
+
+    difference: float
+    agreement: float
+    loss: float
+
+
+TOLERANCES = {
+    "float32": Tolerance(difference=1e-4, agreement=1.0, loss=0.0003),
+    "float16": Tolerance(difference=0.02, agreement=0.99, loss=0.001),
+    "int8": Tolerance(difference=0.5, agreement=0.95, loss=0.005),
+}
+"""By precision."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How an exported file compares with Keras on the same faces.
+
+    Attributes:
+        faces: how many were run.
+        difference: the largest of a probability.
+        agreement: share of the faces of which the most probable class is the same.
+        accuracy: share of the faces recognised; None where the labels mean nothing.
+        keras_accuracy: the same for Keras.
+        milliseconds: median of one face on one thread.
+        failure: what is out of tolerance, or why the file could not be written, or "".
+    """
+
+    faces: int
+    difference: float
+    agreement: float
+    accuracy: float | None
+    keras_accuracy: float | None
+    milliseconds: float
+    failure: str
+
+    @property
+    def measured(self) -> bool:
+        """Whether there was a file to compare."""
+        return not math.isnan(self.difference)
+
+
+def unwritten(reason: str) -> Proof:
+    """Of a form that could not be written, and why, in a sentence."""
+    return Proof(0, math.nan, math.nan, None, None, math.nan, reason)
+
+
+def prove(
+    runner: Runner,
+    images: np.ndarray,
+    reference: np.ndarray,
+    *,
+    precision: str,
+    labels: np.ndarray | None = None,
+    whole_split: bool = False,
+) -> Proof:
+    """Run the faces through an exported file and compare.
+
+    Args:
+        runner: the file, opened.
+        images: uint8 [n, h, w, c], as `runner` takes them.
+        reference: float32 [n, classes], Keras' probabilities of the same faces.
+        precision: a key of `TOLERANCES`.
+        labels: integer [n], the true classes, where they are known.
+        whole_split: the faces are a split of the data, whole: judge the accuracy too.
+    """
+    answers = np.concatenate(
+        [runner(part) for part in np.array_split(images, -(-len(images) // 64))]
+    )
+    ours, theirs = answers.argmax(axis=1), reference.argmax(axis=1)
+    accuracies = None if labels is None else [float((c == labels).mean()) for c in (ours, theirs)]
+    accuracy, keras_accuracy = accuracies or (None, None)
+    allowed = TOLERANCES[precision]
+    rows = np.arange(len(reference))
+    tied = reference.max(axis=1) - reference[rows, ours] < 2 * allowed.difference
+    failures = []
+    difference = float(np.abs(answers - reference).max())
+    # Not "greater", which a nan never is.
+    if not difference <= allowed.difference:
+        failures.append(
+            f"a probability differs by {difference:.2g}, allowed {allowed.difference:g}"
+        )
+    same = ours == theirs
+    if precision == "float32":
+        same |= tied
+    if same.mean() < allowed.agreement:
+        failures.append(f"{same.mean():.1%} of the classes agree, needed {allowed.agreement:.0%}")
+    if whole_split and accuracy is not None and keras_accuracy is not None:
+        lost = keras_accuracy - accuracy
+        if lost > allowed.loss:
+            failures.append(
+                f"{100 * lost:.2f} points of accuracy lost, allowed {100 * allowed.loss:g}"
+            )
+    return Proof(
+        faces=len(images),
+        difference=difference,
+        agreement=float((ours == theirs).mean()),
+        accuracy=accuracy,
+        keras_accuracy=keras_accuracy,
+        milliseconds=_median_milliseconds(runner, images[:1]),
+        failure="; ".join(failures),
+    )
+
+
+def _median_milliseconds(runner: Runner, image: np.ndarray) -> float:
+    times = []
+    for _ in range(TIMED_RUNS):
+        start = time.perf_counter()
+        runner(image)
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))

@@ -1,0 +1,256 @@
+"""Labels, temperature and normalisation inside a TFLite file: a client needs that file alone.
+
+TFLite's metadata is a flatbuffer of its own (schema "M001") in a buffer of the model, named
+"TFLITE_METADATA", and the label file in a zip archive behind the model. Generated classes of that
+schema are found only in MediaPipe, whose writer fails to import (1.2.2) and which is large, and in
+tflite-support, which is not kept up. An image classifier needs nine of its tables, so they are
+written here with `flatbuffers`; a test reads them back with MediaPipe's classes, and with its
+ImageClassifier.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fer_tf.errors import FerError
+from fer_tf.runtimes.calibration import checked_temperature
+
+LABELS = "labels.txt"
+"""Name of the label file within the TFLite file."""
+
+CALIBRATION = "calibration.json"
+"""Name of the file beside it with the temperature, `fer_tf.runtimes.calibration`."""
+
+METADATA = "TFLITE_METADATA"
+"""Name under which the model lists the metadata."""
+
+FIELDS = {
+    "ModelMetadata": "name description version subgraph_metadata author license "
+    "associated_files min_parser_version",
+    "SubGraphMetadata": "name description input_tensor_metadata output_tensor_metadata",
+    "TensorMetadata": "name description dimension_names content process_units stats "
+    "associated_files",
+    "Content": "content_properties_type content_properties",
+    "ImageProperties": "color_space",
+    "ProcessUnit": "options_type options",
+    "NormalizationOptions": "mean std",
+    "Stats": "max min",
+    "AssociatedFile": "name description type",
+}
+"""The tables that are used, each with its fields in the order of the schema."""
+
+IMAGE_PROPERTIES, NORMALIZATION_OPTIONS, TENSOR_AXIS_LABELS = 2, 1, 2
+"""Members of the schema's ContentProperties, ProcessUnitOptions and AssociatedFileType."""
+
+COLOUR_SPACES = {3: 1, 1: 2}
+"""Channels to the schema's ColorSpaceType: RGB and GRAYSCALE."""
+
+
+def add_metadata(
+    content: bytes,
+    *,
+    labels: Sequence[str],
+    name: str,
+    description: str,
+    version: str,
+    license: str = "Apache-2.0",
+    temperature: float = 1.0,
+) -> bytes:
+    """Put labels, temperature and normalisation into a TFLite file, in place of those that it has.
+
+    The normalisation is mean 0 and deviation 1: the network takes bytes and scales them itself.
+    The weights stay as they are, bit for bit, at multiples of 16 bytes.
+
+    Args:
+        content: a TFLite file with one input, uint8 [1, h, w, 3] (RGB) or [1, h, w, 1] (grey),
+            and one output, float32 [1, classes], probabilities.
+        labels: the classes in their order, a line of text each.
+        name: of the model.
+        description: of the model.
+        version: of the model.
+        license: of the model.
+        temperature: that calibrates the probabilities, above 0; the graph does not apply it.
+
+    Returns:
+        The content of the new file.
+
+    Raises:
+        FerError: `content` is no such file, or the labels are not one line each, not all
+            different, or not as many as the classes.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    from fer_tf.exporting.tflite_model import ends, read_tflite, write_tflite
+
+    model = read_tflite(content)
+    image, probabilities = ends(model)
+    _check_labels(labels, classes=int(probabilities.shape[1]))
+    metadata = _Table(
+        "ModelMetadata",
+        name=name,
+        description=description,
+        version=version,
+        license=license,
+        min_parser_version="1.0.0",
+        subgraph_metadata=[
+            _Table(
+                "SubGraphMetadata",
+                input_tensor_metadata=[_image_table(int(image.shape[3]))],
+                output_tensor_metadata=[_probabilities_table()],
+            )
+        ],
+    )
+    model.metadata = model.metadata or []
+    if METADATA.encode() not in [entry.name for entry in model.metadata]:
+        model.metadata.append(schema.MetadataT(METADATA.encode(), len(model.buffers)))
+        model.buffers.append(schema.BufferT())
+    (place,) = [entry.buffer for entry in model.metadata if entry.name == METADATA.encode()]
+    model.buffers[place].data = np.frombuffer(metadata.to_bytes(b"M001"), np.uint8)
+    files = {
+        LABELS: "".join(f"{label}\n" for label in labels),
+        CALIBRATION: json.dumps({"temperature": round(temperature, 4)}) + "\n",
+    }
+    return _with_files(write_tflite(model), files)
+
+
+def read_labels(content: bytes) -> tuple[str, ...]:
+    """The labels in a TFLite file, as `add_metadata` wrote them.
+
+    Raises:
+        FerError: there is no label file in `content`.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return tuple(archive.read(LABELS).decode().splitlines())
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        raise FerError(f"expected a TFLite file with {LABELS}, found {error}") from error
+
+
+def read_temperature(content: bytes) -> float:
+    """The temperature in a TFLite file, as `add_metadata` wrote it; 1 where there is none.
+
+    Raises:
+        FerError: there is one that is no number above 0.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            text = archive.read(CALIBRATION)
+    except (zipfile.BadZipFile, KeyError):
+        return 1.0
+    try:
+        found = json.loads(text)["temperature"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = text.decode(errors="replace")
+    return checked_temperature(found, f"{CALIBRATION} in the TFLite file")
+
+
+def _check_labels(labels: Sequence[str], classes: int) -> None:
+    for label in labels:
+        text = label.encode(errors="ignore").decode().strip()
+        if label.splitlines() != [text] or "\0" in label:
+            raise FerError(f"the label {label!r} is no line of text without blanks at its ends")
+    if len(set(labels)) != len(labels) or len(labels) != classes:
+        raise FerError(
+            f"the labels {', '.join(labels)} are {len(set(labels))} different ones: expected "
+            f"{classes}, a class each"
+        )
+
+
+def _image_table(channels: int) -> _Table:
+    return _Table(
+        "TensorMetadata",
+        name="image",
+        description="An upright face in RGB, bytes." if channels == 3 else "A grey upright face.",
+        content=_Table(
+            "Content",
+            content_properties_type=IMAGE_PROPERTIES,
+            content_properties=_Table("ImageProperties", color_space=COLOUR_SPACES[channels]),
+        ),
+        process_units=[
+            _Table(
+                "ProcessUnit",
+                options_type=NORMALIZATION_OPTIONS,
+                options=_Table("NormalizationOptions", mean=_floats(0), std=_floats(1)),
+            )
+        ],
+        stats=_Table("Stats", max=_floats(255), min=_floats(0)),
+    )
+
+
+def _probabilities_table() -> _Table:
+    return _Table(
+        "TensorMetadata",
+        name="probabilities",
+        description="The probability of each expression.",
+        stats=_Table("Stats", max=_floats(1), min=_floats(0)),
+        associated_files=[
+            _Table(
+                "AssociatedFile",
+                name=LABELS,
+                description="The expressions in the order of the probabilities.",
+                type=TENSOR_AXIS_LABELS,
+            )
+        ],
+    )
+
+
+def _floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+class _Table:
+    """A table of the schema: whole numbers are its enumerations, a byte each."""
+
+    def __init__(self, kind: str, **fields: int | str | np.ndarray | _Table | list[_Table]):
+        slots = FIELDS[kind].split()
+        self.size = len(slots)
+        self.fields = {slots.index(name): value for name, value in fields.items()}
+
+    def to_bytes(self, identifier: bytes) -> bytes:
+        import flatbuffers
+
+        builder = flatbuffers.Builder()
+        builder.Finish(self._write(builder), identifier)
+        return bytes(builder.Output())
+
+    def _write(self, builder) -> int:
+        offsets = {
+            slot: _write_value(builder, value)
+            for slot, value in self.fields.items()
+            if not isinstance(value, int)
+        }
+        builder.StartObject(self.size)
+        for slot, value in self.fields.items():
+            if isinstance(value, int):
+                builder.PrependUint8Slot(slot, value, 0)
+            else:
+                builder.PrependUOffsetTRelativeSlot(slot, offsets[slot], 0)
+        return builder.EndObject()
+
+
+def _write_value(builder, value: str | np.ndarray | _Table | list[_Table]) -> int:
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    if isinstance(value, np.ndarray):
+        return builder.CreateNumpyVector(value)
+    if isinstance(value, _Table):
+        return value._write(builder)
+    offsets = [table._write(builder) for table in value]
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+
+def _with_files(content: bytes, files: Mapping[str, str]) -> bytes:
+    """Append a zip archive, uncompressed, as readers map it; with no date in it."""
+    whole = io.BytesIO(content)
+    with zipfile.ZipFile(whole, "a") as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text.encode())
+    return whole.getvalue()

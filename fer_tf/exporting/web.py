@@ -1,0 +1,117 @@
+"""A static page that runs the network in a browser and sends nothing anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from fer_tf.errors import FerError
+
+RUNTIME = "@litertjs/core"
+RUNTIME_VERSION = "2.5.3"
+"""LiteRT.js, on the CPU. One core answered in a half (float32) to a quarter (int8) of the time
+that ONNX Runtime Web 1.30.0 took, and it is 9 MB of WebAssembly instead of 14."""
+
+WASM = "./node_modules/@litertjs/core/wasm/"
+
+
+def write_page(
+    directory: Path, *, model: Path, size: tuple[int, int], labels: Sequence[str]
+) -> None:
+    """Write `directory`/web: index.html, the model, and a package.json that names the runtime.
+
+    `npm install` there fetches LiteRT.js once, which is too large for a Python package; then any
+    static file server will do. Files of these names are replaced, each appears complete
+    or not at all, and node_modules stays.
+
+    Args:
+        directory: folder of the export; made where it is missing.
+        model: TFLite file from uint8 pixels [1, height, width, 3] to float32 probabilities
+            [1, classes], as `fer_tf.exporting.tflite` writes it in any precision; it is copied.
+        size: (height, width) that the model takes.
+        labels: the classes, in the order of the probabilities.
+
+    Raises:
+        FerError: the model is missing or no TFLite file, or a file cannot be written.
+    """
+    model, folder = Path(model), Path(directory) / "web"
+    if not model.is_file() or model.suffix != ".tflite":
+        raise FerError(f"{model}: no model for the page, expected a .tflite file")
+    page = index_page(model=model.name, size=size, labels=labels)
+    package = {
+        "private": True,
+        "description": "The runtime of index.html: npm install && python -m http.server",
+        "dependencies": {RUNTIME: RUNTIME_VERSION},
+    }
+    texts = {"index.html": page, "package.json": json.dumps(package, indent=2) + "\n"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (model.name, *texts):
+            beside = folder / f".{name}.{os.getpid()}.tmp"
+            try:
+                if name in texts:
+                    beside.write_text(texts[name], encoding="utf-8", newline="\n")
+                else:
+                    shutil.copyfile(model, beside)
+                os.replace(beside, folder / name)
+            finally:
+                beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise FerError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def index_page(*, model: str, size: tuple[int, int], labels: Sequence[str]) -> str:
+    """The page for one model file, as HTML.
+
+    Args:
+        model: name of the file beside the page.
+        size: (height, width) that the model takes.
+        labels: the classes, in the order of the probabilities.
+    """
+    from jinja2 import Environment
+
+    text = resources.files("fer_tf.exporting").joinpath("web_files/index.html").read_text("utf-8")
+    settings = {
+        "wasm": WASM,
+        "model": f"./{model}",
+        "name": model,
+        "size": list(size),
+        "labels": list(labels),
+    }
+    template = Environment(autoescape=True).from_string(text)
+    return template.render(policy=policy(text), settings=settings)
+
+
+def policy(page: str) -> str:
+    """The Content-Security-Policy of a page: what is in it and what lies beside it, nothing else.
+
+    Only the page's own style and script run, known by their hashes; every request that they
+    could make ends at the page's own origin.
+    """
+    tags = ("style", 'script type="importmap"', 'script type="module"')
+    style, modules, script = (_hash(page, tag) for tag in tags)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' 'wasm-unsafe-eval' {modules} {script}",
+            f"style-src {style}",
+            "connect-src 'self'",
+            "img-src 'self' blob: data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _hash(page: str, tag: str) -> str:
+    """The source expression of the one inline element that begins with <tag>."""
+    (text,) = re.findall(rf"<{tag}>(.*?)</{tag.split()[0]}>", page, re.DOTALL)
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

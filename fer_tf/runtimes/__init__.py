@@ -1,0 +1,1 @@
+"""Exported networks behind one call, each run by its own runtime."""

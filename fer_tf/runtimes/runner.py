@@ -1,0 +1,134 @@
+"""Every exported form of the network behind one call: uint8 faces in, probabilities out.
+
+A runtime is imported when the first file of its kind is opened: a .tflite file needs neither
+TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from fer_tf.errors import FerError
+from fer_tf.runtimes import backends
+
+Runtime = Literal["litert", "onnxruntime", "openvino", "savedmodel", "keras-eager", "keras-graph"]
+SERVABLE = "serving/fer"
+"""Where an export folder keeps its SavedModels, one folder a version."""
+
+
+class Runner(Protocol):
+    """A network that is ready to answer.
+
+    Attributes:
+        name: the runtime's, like "LiteRT".
+        size: (height, width) in pixels of the images it takes.
+        channels: 3 for RGB, 1 for grey.
+        batch: how many images one run of the graph takes; None for any number.
+        temperature: that calibrates the probabilities (`fer_tf.runtimes.calibration`): from the
+            file's metadata, 1 where it has none.
+        forkable: whether the runtime can open the file anew in a process that was forked from one
+            in which it ran.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def batch(self) -> int | None: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def forkable(self) -> bool: ...
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 [n, classes], of uint8 images [n, *size, channels].
+
+        A graph of fixed batch runs as often as n needs.
+
+        Raises:
+            FerError: images of another type or shape, or an answer that is NaN or infinite.
+        """
+
+
+def open_runner(
+    path: str | os.PathLike[str],
+    *,
+    threads: int = 1,
+    runtime: Runtime | None = None,
+    size: tuple[int, int] | None = None,
+) -> Runner:
+    """Open an exported file by its kind.
+
+    Args:
+        path: a .tflite, .onnx or .keras file, a SavedModel folder, or a folder of numbered
+            SavedModels or an export folder, of which the newest version is taken.
+        threads: how many the runtime computes with. TensorFlow takes it only before its first
+            operation; later it goes on with those it has.
+        runtime: "openvino" for a .tflite or .onnx file, "keras-graph" for a .keras file; None
+            for the kind's own: LiteRT, ONNX Runtime, Keras eager, TensorFlow.
+        size: (height, width) of the images, for a form that takes any; None for what a .keras
+            file was built for, else 48x48.
+
+    Raises:
+        FerError: no such file, a damaged one or one with other inputs or outputs, a size that it
+            does not take, a runtime that is not installed or not for this kind.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FerError(f"{path}: no such file or folder: expected an exported model")
+    if path.is_dir():
+        path, kind = newest_version(path), "SavedModel"
+    else:
+        kind = path.suffix
+    if kind not in RUNTIMES:
+        raise FerError(f"{path}: expected a .tflite, .onnx or .keras file or a SavedModel folder")
+    runtime = runtime or RUNTIMES[kind][0]
+    if runtime not in RUNTIMES[kind]:
+        raise FerError(
+            f"{path}: {runtime} runs no such file: expected {' or '.join(RUNTIMES[kind])}"
+        )
+    return OPENERS[runtime](path, threads, size)
+
+
+def newest_version(directory: Path) -> Path:
+    """The SavedModel that `directory` is or holds: its highest number, or that of its servable.
+
+    Raises:
+        FerError: there is none.
+    """
+    if (directory / "saved_model.pb").is_file():
+        return directory
+    for place in (directory, directory / SERVABLE):
+        files = place.glob("*/saved_model.pb")
+        versions = [file.parent for file in files if file.parent.name.isdecimal()]
+        if versions:
+            return max(versions, key=lambda version: int(version.name))
+    raise FerError(
+        f"{directory}: holds no SavedModel: expected saved_model.pb, or folders named 1, 2, ... "
+        f"with one each, here or in {SERVABLE}"
+    )
+
+
+OPENERS: dict[str, Callable[[Path, int, tuple[int, int] | None], Runner]] = {
+    "litert": backends.LiteRT,
+    "onnxruntime": backends.OnnxRuntime,
+    "openvino": backends.OpenVino,
+    "savedmodel": backends.SavedModel,
+    "keras-eager": backends.Keras,
+    "keras-graph": backends.KerasGraph,
+}
+RUNTIMES: dict[str, tuple[Runtime, ...]] = {
+    ".tflite": ("litert", "openvino"),
+    ".onnx": ("onnxruntime", "openvino"),
+    ".keras": ("keras-eager", "keras-graph"),
+    "SavedModel": ("savedmodel",),
+}
+"""Which runtimes open which kind; the first unless asked otherwise."""

@@ -1,0 +1,184 @@
+"""Explanations as pictures: heat over the face, its landmarks, and the four panels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fer_tf.explanations.methods import TITLES, Explanation
+from fer_tf.report.figure_theme import LIGHT, Theme, new_figure
+from fer_tf.tasks import FER2013
+from fer_tf.vision.crops import Crop, sampled
+from fer_tf.vision.results import Box
+
+SIDE = 480
+"""Pixels of a face in the panels."""
+
+SHARE = 0.08
+"""Share of the face that the landmarks mark: 1,311 of 128x128 pixels."""
+
+DPI = 150
+"""Of the panels' figure."""
+
+HEAT = 0.8
+"""Opacity of the hottest pixels."""
+
+DARK = 0.4
+"""Brightness of the face under its landmarks."""
+
+BLUE = (64, 140, 255)
+
+
+def heat_overlay(face: np.ndarray, saliency: np.ndarray) -> np.ndarray:
+    """The grey face under its map in the colours of heat, the more opaque the hotter.
+
+    Args:
+        face: uint8 [h, w] grey or [h, w, 3] RGB.
+        saliency: float [rows, columns] in [0, 1], of any size.
+
+    Returns:
+        RGB, uint8 [h, w, 3].
+    """
+    share = _fitted(saliency, face)
+    codes = np.round(share * 255).astype(np.uint8)
+    hot = cv2.cvtColor(cv2.applyColorMap(codes, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    opacity = HEAT * np.sqrt(share)[..., None]
+    return np.round(_grey(face) * (1 - opacity) + hot * opacity).astype(np.uint8)
+
+
+def landmarks(face: np.ndarray, saliency: np.ndarray, *, share: float = SHARE) -> np.ndarray:
+    """The most salient pixels in blue over the darkened face (Safavi et al., IEEE BSN 2023).
+
+    Args:
+        face: uint8 [h, w] grey or [h, w, 3] RGB.
+        saliency: float [rows, columns] in [0, 1], of any size; where it is 0, nothing is marked.
+        share: of the face's pixels, in (0, 1].
+
+    Returns:
+        RGB, uint8 [h, w, 3].
+    """
+    values = _fitted(saliency, face)
+    least = np.quantile(values, 1 - share)
+    marked = (values >= least) & (values > 0)
+    picture = np.round(_grey(face) * DARK).astype(np.uint8)
+    picture[marked] = BLUE
+    return picture
+
+
+def face_view(image: np.ndarray, crop: Crop, *, side: int = SIDE) -> np.ndarray:
+    """What a crop shows of its picture, in the picture's own sharpness and colours.
+
+    Args:
+        image: uint8 RGB [h, w, 3].
+        crop: of it.
+        side: pixels of the result.
+
+    Returns:
+        RGB, uint8 [side, side, 3].
+    """
+    height, width = crop.pixels.shape
+    scale = np.array([[side / width], [side / height]])
+    return sampled(image, scale * crop.matrix, (side, side))
+
+
+def four_panels(
+    image: np.ndarray,
+    box: Box,
+    crop: Crop,
+    explanation: Explanation,
+    *,
+    labels: tuple[str, ...] = FER2013,
+    theme: Theme = LIGHT,
+) -> np.ndarray:
+    """Input, detected face, saliency map and landmarks side by side, with the answer above.
+
+    Args:
+        image: the upright picture, uint8 RGB [h, w, 3].
+        box: the face in it.
+        crop: of it, which was explained.
+        explanation: of that crop.
+        labels: the names of its classes.
+        theme: colours of paper and text.
+
+    Returns:
+        RGB, uint8 [h, w, 3], about 1,700 pixels wide.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    face = face_view(image, crop)
+    aspect = float(np.clip(image.shape[1] / image.shape[0], 0.6, 1.6))
+    figure = new_figure(theme, 2.75 * (3 + aspect) + 0.4, 3.45)
+    figure.set_dpi(DPI)
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08, wspace=0.01)
+    axes = figure.subplots(1, 4, width_ratios=[aspect, 1, 1, 1])
+    pictures = {
+        "input": image,
+        "detected face": face,
+        "saliency map": heat_overlay(face, explanation.map),
+        "landmarks": landmarks(face, explanation.map),
+    }
+    for panel, (name, picture) in zip(axes, pictures.items(), strict=True):
+        panel.imshow(picture, interpolation="antialiased", aspect="equal")
+        panel.set_xlabel(name, color=theme.faint, fontsize=11, labelpad=7)
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(False)
+    _draw_box(axes[0], box, theme)
+    figure.suptitle(
+        answer(explanation, labels), x=0.012, ha="left", color=theme.ink, fontsize=17, weight="bold"
+    )
+    figure.text(
+        0.988,
+        0.985,
+        f"explained by {TITLES[explanation.method]}",
+        ha="right",
+        va="top",
+        color=theme.faint,
+        fontsize=11,
+    )
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def answer(explanation: Explanation, labels: tuple[str, ...] = FER2013) -> str:
+    """The explained emotion and its probability, and the most probable one where it is another."""
+    probabilities = explanation.probabilities
+    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    told = f"{labels[explanation.target]} {probabilities[explanation.target]:.0%}"
+    if best == explanation.target:
+        return told
+    return f"{told}  (most probable: {labels[best]} {probabilities[best]:.0%})"
+
+
+def _draw_box(axes: Any, box: Box, theme: Theme) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    for colour, width in ((theme.paper, 4.0), (theme.accent, 2.0)):
+        axes.add_patch(
+            FancyBboxPatch(
+                (box.left, box.top),
+                box.width,
+                box.height,
+                boxstyle=f"round,pad=0,rounding_size={0.06 * box.width}",
+                fill=False,
+                edgecolor=colour,
+                linewidth=width,
+                clip_on=True,
+            )
+        )
+
+
+def _fitted(saliency: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """float32 [h, w] in [0, 1]: the map, enlarged to the face."""
+    height, width = face.shape[:2]
+    size = (width, height)
+    resized = cv2.resize(saliency.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    return np.clip(resized, 0, 1)
+
+
+def _grey(face: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3], without colour."""
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) if face.ndim == 3 else face
+    return np.repeat(grey[..., None], 3, axis=-1)

@@ -1,0 +1,258 @@
+"""Recipes as values: through JSON and back, and whatever is wrong is refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fer_tf.errors import FerError
+from fer_tf.recipes import RECIPES, get_recipe
+from fer_tf.recipes.as_json import from_json, to_json
+from fer_tf.recipes.schema import Augmentation, Recipe, check
+
+
+def numbers(low: float, high: float):
+    return st.floats(low, high)
+
+
+augmentations = st.builds(
+    Augmentation,
+    flip=st.booleans(),
+    rotation=numbers(0, 180),
+    zoom=numbers(0, 0.9),
+    shift=numbers(0, 1),
+    brightness=numbers(0, 1),
+    contrast=numbers(0, 1),
+    erasing=numbers(0, 1),
+    mix_probability=numbers(0, 1),
+    mixup=numbers(0.1, 100),
+    cutmix=numbers(0, 100),
+)
+recipes = st.builds(
+    Recipe,
+    name=st.text(),
+    data=st.text(),
+    votes=st.text(),
+    vote_weight=numbers(0, 1),
+    weights=st.none() | st.text(),
+    stages=st.lists(st.tuples(st.integers(1, 500), st.integers(1, 99)), min_size=1, max_size=4).map(
+        tuple
+    ),
+    batch_size=st.integers(1, 4096),
+    optimizer=st.sampled_from(["sgd", "adam", "adamw"]),
+    learning_rate=numbers(1e-6, 1),
+    clip_norm=st.none() | numbers(0.1, 10),
+    schedule=st.sampled_from(["constant", "cosine", "plateau"]),
+    early_stop=st.none() | st.integers(1, 99),
+    ema=numbers(0, 0.9999),
+    augmentation=augmentations,
+    precision=st.sampled_from(["auto", "float32", "bfloat16", "float16"]),
+    seed=st.integers(0, 2**32 - 1),
+    expected_accuracy=st.none() | numbers(0, 1),
+)
+
+
+@given(recipes)
+@settings(deadline=None)
+def test_json_gives_the_recipe_back(recipe):
+    assert from_json(to_json(recipe)) == recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_valid_named_and_survives_json(name, tmp_path):
+    recipe = get_recipe(name)
+    check(recipe)
+    assert recipe.name == name
+    path = tmp_path / "recipe.json"
+    path.write_text(to_json(recipe))
+    assert get_recipe(str(path)) == recipe
+
+
+def test_an_absent_key_keeps_its_default():
+    assert from_json('{"batch_size": 8, "augmentation": {"flip": true}}') == Recipe(
+        batch_size=8, augmentation=Augmentation(flip=True)
+    )
+
+
+def test_a_whole_number_will_do_for_a_float():
+    rate = from_json('{"learning_rate": 1}').learning_rate
+    assert rate == 1.0 and type(rate) is float
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('{"batchsize": 8}', "unknown key 'batchsize', did you mean 'batch_size'?"),
+        ('{"augmentation": {"flipp": true}}', "unknown key 'flipp', did you mean 'flip'?"),
+        ('{"xyzzy": 8}', "unknown key 'xyzzy'$"),
+        ('{"batch_size": "8"}', "batch_size: expected int, found '8'"),
+        ('{"batch_size": true}', "batch_size: expected int, found True"),
+        ('{"batch_size": 8.5}', "batch_size: expected int, found 8.5"),
+        ('{"learning_rate": "fast"}', "learning_rate: expected float, found 'fast'"),
+        ('{"learning_rate": 1' + "0" * 400 + "}", "learning_rate: expected float, found 1000"),
+        ('{"learning_rate": -1}', "learning_rate: expected a value from 0 to 1000.0, found -1.0"),
+        ('{"learning_rate": NaN}', "learning_rate: expected float, found nan"),
+        ('{"optimizer": "lion"}', "optimizer: expected .*adamw.*, found 'lion'"),
+        ('{"stages": [64, 30]}', "stages: expected .*, found 64"),
+        ('{"stages": [[64]]}', "stages: expected .*, found \\[64\\]"),
+        ('{"stages": []}', "stages: expected \\(size, epochs\\) pairs"),
+        ('{"augmentation": {"flip": 1}}', "augmentation: flip: expected bool, found 1"),
+        ('{"augmentation": 5}', "augmentation: expected Augmentation, found 5"),
+        ("[]", "expected a JSON object, found list"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"seed": ' + "1" * 5000 + "}", "not JSON"),
+    ],
+)
+def test_what_is_wrong_is_named(text, message):
+    with pytest.raises(FerError, match=f"^mine.json: .*{message}"):
+        from_json(text, source="mine.json")
+
+
+@given(st.text() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
+def test_whatever_the_text_a_recipe_or_one_sentence(value):
+    for text in (value if isinstance(value, str) else "", json.dumps({"stages": value})):
+        try:
+            check(from_json(text))
+        except FerError as error:
+            assert str(error)
+
+
+ALLOWED = {
+    "distillation": (0.0, 1.0),
+    "restart": (0.0, 1e3),
+    "vote_weight": (0.0, 1.0),
+    "drop_path": (0.0, 0.99),
+    "batch_size": (1, 1 << 20),
+    "learning_rate": (1e-6, 1e3),
+    "momentum": (0.0, 0.9999),
+    "weight_decay": (0.0, 1e3),
+    "clip_norm": (1e-9, 1e9),
+    "warmup_epochs": (0.0, 30.0),
+    "min_learning_rate": (0.0, 1e-3),
+    "plateau_factor": (0.0, 1.0),
+    "plateau_patience": (0, 1 << 20),
+    "early_stop": (1, 1 << 20),
+    "ema": (0.0, 0.999999),
+    "start_share": (0.0, 1.0),
+    "label_smoothing": (0.0, 1.0),
+    "class_balance": (0.0, 1.0),
+    "seed": (0, 2**32 - 1),
+    "expected_accuracy": (0.0, 1.0),
+    "rotation": (0.0, 180.0),
+    "zoom": (0.0, 0.9),
+    "shift": (0.0, 1.0),
+    "brightness": (0.0, 1.0),
+    "contrast": (0.0, 1.0),
+    "light": (0.0, 1.0),
+    "blur": (0.0, 1.0),
+    "jpeg": (0.0, 1.0),
+    "vote_answer": (0.0, 100.0),
+    "passes": (1, 1 << 20),
+    "views": (1, 1 << 20),
+    "minutes": (1e-3, 1e6),
+    "erasing": (0.0, 1.0),
+    "mix_probability": (0.0, 1.0),
+    "mixup": (0.0, 100.0),
+    "cutmix": (0.0, 100.0),
+}
+"""Lowest and highest allowed value of each number, in a recipe that is otherwise the default."""
+
+
+def with_value(name: str, value: float) -> Recipe:
+    recipe = Recipe(votes="votes.csv")
+    if name == "start_share" and value:
+        recipe = dataclasses.replace(recipe, weights="start.keras")
+    if name in ("distillation", "views") and value:
+        recipe = dataclasses.replace(recipe, teachers=("teacher.keras",))
+    if name in {f.name for f in dataclasses.fields(Recipe)}:
+        return dataclasses.replace(recipe, **{name: value})
+    mixed = {"mixup": 1.0, name: value}
+    return dataclasses.replace(recipe, augmentation=Augmentation(**mixed))
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_the_ranges_of_check(name):
+    low, high = ALLOWED[name]
+    check(with_value(name, low))
+    check(with_value(name, high))
+    for value in (low - 1, high * 1.01 + 1, float("nan")):
+        with pytest.raises(FerError, match=f"^{name}: expected a value from .* found"):
+            check(with_value(name, value))
+
+
+def test_every_number_has_a_range():
+    numbers = {
+        name
+        for cls in (Recipe, Augmentation)
+        for name, kind in typing.get_type_hints(cls).items()
+        if kind in (int, float)
+        or (typing.get_origin(kind) is not tuple and set(typing.get_args(kind)) & {int, float})
+    }
+    assert numbers == ALLOWED.keys()
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"stages": ()}, "^stages: "),
+        ({"stages": ((0, 3),)}, "^stages: "),
+        ({"stages": ((64, 0),)}, "^stages: "),
+        ({"vote_weight": 0.5}, "^vote_weight needs the FERPlus votes"),
+        ({"vote_answer": 0.5}, "^vote_answer needs the FERPlus votes"),
+        ({"minutes": 5.0, "stages": ((48, 1), (64, 1))}, "^minutes: expected one stage"),
+        ({"minutes": 5.0, "schedule": "constant"}, "^minutes: expected one stage"),
+        ({"schedule": "plateau", "warmup_epochs": 1.0}, "^warmup_epochs: "),
+        ({"augmentation": Augmentation(mix_probability=0.5)}, "^mix_probability: "),
+        ({"warmup_epochs": 4.0, "stages": ((64, 3),)}, "^warmup_epochs: "),
+        ({"min_learning_rate": 0.1, "learning_rate": 0.01}, "^min_learning_rate: "),
+    ],
+)
+def test_values_that_do_not_go_together(changes, message):
+    with pytest.raises(FerError, match=message):
+        check(Recipe(**changes))
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("scrach", "unknown recipe 'scrach': did you mean 'scratch'"),
+        ("xyz", "unknown recipe 'xyz': expected one of paper, scratch, votes, .*, drawn$"),
+        ("absent/recipe.json", "absent/recipe.json: no such recipe file"),
+    ],
+)
+def test_an_unknown_recipe_names_the_nearest(name, message):
+    with pytest.raises(FerError, match=message):
+        get_recipe(name)
+
+
+def test_size_at_walks_through_the_stages():
+    recipe = Recipe(stages=((64, 2), (96, 1), (128, 2)))
+    assert recipe.epochs == 5
+    assert [recipe.size_at(epoch) for epoch in range(6)] == [64, 64, 96, 128, 128, 128]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"start_share": 0.5}, "^start_share needs weights to begin with"),
+        ({"distillation": 0.5}, "distillation and teachers need each other"),
+        ({"teachers": ("a.keras",)}, "distillation and teachers need each other"),
+        ({"teachers": ("a.keras",), "distillation": 1.5}, "distillation: expected a value from"),
+        ({"scales": ()}, "scales: expected numbers above 0 to 16"),
+        ({"scales": (1.0, 0.0)}, "scales: expected numbers above 0 to 16"),
+        ({"restart": 0.5, "schedule": "plateau"}, "restart: expected the cosine schedule"),
+        (
+            {"restart": 0.5, "warmup_epochs": 2.0, "stages": ((64, 9), (96, 1))},
+            "warmup_epochs: with restart",
+        ),
+    ],
+)
+def test_what_does_not_go_together(changes, message):
+    with pytest.raises(FerError, match=f"^{message}"):
+        check(dataclasses.replace(Recipe(), **changes))
