@@ -16,6 +16,7 @@ from demo_browser import NARROW, WIDE, demo_browser, demo_page, write_film
 from PIL import Image
 
 from fer_tf.demo_page import handlers
+from fer_tf.demo_page.decoding import decoding
 from fer_tf.demo_page.handlers import Handlers
 from fer_tf.demo_page.server import serving
 from fer_tf.demo_page.service import Service
@@ -46,9 +47,10 @@ def temporary(tmp_path_factory):
 def served(service, temporary):
     """(address, handlers) of a server that takes files of a megabyte."""
     pytest.importorskip("gradio")
-    handle = Handlers(service)
-    with serving(handle, host="127.0.0.1", port=0, max_upload=MEBIBYTE) as address:
-        yield address, handle
+    with decoding() as decode:
+        handle = Handlers(service, decode)
+        with serving(handle, host="127.0.0.1", port=0, max_upload=MEBIBYTE) as address:
+            yield address, handle
 
 
 @pytest.fixture(scope="module")
