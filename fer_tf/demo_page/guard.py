@@ -31,8 +31,6 @@ CALLS = {
     "reset",
     "startup-events",
     "stream",
-    "theme.css",
-    "upload_progress",
 }
 """Of Gradio's API what the page asks; the rest reads files, addresses and recordings."""
 

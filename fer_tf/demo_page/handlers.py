@@ -39,7 +39,6 @@ DROPPED = answers.message_html(
     "This picture is no longer here",
     "The server dropped it to make room for other pages' pictures: give it again.",
 )
-WRONG = "This picture can't be used"
 UNFORESEEN = "The server met an error that nobody foresaw; its terminal tells more."
 
 WAITING = (
@@ -88,8 +87,8 @@ def told(error: Exception) -> str:
     """A card that says what went wrong; of what nobody foresaw the terminal gets the traceback."""
     if not isinstance(error, FerError):
         traceback.print_exception(error)
-    said = str(error) if isinstance(error, FerError) else UNFORESEEN
-    return answers.message_html(WRONG, said, bad=True)
+        return answers.message_html("Something went wrong", UNFORESEEN, bad=True)
+    return answers.message_html("This picture can't be used", str(error), bad=True)
 
 
 def _in_words(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
