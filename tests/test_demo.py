@@ -23,6 +23,7 @@ from PIL import Image
 
 from fer_tf import FaceAnalyzer, cli, demo
 from fer_tf.demo_page import answers, handlers
+from fer_tf.demo_page.decoding import decode as decode_here
 from fer_tf.demo_page.decoding import decoding
 from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.handlers import Handlers, Settings
@@ -33,7 +34,9 @@ from fer_tf.demo_page.storage import private_folder
 from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.shipped import shipped_model, shipped_size
+from fer_tf.vision.data_urls import decode_data_url
 from fer_tf.vision.results import Box, Detection, Face
+from fer_tf.worker_pool import WorkerPool
 
 EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
 
@@ -324,6 +327,8 @@ def test_a_camera_sees_nobody(handle, settings):
 
 def test_a_camera_goes_through_the_door_of_the_uploads(handle, settings):
     large = Image.new("L", (3000, 200))
+    data = decode_data_url(data_url(large))
+    assert handle.decode("large.png", data, answers.LONGEST_SIDE).shape == (85, 1280, 3)
     assert "No face found" in handle.frame("page", data_url(large), settings)[1]
     huge = Image.new("1", (13_000, 13_000))
     for url, told in [
@@ -335,6 +340,16 @@ def test_a_camera_goes_through_the_door_of_the_uploads(handle, settings):
     ]:
         boxes, bars = handle.frame("page", url, settings)
         assert boxes == "" and "role=alert" in bars and told in Reader(bars).text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_a_picture_that_needs_too_much_memory_is_told():
+    large = decode_data_url(data_url(Image.new("RGB", (8000, 8000))))
+    with (
+        WorkerPool(decode_here, workers=1, seconds=60, memory=2**28, patience=60) as decode,
+        pytest.raises(FerError, match=r"^large.png: more memory is needed than there is"),
+    ):
+        decode("large.png", large)
 
 
 def test_an_upload_is_taken_once(handle, settings):

@@ -105,12 +105,14 @@ def test_two_work_at_the_same_time():
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_end_with_who_made_them():
     code = f"""
-import sys, time
+import sys, threading, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_worker_pool import play
 from fer_tf.worker_pool import WorkerPool
-call = WorkerPool(play, workers=2, seconds=60, memory=2**30, patience=60)
-print(*(worker._process.pid for worker in call._workers), call("a", "print"), flush=True)
+call = WorkerPool(play, workers=2, seconds=5, memory=2**30, patience=60)
+threading.Thread(target=call, args=("a", "sleep", 600)).start()
+call("b", "print")
+print(*(worker._process.pid for worker in call._workers), flush=True)
 time.sleep(600)
 """
     with subprocess.Popen(
