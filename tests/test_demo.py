@@ -142,7 +142,7 @@ def test_memory_holds_the_latest_pages(visits):
         expected[page] = value
         while sum(expected.values()) > 100:
             del expected[next(iter(expected))]
-        assert memory.cost == sum(expected.values()) <= 100
+        assert memory.total == sum(expected.values()) <= 100
         assert {page: memory.get(page) for page in expected} == expected
         assert len(memory) == len(expected)
     memory.forget("a")
@@ -366,7 +366,7 @@ def test_pictures_of_all_pages_fit_a_budget(service, decode, settings, monkeypat
     handle = Handlers(service, decode)
     for page in ("first", "second", "third"):
         assert "Happy" in last(handle.example(page, "astronaut.jpg", settings))
-        assert handle.memory.cost <= 2_000_000
+        assert handle.memory.total <= 2_000_000
     assert last(handle.again("first", settings)) == handlers.DROPPED
     assert last(handle.choose("first", 0)) == handlers.DROPPED
     assert "Happy" in last(handle.again("third", settings))

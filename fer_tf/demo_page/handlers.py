@@ -91,6 +91,10 @@ def told(error: Exception) -> str:
     return answers.message_html("This picture can't be used", str(error), bad=True)
 
 
+def _upload_size(data: bytes) -> int:
+    return max(len(data), 4096)  # many small ones have a price too
+
+
 def _in_words(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
     """Ends with a card in place of an error."""
 
@@ -117,7 +121,7 @@ class Handlers:
     def __init__(self, service: Service, decode: WorkerPool[np.ndarray]) -> None:
         self.service = service
         self.decode = decode
-        self.uploads: Memory[bytes] = Memory(budget=UPLOADS, cost=len)
+        self.uploads: Memory[bytes] = Memory(budget=UPLOADS, cost=_upload_size)
         self.memory: Memory[Shown] = Memory(budget=MEMORY, cost=lambda shown: shown.size)
         self.films: Memory[Film] = Memory(budget=FILMS, cost=lambda film: 1)
 

@@ -20,11 +20,15 @@ class Memory(Generic[T]):
         budget: what all values together may cost; when it is passed, those are dropped that were
             used longest ago.
         cost: of a value.
+
+    Attributes:
+        total: what all values together cost.
     """
 
     def __init__(self, *, budget: int, cost: Callable[[T], int]) -> None:
         self._budget = budget
         self._cost = cost
+        self.total = 0
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, T] = OrderedDict()
         self._dropped: OrderedDict[str, None] = OrderedDict()
@@ -32,19 +36,16 @@ class Memory(Generic[T]):
     def __len__(self) -> int:
         return len(self._kept)
 
-    @property
-    def cost(self) -> int:
-        """Of all values that are kept."""
-        return sum(map(self._cost, self._kept.values()))
-
     def keep(self, key: str, value: T) -> None:
         """Remember `value` in place of what was remembered for `key`."""
         with self._lock:
-            self._dropped.pop(key, None)
+            self._remove(key)
             self._kept[key] = value
-            self._kept.move_to_end(key)
-            while self.cost > self._budget:
-                self._dropped[self._kept.popitem(last=False)[0]] = None
+            self.total += self._cost(value)
+            while self.total > self._budget:
+                oldest = next(iter(self._kept))
+                self._remove(oldest)
+                self._dropped[oldest] = None
             while len(self._dropped) > DROPPED:
                 self._dropped.popitem(last=False)
 
@@ -64,5 +65,11 @@ class Memory(Generic[T]):
     def forget(self, key: str) -> T | None:
         """Remember nothing for `key`; returns what was remembered."""
         with self._lock:
-            self._dropped.pop(key, None)
-            return self._kept.pop(key, None)
+            return self._remove(key)
+
+    def _remove(self, key: str) -> T | None:
+        self._dropped.pop(key, None)
+        value = self._kept.pop(key, None)
+        if value is not None:
+            self.total -= self._cost(value)
+        return value

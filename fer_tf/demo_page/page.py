@@ -34,6 +34,8 @@ THUMBNAIL = 160
 
 NAME = 100
 """Characters of a picture's name that are told."""
+SESSION = 40
+"""Characters of a page's id; the page itself makes 11."""
 QUEUE = 24
 """Answers that may wait; more are refused."""
 CAMERAS = 4
@@ -172,7 +174,7 @@ async def _as_it_is(path: str | None) -> str | None:
 
 
 def _id(request: gr.Request) -> str:
-    return request.session_hash or ""
+    return (request.session_hash or "")[:SESSION]
 
 
 def _thumbnails() -> dict[str, tuple[str, str]]:
