@@ -21,9 +21,10 @@ from PIL import Image
 
 from fer_tf.demo_page import guard, handlers
 from fer_tf.demo_page.decoding import decoding
-from fer_tf.demo_page.handlers import Handlers
+from fer_tf.demo_page.handlers import Handlers, Shown
 from fer_tf.demo_page.server import serving
 from fer_tf.demo_page.service import Service
+from fer_tf.errors import FerError
 from fer_tf.shipped import shipped_model
 
 MEBIBYTE = 2**20
@@ -235,6 +236,27 @@ def test_answers_the_camera(served, browser, temporary):
         page.wait_for_selector("#boxes .fer-box", state="hidden")
         assert files(temporary) == []
     _wait(lambda: len(handle.films) == before)
+
+
+def test_says_on_the_page_what_is_wrong(served, browser, monkeypatch):
+    address, handle = served
+    with demo_page(browser, address, viewport=WIDE) as page:
+        page.click("[data-example='drawn.jpg']")
+        page.wait_for_selector(".fer-faces")
+        handle.memory.keep("another", Shown(np.zeros((10_000, 9_000, 3), np.uint8), "", None, None))
+        page.locator(".fer-box").nth(1).click()
+        page.wait_for_selector("#answer:has-text('This picture is no longer here')")
+
+        def decode(name, *_):
+            raise FerError(f"{name}: too odd")
+
+        monkeypatch.setattr(handle, "decode", decode)
+        page.click("button[role=tab]:has-text('Camera')")
+        page.click("[title='grant webcam access'] button")
+        page.click("#camera .button-wrap button")
+        page.wait_for_selector("#live [role=alert]:has-text('frame: too odd')")
+        monkeypatch.setattr(handle, "decode", None)
+        page.wait_for_selector(f"#live [role=alert]:has-text('{handlers.UNFORESEEN}')")
 
 
 def _file(name, data):
