@@ -243,6 +243,8 @@ def _damaged(name: str, plugin: str | None, error: BaseException) -> FerError:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         limit = f"{MAX_PIXELS / 1e6:.0f} megapixels"
         return FerError(f"{name}: {plugin} frames far above {limit}, expected at most that")
+    if isinstance(error, MemoryError):
+        return FerError(f"{name}: more memory is needed than there is, expected fewer pixels")
     return FerError(
         f"{name}: a damaged or cut-off {plugin or 'picture'} ({_told(error)}), expected a whole one"
     )
