@@ -36,9 +36,9 @@ _CAMERA = re.compile(r"camera|\d+")
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
 _SCHEMES = ("http", "https", *_LIVE)
 
-# Formats whose files hold all of the video. Playlists and image sequences (m3u8, ffconcat, mpd, sdp,
-# img%d.png) name other files and addresses, and FFmpeg tells them by content, whatever the name:
-# AVI's subtitles can be one.
+# Formats whose files hold all of the video. Playlists and image sequences (m3u8, ffconcat, mpd,
+# sdp, img%d.png) name other files and addresses, and FFmpeg tells them by content, whatever the
+# name: AVI's subtitles can be one.
 _FORMATS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "obu", "ivf"),
     *("flv", "asf", "ogg", "gif", "apng", "mjpeg", "yuv4mpegpipe", "mxf", "nut", "dv", "rm", "wtv"),
