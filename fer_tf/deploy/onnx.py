@@ -20,7 +20,7 @@ import fer_tf
 from fer_tf.deploy.network import at_size, constant_graph
 from fer_tf.deploy.onnx_rules import PASSES
 from fer_tf.deploy.quiet import quiet
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 
 OPSET = 20
 """ONNX operator set, the first with GELU; ONNX Runtime has it since 1.17."""
@@ -69,8 +69,7 @@ def write_onnx(
         with quiet():
             proto = _with_standard_operators(_convert(model, size))
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise FerError(f"{model.name}: can't be converted to ONNX: {reason}") from None
+        raise FerError(f"{model.name}: can't be converted to ONNX: {reason(error)}") from None
     metadata = {
         "labels": json.dumps(list(labels)),
         "size": f"{size[0]}x{size[1]}",
@@ -205,7 +204,10 @@ def _finish(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> 
     """Set the metadata, check the graph, and write it beside its place, then rename it."""
     proto.producer_name, proto.producer_version = "fer_tf", fer_tf.__version__
     onnx.helper.set_model_props(proto, dict(metadata))
-    onnx.checker.check_model(proto, full_check=True)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except Exception as error:
+        raise FerError(f"{path}: would be no valid ONNX file: {reason(error)}") from None
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

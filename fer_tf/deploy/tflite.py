@@ -22,7 +22,7 @@ from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.tflite_metadata import add_metadata
 from fer_tf.deploy.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
 from fer_tf.emotions import FER2013
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 
 Precision = Literal["float32", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -96,7 +96,7 @@ def _convert(
             return converter.convert()
     except Exception as error:
         raise FerError(
-            f"{model.name}: TFLite's converter does not take it: {_first_line(error)}"
+            f"{model.name}: TFLite's converter does not take it: {reason(error)}"
         ) from None
 
 
@@ -119,11 +119,7 @@ def _quantise(content: bytes, images: np.ndarray, name: str) -> bytes:
             ranges = quantizer.calibrate({SIGNATURE: [{"image": image[None]} for image in images]})
             return bytes(quantizer.quantize(ranges).quantized_model)
     except Exception as error:
-        raise FerError(f"{name}: can't be quantised: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise FerError(f"{name}: can't be quantised: {reason(error)}") from None
 
 
 def _float_nodes(content: bytes, name: str) -> list[str]:
