@@ -97,6 +97,7 @@ def write_onnx_int8(source: Path, path: Path, *, calibration: np.ndarray) -> Non
     Raises:
         FerError: the calibration images do not fit, or a file cannot be read or written.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see `runtimes.OnnxRuntime`
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     proto = _load(source)

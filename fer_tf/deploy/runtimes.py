@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import math
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -149,9 +150,12 @@ class LiteRT(Base):
 
 class OnnxRuntime(Base):
     name = "ONNX Runtime"
+    forkable = True
     types: ClassVar = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
+        # Its telemetry's thread is waited for as a process ends: for ever, in a forked one.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         onnxruntime = _import("onnxruntime", path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
