@@ -17,7 +17,7 @@ from onnxscript import ir, version_converter
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 import fer_tf
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.exporting.constant_graph import at_size, constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
 from fer_tf.quiet import quiet
@@ -69,8 +69,7 @@ def write_onnx(
         with quiet():
             proto = _with_standard_operators(_convert(model, size))
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise FerError(f"{model.name}: can't be converted to ONNX: {reason}") from None
+        raise FerError(f"{model.name}: can't be converted to ONNX: {reason(error)}") from None
     metadata = {
         "labels": json.dumps(list(labels)),
         "size": f"{size[0]}x{size[1]}",
@@ -98,6 +97,7 @@ def write_onnx_int8(source: Path, path: Path, *, calibration: np.ndarray) -> Non
     Raises:
         FerError: the calibration images do not fit, or a file cannot be read or written.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see `runtimes.OnnxRuntime`
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     proto = _load(source)
@@ -205,7 +205,10 @@ def _finish(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> 
     """Set the metadata, check the graph, and write it beside its place, then rename it."""
     proto.producer_name, proto.producer_version = "fer_tf", fer_tf.__version__
     onnx.helper.set_model_props(proto, dict(metadata))
-    onnx.checker.check_model(proto, full_check=True)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except Exception as error:
+        raise FerError(f"{path}: would be no valid ONNX file: {reason(error)}") from None
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

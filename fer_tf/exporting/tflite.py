@@ -16,7 +16,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 import fer_tf
 from fer_tf.data.synthetic import draw_dataset
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.exporting.constant_graph import at_size, constant_graph
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
@@ -96,7 +96,7 @@ def _convert(
             return converter.convert()
     except Exception as error:
         raise FerError(
-            f"{model.name}: TFLite's converter does not take it: {_first_line(error)}"
+            f"{model.name}: TFLite's converter does not take it: {reason(error)}"
         ) from None
 
 
@@ -119,11 +119,7 @@ def _quantise(content: bytes, images: np.ndarray, name: str) -> bytes:
             ranges = quantizer.calibrate({SIGNATURE: [{"image": image[None]} for image in images]})
             return bytes(quantizer.quantize(ranges).quantized_model)
     except Exception as error:
-        raise FerError(f"{name}: can't be quantised: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise FerError(f"{name}: can't be quantised: {reason(error)}") from None
 
 
 def _float_nodes(content: bytes, name: str) -> list[str]:

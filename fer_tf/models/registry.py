@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.models.heads import fusion_head, pooled_head
 from fer_tf.models.mix_transformer import mix_transformer
 from fer_tf.models.resnet import residual_stages
@@ -165,7 +165,7 @@ def create_model(
         maps = row.family(x, **{**row.arguments, **overrides}, dtype=dtype)
         answers = row.head(maps, classes=classes, values=len(task.values), dtype=dtype)
     except ValueError as error:
-        raise FerError(f"{name} can't be built: {str(error).splitlines()[0]}") from error
+        raise FerError(f"{name} can't be built: {reason(error)}") from error
     model = keras.Model(images, answers, name=name)
     if weights is not None:
         from fer_tf.models.saving import load_into

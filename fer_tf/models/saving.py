@@ -11,7 +11,8 @@ import h5py
 import keras
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.data.archives import open_file, open_zip
+from fer_tf.errors import FerError, reason
 from fer_tf.models.adapting import adapted
 from fer_tf.tasks import TASKS, Task, canonical, from_json, task_of_classes
 from fer_tf.trained.shipped import SHIPPED_NETWORK, shipped_weights
@@ -59,8 +60,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FerError(f"{path}: not a model that can be loaded safely: {reason}") from None
+        raise FerError(f"{path}: not a model that can be loaded safely: {reason(error)}") from None
     if not isinstance(model, keras.Model):
         raise FerError(f"{path}: holds a {type(model).__name__}, expected a Keras model")
     return adapted(model, path)
@@ -69,7 +69,7 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
 def _check_cost(path: Path) -> None:
     """Refuse what would unpack to more memory than a network takes: Keras reads members whole."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(open_file(str(path))) as archive:
             sizes = {member.filename: member.file_size for member in archive.infolist()}
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise FerError(f"{path}: not a whole .keras file: {error}") from None
@@ -141,8 +141,9 @@ def save_half_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
                 _copy_halved(source, target)
             os.replace(half, path)
     except OSError as error:
-        reason = error.strerror or error
-        raise FerError(f"{path}: the weights could not be written, {reason}") from None
+        raise FerError(
+            f"{path}: the weights could not be written, {error.strerror or error}"
+        ) from None
 
 
 def _copy_halved(source: h5py.Group, target: h5py.Group) -> None:
@@ -191,8 +192,9 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
     except FerError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FerError(f"{weights}: these weights don't fit {model.name}: {reason}") from None
+        raise FerError(
+            f"{weights}: these weights don't fit {model.name}: {reason(error)}"
+        ) from None
     if not all(np.isfinite(array).all() for array in model.get_weights()):
         raise FerError(f"{weights}: NaN or infinity is among the weights: expected finite numbers")
 

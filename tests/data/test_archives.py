@@ -54,6 +54,20 @@ def test_a_tars_files_are_counted(tmp_path, monkeypatch):
         content(path)
 
 
+def test_a_zips_directory_is_bounded(tmp_path, monkeypatch):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", CSV)
+        for number in range(1000):
+            archive.writestr(f"{number:04}.txt", b"")
+    directory = path.stat().st_size - path.read_bytes().index(b"PK\1\2") - 22
+    monkeypatch.setattr(archives, "DIRECTORY_LIMIT", directory)
+    assert content(path) == CSV
+    monkeypatch.setattr(archives, "DIRECTORY_LIMIT", directory - 1)
+    with pytest.raises(FerError, match=f"{directory:,} bytes at once, above {directory - 1:,}"):
+        content(path)
+
+
 @pytest.mark.parametrize(
     "headers",
     [

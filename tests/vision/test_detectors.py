@@ -377,16 +377,19 @@ def test_a_file_that_was_altered_or_is_missing_is_told(package, monkeypatch):
         open_detector()
 
 
-def test_objects_with_the_protocol_pass_through(detector, astronaut):
+def test_ones_own_detector_finds_a_face_once(astronaut):
+    face, empty = Detection(ASTRONAUT, 0.8), Detection(Box(9, 9, 0, 0), 0.1)
+    mouth = Detection(Box(ASTRONAUT.left + 20, ASTRONAUT.bottom - 20, 30, 18), 0.7)
+
     class Mine:
-        name, margin = "mine", 0.0
+        name, margin = "mine", 0.25
 
         def detect(self, image):
-            return [Detection(ASTRONAUT, 1.0)]
+            return [mouth, face, empty]
 
-    mine = Mine()
-    assert open_detector(detector) is detector and open_detector(mine) is mine
-    assert glance(mine, astronaut) == mine.detect(astronaut)
+    mine = open_detector(Mine())
+    assert (mine.name, mine.margin) == ("mine", 0.25)
+    assert mine.detect(astronaut) == glance(mine, astronaut) == [face, empty]
     with pytest.raises(FerError, match="found a int without name and margin and detect"):
         open_detector(3)
 
