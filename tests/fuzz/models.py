@@ -67,9 +67,8 @@ def tflite_files() -> list[tuple[str, bytes]]:
 
 def onnx_files() -> list[tuple[str, bytes]]:
     """The network as ONNX Runtime runs it."""
-    from fer_tf.emotions import FER2013
-
     from fer_tf.exporting.onnx import write_onnx
+    from fer_tf.tasks import FER2013
 
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.onnx")
