@@ -15,11 +15,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fer_tf.deploy.litert_child import check_in_child
 from fer_tf.deploy.tflite_metadata import read_temperature
 from fer_tf.errors import FerError, reason
 from fer_tf.models.checks import check_finite
-from fer_tf.shipped import FOLDER as SHIPPED
 from fer_tf.training.calibration import checked_temperature
 
 FACE = (48, 48)
@@ -129,8 +127,6 @@ class LiteRT(Base):
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         litert = _import("ai_edge_litert.interpreter", path)
-        if path.parent != SHIPPED:
-            check_in_child(path, path.stat().st_mtime_ns)
         interpreter = litert.Interpreter(str(path), num_threads=threads)
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()

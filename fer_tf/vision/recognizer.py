@@ -11,6 +11,7 @@ from threading import Lock
 import numpy as np
 
 from fer_tf.cores import cores
+from fer_tf.deploy.litert_child import check_in_child
 from fer_tf.deploy.pixels import to_input
 from fer_tf.deploy.quiet import quiet
 from fer_tf.deploy.runners import Runner, open_runner
@@ -18,6 +19,7 @@ from fer_tf.emotions import FER2013
 from fer_tf.errors import FerError
 from fer_tf.forks import abandon, after_fork
 from fer_tf.models.checks import check_probabilities
+from fer_tf.shipped import FOLDER as SHIPPED
 from fer_tf.shipped import shipped_model
 from fer_tf.training.calibration import apply_temperature
 from fer_tf.training.run import DEFAULT_SIZE, best_model
@@ -134,6 +136,8 @@ def open_recognizer(
     path, size = best_model(shipped_model() if model is None else Path(model), size)
     if path.suffix == ".keras" and size is None:
         size = _built_for(path)
+    if path.suffix == ".tflite" and path.is_file() and path.parent != SHIPPED:
+        check_in_child(path)
     return Recognizer(path, size=size, threads=threads)
 
 

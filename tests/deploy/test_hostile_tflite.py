@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fer_tf.deploy import litert_child
-from fer_tf.deploy.runners import open_runner
 from fer_tf.errors import FerError
 from fer_tf.shipped import shipped_model
+from fer_tf.vision.recognizer import open_recognizer
 
 
 @pytest.fixture
@@ -22,29 +22,35 @@ def path(tmp_path) -> Path:
     return copy
 
 
-def test_a_good_one_passes_and_is_tried_once(path, monkeypatch):
-    assert open_runner(path).name == "LiteRT"
+def test_a_good_one_passes_and_the_one_that_ships_needs_no_trial(path, monkeypatch):
+    assert open_recognizer(path).name == "LiteRT"
     monkeypatch.setattr(litert_child, "_TRY", "raise SystemExit(1)")
-    assert open_runner(path).name == "LiteRT"
-    os.utime(path, ns=(1, 1))
+    assert open_recognizer(shipped_model()).name == "LiteRT"
     with pytest.raises(FerError, match=r"own\.tflite: LiteRT cannot open this file"):
-        open_runner(path)
+        open_recognizer(path)
 
 
 def test_one_that_kills_the_process_is_told(path, monkeypatch):
     monkeypatch.setattr(litert_child, "_TRY", "import os; os.kill(os.getpid(), 11)")
     with pytest.raises(FerError, match=r"own\.tflite: .*: it dies of signal 11"):
-        open_runner(path)
+        open_recognizer(path)
 
 
 def test_one_that_never_ends_is_stopped(path, monkeypatch):
     monkeypatch.setattr(litert_child, "PATIENCE_S", 0.01)
     with pytest.raises(FerError, match=r"own\.tflite: LiteRT does not run this file within"):
-        open_runner(path)
+        open_recognizer(path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to such a limit")
 def test_one_that_takes_more_memory_is_told(path, monkeypatch):
     monkeypatch.setattr(litert_child, "MEMORY", 1 << 20)
     with pytest.raises(FerError, match=r"own\.tflite: LiteRT cannot open this file"):
-        open_runner(path)
+        open_recognizer(path)
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx", ".keras"])
+def test_a_fifo_is_not_waited_for(tmp_path, suffix):
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    with pytest.raises(FerError, match=f"pipe{suffix}: no such"):
+        open_recognizer(tmp_path / f"pipe{suffix}")
