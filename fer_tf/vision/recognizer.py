@@ -16,10 +16,12 @@ from fer_tf.forks import abandon, after_fork
 from fer_tf.models.checks import check_probabilities
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.calibration import apply_temperature
+from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runner, open_runner
 from fer_tf.tasks import FER2013
 from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
+from fer_tf.trained.shipped import FOLDER as SHIPPED
 from fer_tf.trained.shipped import shipped_model
 
 Size = tuple[int, int]
@@ -134,6 +136,8 @@ def open_recognizer(
     path, size = best_model(shipped_model() if model is None else Path(model), size)
     if path.suffix == ".keras" and size is None:
         size = _built_for(path)
+    if path.suffix == ".tflite" and path.is_file() and path.parent != SHIPPED:
+        check_in_child(path)
     return Recognizer(path, size=size, threads=threads)
 
 
