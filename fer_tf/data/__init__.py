@@ -20,6 +20,6 @@ def load_faces(data: str = "synthetic", *, votes: str | None = None) -> Faces:
         from fer_tf.data.synthetic import draw_dataset
 
         return draw_dataset()
-    from fer_tf.data.fer2013 import read
+    from fer_tf.data.readers.fer2013 import read
 
     return read(data, votes=votes)

@@ -11,8 +11,8 @@ import numpy as np
 from fer_tf.data import cache as kept
 from fer_tf.data.archives import open_csv
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.data.folder import read_folder, zipped_folder
 from fer_tf.data.pixels import parse_row, parse_rows, token_table
+from fer_tf.data.readers.folder import read_folder, zipped_folder
 from fer_tf.data.rows import place, read_rows, shown
 from fer_tf.data.votes import read_votes
 from fer_tf.errors import FerError
@@ -29,7 +29,7 @@ def read(path: str, *, votes: str | None = None, cache: bool = True) -> Faces:
     Args:
         path: a CSV with the columns emotion, pixels and Usage, in any order and with blanks in
             the header allowed (`fer2013.csv`, `icml_face_data.csv`), plain or in a .gz, .zip,
-            .tar or .tar.gz; or a folder, or a zip of one, as `fer_tf.data.folder.read_folder`
+            .tar or .tar.gz; or a folder, or a zip of one, as `readers.folder.read_folder`
             describes it.
         votes: fer2013new.csv, the FERPlus votes, to join by row; None for no votes.
         cache: keep the parsed rows in the user's cache folder (`fer_tf.data.cache`), keyed by

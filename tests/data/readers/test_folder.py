@@ -1,4 +1,4 @@
-"""`fer_tf.data.folder.read_folder`, by way of `read`."""
+"""`fer_tf.data.readers.folder.read_folder`, by way of `read`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_tf.data.fer2013 import read
+from fer_tf.data.readers.fer2013 import read
 from fer_tf.errors import FerError
 
 

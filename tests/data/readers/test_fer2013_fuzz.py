@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.data.fer2013 import read
 from fer_tf.data.pixels import PIXELS, parse_row, parse_rows, token_table
+from fer_tf.data.readers.fer2013 import read
 from fer_tf.errors import FerError
 
 TABLE = token_table()

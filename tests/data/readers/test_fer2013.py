@@ -1,4 +1,4 @@
-"""`fer_tf.data.fer2013.read` on good files of each form, and on each way a file can be bad."""
+"""`readers.fer2013.read` on good files of each form, and on each way a file can be bad."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_tf.data import archives, cache, fer2013, load_faces
+from fer_tf.data import archives, cache, load_faces
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.data.fer2013 import read
+from fer_tf.data.readers import fer2013
+from fer_tf.data.readers.fer2013 import read
 from fer_tf.errors import FerError
 from fer_tf.tasks import FERPLUS
 
-REAL = Path(__file__).parents[2] / "data"
+REAL = Path(__file__).parents[3] / "data"
 
 
 @pytest.fixture(autouse=True)

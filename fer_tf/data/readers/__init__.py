@@ -1,0 +1,1 @@
+"""Readers of data sets, each of its own layout."""
