@@ -12,6 +12,9 @@ from fer_tf.tasks import TASKS, Task
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 """FER2013's names for what is trained on, what choices are made on, and what is only measured."""
 
+WORDS = {"training": "Training", "validation": "PublicTest", "test": "PrivateTest"}
+"""Other words for the splits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Faces:
@@ -46,13 +49,15 @@ class Faces:
         )
 
     def of(self, split: str) -> Faces:
-        """The faces of one split: "Training", "PublicTest" or "PrivateTest".
+        """The faces of one split: "Training", "PublicTest" or "PrivateTest", or one of `WORDS`.
 
         Raises:
             FerError: `split` is not the name of a split, or it has no faces here.
         """
+        split = WORDS.get(split, split)
         if split not in SPLITS:
-            raise FerError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+            known = ", ".join((*SPLITS, *WORDS))
+            raise FerError(f"unknown split {split!r}: expected one of {known}")
         rows = self.split == SPLITS.index(split)
         if not rows.any():
             present = ", ".join(name for i, name in enumerate(SPLITS) if (self.split == i).any())

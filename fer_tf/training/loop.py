@@ -73,7 +73,10 @@ class Training:
         try:
             self.faces, self.validation = faces.of("Training"), faces.of("PublicTest")
         except FerError as error:
-            raise FerError(f"{recipe.data}: {error}, expected Training and PublicTest") from None
+            raise FerError(
+                f"{recipe.data}: {error}, expected Training and PublicTest; --split 80:20 makes "
+                "validation faces of training ones"
+            ) from None
         if recipe.clean:
             self.faces = self.faces.take(learnable(self.faces, self.validation))
         self.task = faces.task

@@ -1,16 +1,19 @@
-"""FER2013 as a folder of pictures, or a zip of one: `train/angry/*.jpg`, `test/happy/*.png`, ..."""
+"""Folders of pictures, or a zip of them: `train/angry/*.jpg`, or `angry/*.jpg` without splits."""
 
 from __future__ import annotations
 
 import os
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.data.pictures import Picture, Place, read_pictures
+from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.errors import FerError
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import TASKS, Task, canonical
 
 _SPLIT_NAMES = {
     "train": 0,
@@ -23,30 +26,15 @@ _SPLIT_NAMES = {
     "privatetest": 2,
 }
 
-_CLASS_NAMES = {
-    "angry": 0,
-    "anger": 0,
-    "disgust": 1,
-    "disgusted": 1,
-    "fear": 2,
-    "fearful": 2,
-    "scared": 2,
-    "happy": 3,
-    "happiness": 3,
-    "sad": 4,
-    "sadness": 4,
-    "surprise": 5,
-    "surprised": 5,
-    "neutral": 6,
-}
-
 _STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
 """What Windows and macOS leave in folders, in lower case, beside their hidden files."""
 
-_MEMBER_LIMIT = 1 << 24
-"""Bytes that a picture in a zip may unpack to: five times what 48x48 pixels can need."""
 
-Place = Path | zipfile.Path
+@dataclass(frozen=True)
+class _Found:
+    split: int
+    folder: str
+    file: Place
 
 
 def zipped_folder(path: str) -> zipfile.Path | None:
@@ -63,58 +51,101 @@ def zipped_folder(path: str) -> zipfile.Path | None:
     return root
 
 
-def read_folder(root: Place) -> Faces:
-    """Read pictures from `root`/SPLIT/CLASS/FILE, in the order of split, class and file name.
+def matches(path: str) -> bool:
+    """Whether it is a folder that holds folders, or a zip of such."""
+    if os.path.isdir(path):
+        return any(entry.is_dir() for entry in _entries(Path(path)))
+    return zipped_folder(path) is not None
 
-    `root` is a folder, or that of a zip, which is not unpacked to disk; where all lies in one
-    folder within it, that one is read.
+
+def read(path: str, options: Options = DEFAULTS) -> Faces:
+    """Read pictures from `path`/SPLIT/CLASS/FILE or `path`/CLASS/FILE, in this order.
+
+    `path` is a folder or a zip, which is not unpacked to disk; where all lies in one folder
+    within it, that one is read.
 
     Splits, whatever their case: `train` and `training` are Training; `val`, `valid`,
     `validation` and `PublicTest` are PublicTest; `PrivateTest` is PrivateTest. `test` is
-    PublicTest, except beside a validation folder, where it is PrivateTest; and in the usual
-    copy, whose `test` mixes both, files named `PrivateTest_*` are PrivateTest and those named
-    `PublicTest_*` PublicTest.
+    PublicTest, except beside a validation folder or where the rows will be divided anew, where it
+    is PrivateTest; and in the usual copy of FER2013, whose `test` mixes both, files named
+    `PrivateTest_*` are PrivateTest and those named `PublicTest_*` PublicTest. Without splits, all
+    is Training.
 
-    Classes are `fer_tf.tasks.FER2013`'s names or their usual variants (anger, fearful,
-    happiness, ...), mapped to FER2013's order and not to the alphabetical order of the folders.
-    Hidden files are passed over, and what Windows and macOS leave (`desktop.ini`, `__MACOSX`).
+    Classes are the folders' names. Where all are FER2013's or usual variants of them (anger,
+    fearful, happiness, ...), they have FER2013's order; others have alphabetical order and are a
+    task of their own, named as the folder. Hidden files are passed over, and what Windows and
+    macOS leave (`desktop.ini`, `__MACOSX`).
 
     Returns:
-        Faces with images uint8 [n, 48, 48]: read as `predict` does, by
-        `fer_tf.vision.images.read_image` (upright, 16 bits made 8, white where transparent), and
-        turned to grey.
+        Faces with images as of `read_pictures`.
 
     Raises:
-        FerError: an unknown split or class folder, a file that is not a whole 48x48 picture (a
-            FIFO or a PostScript file, say), no pictures, or two folders for one split or class.
+        FerError: an unknown split beside a known one, a file that is no whole picture (a FIFO or a
+            PostScript file, say), no pictures, two folders for one split or class, or pictures of
+            different sizes without a `face_size`.
     """
+    root: Place = Path(path) if os.path.isdir(path) else zipped_folder(path) or Path(path)
     root = _innermost(root)
-    splits = _named(root, _SPLIT_NAMES, "split", "train, validation, test")
-    names = {name.lower(): name for name in splits}
-    indices = {name: _SPLIT_NAMES[_plain(name)] for name in splits}
-    if "test" in names and len(splits) > len({*indices.values()}):
-        indices[names["test"]] = SPLITS.index("PrivateTest")
-    _refuse_twins(root, indices, SPLITS)
-
-    found: list[tuple[int, int, str, Place]] = []
-    for name, split in indices.items():
-        classes = _named(root / name, _CLASS_NAMES, "class", ", ".join(FER2013))
-        labels = {folder: _CLASS_NAMES[_plain(folder)] for folder in classes}
-        _refuse_twins(root / name, labels, FER2013)
-        for folder, label in labels.items():
-            for file in _files(root / name / folder):
+    found: list[_Found] = []
+    for name, split in _splits(root, divided=options.split).items():
+        place = root / name if name else root
+        folders = _folders(place, "class", "one for each class")
+        _refuse_twins(place, {folder: canonical(folder) for folder in folders})
+        for folder in folders:
+            for file in _files(place / folder):
                 own = file.name.partition("_")[0]
-                known = name.lower() == "test" and own in SPLITS[1:]
-                split_of = SPLITS.index(own) if known else split
-                found.append((split_of, label, str(file), file))
+                mixed = name.lower() == "test" and own in SPLITS[1:]
+                found.append(_Found(SPLITS.index(own) if mixed else split, folder, file))
     if not found:
         raise FerError(f"{root}: no pictures, expected train/angry/*.jpg and the like")
-    found.sort(key=lambda each: each[:3])
+    task = _task(root, {each.folder for each in found}, options)
+    order = {canonical(name): label for label, name in enumerate(task.labels)}
+    found.sort(key=lambda each: (each.split, order[canonical(each.folder)], str(each.file)))
+    images = read_pictures([Picture(each.file) for each in found], options.face_size)
+    height, width, channels = (*images.shape[1:], 1)[:3]
     return Faces(
-        images=np.stack([_picture(file) for *_, file in found]),
-        labels=np.array([label for _, label, *_ in found], np.uint8),
-        split=np.array([split for split, *_ in found], np.uint8),
+        images=images,
+        labels=np.array([order[canonical(each.folder)] for each in found], np.uint8),
+        split=np.array([each.split for each in found], np.uint8),
+        task=task.with_face(height, width, channels),
     )
+
+
+def _task(root: Place, folders: set[str], options: Options) -> Task:
+    """FER2013's task where it has all the classes, else one of these folders' own."""
+    names = {canonical(name): name for name in sorted(folders, reverse=True)}
+    if all(TASKS["fer2013"].index(name) is not None for name in names):
+        return TASKS["fer2013"]
+    labels = tuple(names[each] for each in sorted(names))
+    options.say(f"{root}: classes of its own, in this order: {', '.join(labels)}")
+    return Task(Path(str(root)).stem or "folder", labels)
+
+
+def _refuse_twins(folder: Place, meanings: dict[str, str]) -> None:
+    """Refuse two names that mean the same."""
+    for meaning in set(meanings.values()):
+        twins = [name for name in meanings if meanings[name] == meaning]
+        if len(twins) > 1:
+            both = " and ".join(twins)
+            raise FerError(f"{folder}: {both} both mean {meaning}, expected one of them")
+
+
+def _splits(root: Place, *, divided: bool) -> dict[str, int]:
+    """The folders of splits and their indices; {"": Training} where the classes are at the top."""
+    names = _folders(root, "split", "train, validation, test, or one for each class")
+    indices = {name: _SPLIT_NAMES[_plain(name)] for name in names if _plain(name) in _SPLIT_NAMES}
+    if not indices:
+        return {"": 0}
+    for name in names:
+        if name not in indices:
+            raise FerError(
+                f"{root}: {name!r} is not a split, expected folders train, validation, test"
+            )
+    tests = [name for name in names if name.lower() == "test"]
+    if tests and (divided or len(names) > len({*indices.values()})):
+        indices[tests[0]] = SPLITS.index("PrivateTest")
+    _refuse_twins(root, {name: SPLITS[index] for name, index in indices.items()})
+    return indices
 
 
 def _plain(name: str) -> str:
@@ -122,11 +153,11 @@ def _plain(name: str) -> str:
 
 
 def _innermost(root: Place) -> Place:
-    """The folder with the splits: archives often hold all in one more."""
+    """The folder with the splits or classes: archives often hold all in one more."""
     folders = [path for path in _entries(root) if path.is_dir()]
     if len(folders) == 1 and _plain(folders[0].name) not in _SPLIT_NAMES:
         inner = folders[0]
-        if any(_plain(path.name) in _SPLIT_NAMES for path in _entries(inner)):
+        if any(path.is_dir() for path in _entries(inner)):
             return inner
     return root
 
@@ -143,23 +174,12 @@ def _entries(folder: Place) -> list[Place]:
     ]
 
 
-def _named(folder: Place, known: dict[str, int], kind: str, expected: str) -> list[str]:
-    """The names of the folders in `folder`, each of which has to be known."""
+def _folders(folder: Place, kind: str, expected: str) -> list[str]:
+    """The names of the folders in `folder`."""
     names = [path.name for path in _entries(folder) if path.is_dir()]
-    for name in names:
-        if _plain(name) not in known:
-            raise FerError(f"{folder}: {name!r} is not a {kind}, expected folders {expected}")
     if not names:
         raise FerError(f"{folder}: no {kind} folders in it, expected {expected}")
     return names
-
-
-def _refuse_twins(folder: Place, indices: dict[str, int], meanings: tuple[str, ...]) -> None:
-    for index in set(indices.values()):
-        twins = [name for name in indices if indices[name] == index]
-        if len(twins) > 1:
-            both = " and ".join(twins)
-            raise FerError(f"{folder}: {both} both mean {meanings[index]}, expected one of them")
 
 
 def _files(folder: Place) -> list[Place]:
@@ -172,26 +192,4 @@ def _files(folder: Place) -> list[Place]:
     return files
 
 
-def _picture(file: Place) -> np.ndarray:
-    """Uint8 [48, 48], grey."""
-    import cv2
-
-    from fer_tf.vision.images import read_image
-
-    pixels = read_image(file) if isinstance(file, Path) else read_image(_Member(file))
-    if pixels.shape[:2] != (48, 48):
-        raise FerError(f"{file}: {pixels.shape[1]}x{pixels.shape[0]} pixels, expected 48x48")
-    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-
-
-class _Member:
-    """A file in a zip as `read_image` takes it."""
-
-    def __init__(self, file: zipfile.Path):
-        self.name, self._file = str(file), file
-
-    def read(self) -> bytes:
-        size = self._file.root.getinfo(self._file.at).file_size
-        if size > _MEMBER_LIMIT:
-            raise ValueError(f"unpacks to {size:,} bytes, above {_MEMBER_LIMIT:,}")
-        return self._file.read_bytes()
+READER = Reader("folder", "folders of pictures, one for each class", matches, read)
