@@ -21,6 +21,8 @@ from fer_tf.tasks import FER2013
 FILES = ("fer2013.csv", "icml_face_data.csv")
 """What Kaggle's archives call the CSV, in lower case."""
 
+USAGE_HINT = "; --split 80:10:10 divides rows without one"
+
 _TOGETHER = 16  # rows: 130 kB of text, whose arrays stay in the processor's cache
 _EMOTIONS = {str(label).encode(): label for label in range(len(FER2013))}
 _USAGES = {name.encode(): index for index, name in enumerate(SPLITS)}
@@ -95,10 +97,10 @@ def _parse(path: str, options: Options) -> Faces:
     images, labels, split = bytearray(), bytearray(), bytearray()
     pending: list[bytes] = []
     usages = {**_USAGES, b"": 0} if options.split else _USAGES
-    names: tuple[list[str], list[str]] = ["emotion", "pixels"], []
-    names[options.split].append("Usage")
     with open_csv(path, FILES, options.unpack_limit) as stream:
-        for row, (emotion, pixels, usage) in read_rows(stream, path, *names):
+        for row, (emotion, pixels, usage) in read_rows(
+            stream, path, ("emotion", "pixels"), ("Usage",)
+        ):
             labels.append(_look_up(_EMOTIONS, emotion, "emotion", "0..6", path, row))
             split.append(_look_up(usages, usage, "Usage", ", ".join(SPLITS), path, row))
             pending.append(pixels)
@@ -119,8 +121,9 @@ def _look_up(
 ) -> int:
     value = values.get(field)
     if value is None:
-        found = shown(field) if field else "empty"
-        raise FerError(f"{place(path, row)}: {column} is {found}, expected {expected}")
+        found = shown(field) if field else "missing or empty"
+        hint = USAGE_HINT if column == "Usage" and not field else ""
+        raise FerError(f"{place(path, row)}: {column} is {found}, expected {expected}{hint}")
     return value
 
 
