@@ -284,10 +284,12 @@ def corrupted_accuracy(
         predict: from uint8 [n, h, w] to logits [n, classes].
         faces: what is corrupted and judged.
     """
+    import numpy as np
+
     from fer_tf.data.corrupted import CORRUPTIONS
 
     for name, corrupt in CORRUPTIONS.items():
-        answers = predict(corrupt(faces.images)).argmax(axis=1)
+        answers = predict(corrupt(np.asarray(faces.images))).argmax(axis=1)
         yield name, float((answers == faces.labels).mean())
 
 

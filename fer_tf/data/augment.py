@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from keras import ops
 
@@ -17,7 +18,7 @@ from fer_tf.data.corruptions import blur, jpeg, per_image, spoil_light
 from fer_tf.data.draws import COLUMN, is_cut
 from fer_tf.recipe import Augmentation
 
-Warp = Callable[..., object]
+Warp = Callable[..., Any]
 
 
 def to_rgb(images):

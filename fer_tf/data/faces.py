@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.errors import FerError
 from fer_tf.tasks import TASKS, Task
 
@@ -21,7 +22,8 @@ class Faces:
     """Faces with their labels.
 
     Attributes:
-        images: uint8 [n, h, w], grey, 0 is black; or [n, h, w, 3], RGB; may be memory-mapped.
+        images: uint8 [n, h, w], grey, 0 is black; or [n, h, w, 3], RGB; those of
+            a data set above the memory's measure stay in a file (`fer_tf.data.mapped`).
         labels: uint8 [n], index into `task.labels`.
         split: uint8 [n], index into `SPLITS`.
         votes: uint8 [n, 10], FERPlus votes in the order of `fer_tf.tasks.FERPLUS`, or None.
@@ -30,7 +32,7 @@ class Faces:
             or None, for a task without values.
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
     split: np.ndarray
     votes: np.ndarray | None = None
@@ -42,11 +44,12 @@ class Faces:
 
     def take(self, rows: np.ndarray) -> Faces:
         """The faces at `rows`: indices or a boolean mask, [n]."""
-        arrays = {"images", "labels", "split", "votes", "values"}
-        taken = {name: getattr(self, name) for name in arrays}
-        return replace(
-            self, **{name: each[rows] for name, each in taken.items() if each is not None}
-        )
+        names = ("labels", "split", "votes", "values")
+        arrays = {name: getattr(self, name) for name in names}
+        taken = {name: each[rows] for name, each in arrays.items() if each is not None}
+        images = self.images
+        images = images.take(rows) if isinstance(images, MappedImages) else images[rows]
+        return replace(self, images=images, **taken)
 
     def of(self, split: str) -> Faces:
         """The faces of one split: "Training", "PublicTest" or "PrivateTest", or one of `WORDS`.

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.data.mapped import Images
 from fer_tf.data.readers.affectnet import COLUMNS
 from fer_tf.data.readers.rafdb import LIST
 from fer_tf.data.relabel import relabel
@@ -116,9 +117,9 @@ def _tinted(faces: Faces) -> list[tuple[int, np.ndarray]]:
     return list(zip(rows.tolist(), _in_colour(faces.images[rows]), strict=True))
 
 
-def _in_colour(images: np.ndarray) -> np.ndarray:
+def _in_colour(images: Images) -> np.ndarray:
     """Grey uint8 [n, h, w] as RGB uint8 [n, h, w, 3]."""
-    return np.rint(images[..., None] * TINT).astype(np.uint8)
+    return np.rint(np.asarray(images)[..., None] * TINT).astype(np.uint8)
 
 
 def _values(faces: Faces, row: int) -> list[float]:

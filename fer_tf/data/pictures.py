@@ -1,16 +1,20 @@
-"""Pictures decoded into faces of one size, several at the same time."""
+"""Pictures decoded into faces of one size, several at the same time, and once for all times."""
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fer_tf.cores import cores
+from fer_tf.data.decoded import BLOCK, decoded
+from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
 
 LOOKED_AT = 64
@@ -18,8 +22,6 @@ LOOKED_AT = 64
 
 MEMBER_LIMIT = 1 << 24
 """Bytes that a picture in a zip may unpack to: 16 MiB, a large photo's."""
-
-_TOGETHER = 1024  # pictures that are handed to the threads at a time
 
 Place = Path | zipfile.Path
 
@@ -38,8 +40,10 @@ class Picture:
     box: tuple[int, int, int, int] | None = None
 
 
-def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> np.ndarray:
+def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> Images:
     """Decode pictures by `fer_tf.vision.images.read_image`: upright, 8 bits, on white.
+
+    What is decoded is kept (`fer_tf.data.decoded`), under the content of all files.
 
     Args:
         pictures: one or more.
@@ -47,7 +51,8 @@ def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> np.ndar
             where all have one size, which stays.
 
     Returns:
-        uint8 [n, h, w] where `LOOKED_AT` of them have no colour, else uint8 [n, h, w, 3], RGB.
+        uint8 [n, h, w] where `LOOKED_AT` of them have no colour, else uint8 [n, h, w, 3], RGB;
+        a large data set stays in a file.
 
     Raises:
         FerError: a picture is damaged, its box lies outside it, or it has another size.
@@ -56,23 +61,44 @@ def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> np.ndar
     seen = [_cropped(pictures[place]) for place in places.tolist()]
     grey = all((each == each[..., :1]).all() for each in seen)
     size = seen[0].shape[:2] if face_size is None else (face_size, face_size)
-    images = np.empty((len(pictures), *size, *(() if grey else (3,))), np.uint8)
-    _decode(pictures, images, exact=face_size is None)
-    return images
+    shape = (len(pictures), *size, *(() if grey else (3,)))
+    exact = face_size is None
+    with ThreadPoolExecutor(cores()) as pool, _bar(2 * len(pictures)) as advance:
+
+        def decode(images: np.ndarray, rows: range) -> None:
+            def one(row: int) -> None:
+                images[row] = _face(pictures[row], shape[1:], exact=exact)
+
+            for _ in pool.map(one, rows):
+                advance(1)
+
+        key = hashlib.sha256(f"{shape} {exact}".encode())
+        for start in range(0, len(pictures), BLOCK):
+            for digest in pool.map(_digest, pictures[start : start + BLOCK]):
+                key.update(digest)
+                advance(1)
+        return decoded(key.hexdigest(), shape, decode)
 
 
-def _decode(pictures: Sequence[Picture], images: np.ndarray, *, exact: bool) -> None:
-    """Decode all pictures into the rows of `images`."""
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of reading each picture and decoding it."""
     from fer_tf.vision.progress import progress_bar
 
-    def decode(row: int) -> None:
-        images[row] = _face(pictures[row], images.shape[1:], exact=exact)
+    with progress_bar(total, "pictures read, then decoded") as (_, advance):
+        yield advance
 
-    with ThreadPoolExecutor(cores()) as pool, progress_bar(len(pictures)) as (_, advance):
-        for start in range(0, len(pictures), _TOGETHER):
-            rows = range(start, min(start + _TOGETHER, len(pictures)))
-            for _ in pool.map(decode, rows):
-                advance(1)
+
+def _digest(picture: Picture) -> bytes:
+    """SHA-256 of a picture's file and of its box; of the box alone where decoding will complain."""
+    digest = hashlib.sha256(str(picture.box).encode())
+    file = picture.file if isinstance(picture.file, Path) else _Member(picture.file)
+    with suppress(Exception):
+        if not isinstance(file, Path):
+            digest.update(file.read())
+        elif file.is_file():
+            digest.update(file.read_bytes())
+    return digest.digest()
 
 
 def _face(picture: Picture, shape: tuple[int, ...], *, exact: bool) -> np.ndarray:

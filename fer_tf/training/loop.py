@@ -273,11 +273,12 @@ class Training:
             add_shift(self.keeper, fit_shift(logits, self.faces.labels[rows]))
         logits, values = predict_answers(self.keeper, self.validation.images, size=(size, size))
         labels = self.validation.labels
-        rows = [one_hot(labels, len(self.task.labels))], [logits]
-        if values is not None:
-            rows[0].append(self.validation.values)
-            rows[1].append(values)
-        loss = float(keras.ops.mean(self.loss(*(np.concatenate(row, axis=1) for row in rows))))
+        wanted, given = [one_hot(labels, len(self.task.labels))], [logits]
+        if values is not None and self.validation.values is not None:
+            wanted.append(self.validation.values)
+            given.append(values)
+        pair = (np.concatenate(each, axis=1) for each in (wanted, given))
+        loss = float(keras.ops.mean(self.loss(*pair)))
         if not math.isfinite(loss):
             raise self._diverged(self.steps)
         return loss, float((logits.argmax(axis=1) == labels).mean())

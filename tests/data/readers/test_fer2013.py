@@ -23,11 +23,6 @@ from fer_tf.tasks import FERPLUS
 REAL = Path(__file__).parents[3] / "data"
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
-
-
 def drawn(count: int = 20, seed: int = 0) -> Faces:
     random = np.random.default_rng(seed)
     return Faces(

@@ -65,8 +65,7 @@ def test_columns_in_any_order_with_bom_crlf_and_index(
         check(read(str(path), Options(cache=False)))
 
 
-def test_what_pandas_writes(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+def test_what_pandas_writes(tmp_path):
     table = pd.DataFrame({name: COLUMNS[name] for name in ("emotion", "pixels", "Usage")})
     path = tmp_path / "copy.csv"
     table.to_csv(path, encoding="utf-8-sig", lineterminator="\r\n")
@@ -79,8 +78,7 @@ def test_what_pandas_writes(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("usage", [None, ""])
-def test_rows_without_usage_need_an_explicit_split(tmp_path, monkeypatch, usage):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+def test_rows_without_usage_need_an_explicit_split(tmp_path, usage):
     path = tmp_path / "train.csv"
     table = {name: COLUMNS[name] for name in ("emotion", "pixels")}
     if usage is not None:

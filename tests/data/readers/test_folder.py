@@ -17,6 +17,12 @@ from fer_tf.data.readers.folder import read
 from fer_tf.errors import FerError
 
 
+@pytest.fixture(autouse=True)
+def cache_elsewhere(own_cache, tmp_path_factory, monkeypatch):
+    """Here `tmp_path` is the folder that is read."""
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 def picture(path: Path, grey: int, size: tuple[int, int] = (48, 48), mode: str = "L") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", size, grey).convert(mode).save(path)

@@ -36,11 +36,6 @@ def roots(tmp_path_factory, drawn) -> dict[str, Path]:
     return {name: root / name for name in LAYOUTS}
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
-
-
 def names(faces: Faces) -> list[str]:
     """The class of each face, by FER2013's name."""
     index = [TASKS["fer2013"].index(label) for label in faces.task.labels]
