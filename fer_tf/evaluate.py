@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +13,7 @@ from tyro.conf import Positional, arg
 from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.recipes.as_json import from_json
-from fer_tf.recipes.schema import Recipe
+from fer_tf.recipes.schema import Reading, Recipe
 from fer_tf.report.writing import check_directory
 from fer_tf.tasks import FER2013
 from fer_tf.trained.run_folder import DEFAULT_SIZE, Run
@@ -44,10 +44,11 @@ class Evaluate:
     """Instead of MODEL_OR_RUN: the network that comes with the package."""
     data: str | None = None
     """fer2013.csv (plain or packed), a folder of images, or "synthetic"; of a run: its own."""
+    reading: Reading = field(default_factory=Reading)
     votes: str | None = None
     """fer2013new.csv: the FERPlus votes of the same rows."""
     split: Literal["Training", "PublicTest", "PrivateTest"] = "PublicTest"
-    """Which rows to judge."""
+    """Which rows to judge; of a run's own data, divided as the run divided it."""
     size: str | None = None
     """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224;
     of what ships: its own."""
@@ -224,7 +225,7 @@ def evaluate(
 
     Args:
         args: see `Evaluate`.
-        say: is given the lines of the table of corruptions, where they are asked for.
+        say: is given what the reader left out, and the lines of the table of corruptions.
 
     Returns:
         The scores, and the report folder.
@@ -234,11 +235,12 @@ def evaluate(
     """
     target = find_either(args.model, args.shipped)
     asked = None if args.size is None else parse_size(args.size)
-    data, votes = args.data, args.votes
+    data, votes, reading, shares = args.data, args.votes, args.reading, None
     if data is None:
         if target.recipe is None or target.shipped:
             raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
         data, votes = target.recipe.data, votes or target.recipe.votes
+        reading, shares = target.recipe.reading, target.recipe.split
     directory = Path(args.out) if args.out else report_directory(target, args.split, args.tta)
     check_directory(directory)
 
@@ -250,7 +252,7 @@ def evaluate(
     from fer_tf.trained.inference import predict_logits, softmax
 
     size = input_size(target, model, asked)
-    faces = load_faces(data, votes=votes).of(args.split)
+    faces = load_faces(data, votes=votes, split=shares, say=say, **vars(reading)).of(args.split)
     logits = predict_logits(model, faces.images, size=size, tta=args.tta)
     check_finite(logits, target.model)
     probabilities = softmax(logits)
@@ -259,7 +261,7 @@ def evaluate(
         faces.labels,
         probabilities,
         faces.images,
-        FER2013,
+        faces.task.labels,
         history=target.history,
         title=f"{target.name} on {args.split}",
         facts={
@@ -289,10 +291,12 @@ def corrupted_accuracy(
         predict: from uint8 [n, h, w] to logits [n, classes].
         faces: what is corrupted and judged.
     """
+    import numpy as np
+
     from fer_tf.data.corrupted import CORRUPTIONS
 
     for name, corrupt in CORRUPTIONS.items():
-        answers = predict(corrupt(faces.images)).argmax(axis=1)
+        answers = predict(corrupt(np.asarray(faces.images))).argmax(axis=1)
         yield name, float((answers == faces.labels).mean())
 
 

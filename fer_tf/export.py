@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +15,7 @@ from fer_tf.errors import FerError
 from fer_tf.evaluate import Target, find_either, input_size, load, parse_size
 from fer_tf.exporting.packages import check_installed
 from fer_tf.files import refuse_strangers
+from fer_tf.recipes.schema import Reading
 
 if TYPE_CHECKING:
     from fer_tf.exporting.exporter import Exported, Material
@@ -52,6 +53,7 @@ class Export:
     data: str | None = None
     """fer2013.csv: int8 takes its ranges from Training, PublicTest is compared; of a run: its own;
     drawn faces if there is none."""
+    reading: Reading = field(default_factory=Reading)
     verify: bool = False
     """Compare on all of PublicTest, not on 512 of its faces, and judge the accuracy."""
 
@@ -102,7 +104,7 @@ def export(args: Export) -> list[Exported]:
         sizes=sizes,
         formats=args.formats,
         grey=args.grey,
-        material=gather(args.data, target, verify=args.verify),
+        material=gather(args.data, args.reading, target, verify=args.verify),
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()
@@ -110,11 +112,12 @@ def export(args: Export) -> list[Exported]:
     return results
 
 
-def gather(data: str | None, target: Target, *, verify: bool) -> Material:
+def gather(data: str | None, reading: Reading, target: Target, *, verify: bool) -> Material:
     """The faces that the export is made and judged with, chosen by a fixed seed.
 
     Args:
         data: fer2013.csv, a folder or "synthetic"; None for a run's own, or drawn faces.
+        reading: how `data` is read; a run's own is read as the run read it.
         target: what is exported.
         verify: compare on all of PublicTest.
 
@@ -128,16 +131,18 @@ def gather(data: str | None, target: Target, *, verify: bool) -> Material:
     from fer_tf.exporting.exporter import Material
 
     rng = np.random.default_rng(SEED)
+    shares = None
     if data is None and target.recipe is not None:
         own = target.recipe.data
         data = own if own == "synthetic" or Path(own).exists() else None
+        reading, shares = target.recipe.reading, target.recipe.split
     if data is None:
         if verify:
             raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
         print("comparing on drawn faces: pass --data fer2013.csv for real ones", flush=True)
         drawn = draw_dataset(COMPARED_FACES, SEED)
         return Material(drawn.images[:CALIBRATION_FACES], drawn, "drawn faces", False, False)
-    faces = load_faces(data)
+    faces = load_faces(data, split=shares, say=print, **vars(reading))
     training, validation = faces.of("Training"), faces.of("PublicTest")
     count = min(CALIBRATION_FACES, len(training))
     calibration = training.images[np.sort(rng.choice(len(training), count, replace=False))]

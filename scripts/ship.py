@@ -117,7 +117,7 @@ def ship(args: Ship) -> Metrics:
         weights = Path(folder) / WEIGHTS
         save_half_weights(trained, weights)
         model = create_model(recipe.model, input_shape=(None, None, 3), weights=str(weights))
-        material = gather(args.data or recipe.data, target, verify=True)
+        material = gather(args.data or recipe.data, recipe.reading, target, verify=True)
         measured = _measure(args, model, input_size(target, trained, size), material, Path(folder))
         accuracy = round(measured.metrics.accuracy.value, 4)
         written = (target.model.parent / RECIPE).read_text(encoding="utf-8")

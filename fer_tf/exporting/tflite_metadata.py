@@ -138,7 +138,7 @@ def read_labels(content: bytes) -> tuple[str, ...]:
 def read_temperature(content: bytes) -> Any:
     """What a TFLite file holds as its temperature, unchecked; 1 where there is none.
 
-    `fer_tf.training.calibration.checked_temperature` makes a number of it, or a sentence.
+    `fer_tf.runtimes.calibration.checked_temperature` makes a number of it, or a sentence.
     """
     try:
         with (

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from fer_tf.data.draws import Epoch
+from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.recipes.schema import Augmentation
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def trainable(
     network: keras.Model,
-    images: np.ndarray,
+    images: Images,
     *,
     sizes: Sequence[tuple[int, int]],
     how: Augmentation,
@@ -46,11 +47,12 @@ def trainable(
     from fer_tf.data.device import AugmentedModel, EpochBatches
 
     model = AugmentedModel(network, images, how=how, teachers=teachers)
-    return model, partial(EpochBatches, sizes=sizes)
+    in_file = images if isinstance(images, MappedImages) else None
+    return model, partial(EpochBatches, sizes=sizes, images=in_file)
 
 
 def augmented(
-    images: np.ndarray, epoch: Epoch, *, size: tuple[int, int], how: Augmentation
+    images: Images, epoch: Epoch, *, size: tuple[int, int], how: Augmentation
 ) -> Iterator[np.ndarray]:
     """An epoch's batches at one size, whatever its scales: float32 [n, height, width, 3]."""
     from fer_tf.data.augment import augment, warp_by_gather
@@ -68,7 +70,7 @@ def augmented(
         yield keras.ops.convert_to_numpy(view)
 
 
-def evaluation(images: np.ndarray, **keywords: Any) -> Any:
+def evaluation(images: Images, **keywords: Any) -> Any:
     """Batches for `predict`: the arguments are those of `fer_tf.data.pipeline.evaluation_batches`.
 
     Order and values are the same on every backend; without TensorFlow the last batch is full.
