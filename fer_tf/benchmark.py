@@ -20,7 +20,6 @@ from fer_tf.benchmarking.comparison import make_rows, make_targets
 from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
 from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
-from fer_tf.evaluate import find_either, input_size, load
 from fer_tf.exporting.packages import check_installed
 from fer_tf.files import refuse_strangers
 from fer_tf.report.figure_theme import png
@@ -29,6 +28,7 @@ from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import FER2013
+from fer_tf.trained.model import open_trained
 
 if TYPE_CHECKING:
     import keras
@@ -166,20 +166,21 @@ def collect(
     candidates: list[Candidate] = []
     names: list[str | None] = [*args.models, *[None] * args.shipped]
     for number, given in enumerate(names):
-        path = Path(given or "")
-        is_run = path.is_dir() and (path / "best.keras").is_file()
-        if given and not is_run and path.suffix != ".keras":
-            candidates += found_candidates(given, path, sizes=args.sizes, formats=args.formats)
+        trained = open_trained(given)
+        if given and not trained.is_keras:
+            candidates += found_candidates(
+                given, trained.path, sizes=args.sizes, formats=args.formats
+            )
             continue
-        target, name = find_either(given, given is None), given or "shipped"
+        name = given or "shipped"
         check_installed(EXPORTS[form] for form in args.formats if form in EXPORTS)
         say(f"loading {name}")
-        model = load(target)
+        model = trained.network()
         for side in args.sizes:
-            input_size(target, model, (side, side))
+            trained.size((side, side))
         candidates += export_candidates(
             name,
-            _keras_file(target.model, model, place),
+            _keras_file(trained.path, model, place),
             model,
             place / str(number),
             sizes=args.sizes,

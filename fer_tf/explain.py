@@ -86,7 +86,7 @@ def explain(args: Explain) -> Iterator[str]:
 
 
 def _analyzer(args: Explain) -> FaceAnalyzer:
-    from fer_tf.evaluate import parse_size
+    from fer_tf.trained.model import parse_size
     from fer_tf.vision.analyzer import FaceAnalyzer
 
     size = None if args.size is None else parse_size(args.size)

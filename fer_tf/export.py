@@ -12,9 +12,9 @@ from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.errors import FerError
-from fer_tf.evaluate import Target, find_either, input_size, load, parse_size
 from fer_tf.exporting.packages import check_installed
 from fer_tf.files import refuse_strangers
+from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
 if TYPE_CHECKING:
     from fer_tf.exporting.exporter import Exported, Material
@@ -78,7 +78,7 @@ def export(args: Export) -> list[Exported]:
         FerError: the model or the data can't be read, a size or a format does not fit, or the
             folder can't be written.
     """
-    target = find_either(args.model, args.shipped)
+    trained = open_either(args.model, args.shipped)
     asked = [parse_size(text) for text in args.size]
     if len({*asked}) < len(asked) or len({*args.formats}) < len(args.formats):
         raise FerError(
@@ -91,31 +91,31 @@ def export(args: Export) -> list[Exported]:
         raise FerError("--formats names none, expected one or more")
     check_installed(args.formats)
 
-    model = load(target)
+    model = trained.network()
     from fer_tf.exporting.card import write_card
     from fer_tf.exporting.exporter import Exporter
 
-    sizes = [input_size(target, model, size) for size in asked] or [input_size(target, model, None)]
+    sizes = [trained.size(size) for size in asked] or [trained.size()]
     exporter = Exporter(
         model=model,
         directory=args.to,
         sizes=sizes,
         formats=args.formats,
         grey=args.grey,
-        material=gather(args.data, target, verify=args.verify),
+        material=gather(args.data, trained, verify=args.verify),
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()
-    write_card(args.to, target, exporter, results)
+    write_card(args.to, trained, exporter, results)
     return results
 
 
-def gather(data: str | None, target: Target, *, verify: bool) -> Material:
+def gather(data: str | None, trained: TrainedModel, *, verify: bool) -> Material:
     """The faces that the export is made and judged with, chosen by a fixed seed.
 
     Args:
         data: fer2013.csv, a folder or "synthetic"; None for a run's own, or drawn faces.
-        target: what is exported.
+        trained: what is exported.
         verify: compare on all of PublicTest.
 
     Raises:
@@ -128,8 +128,8 @@ def gather(data: str | None, target: Target, *, verify: bool) -> Material:
     from fer_tf.exporting.exporter import Material
 
     rng = np.random.default_rng(SEED)
-    if data is None and target.recipe is not None:
-        own = target.recipe.data
+    if data is None and trained.recipe is not None:
+        own = trained.recipe.data
         data = own if own == "synthetic" or Path(own).exists() else None
     if data is None:
         if verify:

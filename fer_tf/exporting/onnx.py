@@ -18,8 +18,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import fer_tf
 from fer_tf.errors import FerError
-from fer_tf.exporting.constant_graph import at_size, constant_graph
+from fer_tf.exporting.constant_graph import constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
+from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 
 OPSET = 20

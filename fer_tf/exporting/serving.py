@@ -22,8 +22,8 @@ import tensorflow as tf
 
 from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
-from fer_tf.exporting.constant_graph import at_size
 from fer_tf.exporting.serving_graph import servable
+from fer_tf.models.sizes import at_size
 from fer_tf.tasks import FER2013
 
 MODEL = "fer"

@@ -17,9 +17,10 @@ from ai_edge_litert.tools import flatbuffer_utils
 import fer_tf
 from fer_tf.data.synthetic import draw_dataset
 from fer_tf.errors import FerError
-from fer_tf.exporting.constant_graph import at_size, constant_graph
+from fer_tf.exporting.constant_graph import constant_graph
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
+from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import FER2013

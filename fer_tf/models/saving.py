@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,9 +13,9 @@ import h5py
 import keras
 import numpy as np
 
+from fer_tf import layers
 from fer_tf.errors import FerError
 from fer_tf.models.adapting import adapted
-from fer_tf.trained.shipped import SHIPPED_NETWORK, shipped_weights
 
 CONFIG_LIMIT = 1 << 24
 """Bytes of a .keras file's JSON: 16.8 MB, where the largest network here has 0.3."""
@@ -22,14 +24,13 @@ UNPACKED_LIMIT = 1 << 32
 """Bytes that a .keras file may unpack to: 4.3 GB."""
 
 
-def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
-    """Load a .keras file, or the network that comes with the package.
+def load_model(path: str | os.PathLike[str]) -> keras.Model:
+    """Load a .keras file.
 
     One for grey images, or one that ends in softmax, comes as `fer_tf.models.adapting` makes it.
 
     Args:
-        path: the file; None for the network that ships, for faces of any size and best at
-            `fer_tf.trained.shipped.shipped_size()`.
+        path: the file.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
@@ -38,8 +39,6 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
         FerError: no such file, one that is not a Keras model or would run code of its own, or a
             network that can't be run or answers NaN.
     """
-    if path is None:
-        return _load_shipped()
     path = Path(path)
     if not path.is_file():
         raise FerError(f"{path}: no such model file, expected a .keras file")
@@ -156,14 +155,7 @@ def load_into(model: keras.Model, weights: str) -> None:
         raise FerError(f"{weights}: NaN or infinity is among the weights: expected finite numbers")
 
 
-def _load_shipped() -> keras.Model:
-    # Here, not above: the registry loads weights with this module.
-    from fer_tf.models.registry import create_model
-
-    weights = str(shipped_weights())
-    return create_model(SHIPPED_NETWORK, input_shape=(None, None, 3), weights=weights)
-
-
 def _register_layers() -> None:
-    """Import every module whose classes a file may name: the registry uses them all."""
-    import fer_tf.models.registry  # noqa: F401
+    """Import every module whose classes a file may name."""
+    for module in pkgutil.iter_modules(layers.__path__):
+        importlib.import_module(f"{layers.__name__}.{module.name}")

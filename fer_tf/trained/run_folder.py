@@ -34,9 +34,6 @@ HISTORY = (
 LEFTOVERS = ("recipe.json.tmp", "history.csv.tmp", "wandb-id.txt.tmp", ".best.tmp.keras")
 """What a process that is killed may leave half-written in a run's folder."""
 
-DEFAULT_SIZE = (224, 224)
-"""(height, width) in pixels for a .keras file that takes any size, where nothing says more."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -72,6 +69,17 @@ class Run:
     def report(self) -> Path:
         return self.folder / "report"
 
+    def recipe(self) -> Recipe:
+        """How it was or is trained.
+
+        Raises:
+            FerError: recipe.json is not there, or is no recipe.
+        """
+        if not self.recipe_file.is_file():
+            raise FerError(f"{self.folder}: has no recipe.json: expected a run folder")
+        text = self.recipe_file.read_text(encoding="utf-8", errors="replace")
+        return from_json(text, source=str(self.recipe_file))
+
     @contextlib.contextmanager
     def open(self, recipe: Recipe) -> Iterator[None]:
         """Hold the folder for one process, making it where it is missing.
@@ -105,8 +113,7 @@ class Run:
 
     def _check(self, recipe: Recipe) -> None:
         if self.recipe_file.exists():
-            text = self.recipe_file.read_text(encoding="utf-8", errors="replace")
-            differences = compare(from_json(text, source=str(self.recipe_file)), recipe)
+            differences = compare(self.recipe(), recipe)
             if differences:
                 raise FerError(
                     f"{self.folder} is a run with other settings ({'; '.join(differences)}): "
@@ -186,28 +193,6 @@ class Run:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.history_file, text.getvalue())
-
-
-def best_model(
-    path: Path, size: tuple[int, int] | None = None
-) -> tuple[Path, tuple[int, int] | None]:
-    """A run's best.keras and the size at which it was best; another path as it is.
-
-    Args:
-        path: a run folder, or anything else.
-        size: (height, width) in pixels, asked for; it goes first.
-
-    Raises:
-        FerError: the run's recipe can't be read, or its best.keras is not there.
-    """
-    run = Run(path)
-    if not run.recipe_file.is_file():
-        return path, size
-    if not run.best_file.is_file():
-        raise FerError(run.why_no_best())
-    text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
-    recipe = from_json(text, source=str(run.recipe_file))
-    return run.best_file, size or (run.best_size(recipe),) * 2
 
 
 def compare(old: Recipe, new: Recipe) -> list[str]:

@@ -7,18 +7,14 @@ Each sees the very view that the student sees, mixed, turned and erased alike, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import keras
 from keras import ops
 
 from fer_tf.data.targets import mix_targets
-from fer_tf.errors import FerError
 from fer_tf.models.registry import NETWORKS, create_model
-from fer_tf.models.saving import load_model
 from fer_tf.recipes.schema import Recipe
-from fer_tf.tasks import FER2013
-from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
+from fer_tf.trained.model import open_trained
 
 
 class Teachers:
@@ -94,18 +90,12 @@ def load_teachers(recipe: Recipe, policy: str = "float32") -> Teachers | None:
         return None
     networks, sizes = [], []
     for name in recipe.teachers:
-        path, size = best_model(Path(name))
-        network = load_model(path)
-        if network.output_shape[-1] != len(FER2013) or network.input_shape[-1] != 3:
-            raise FerError(
-                f"{name}: maps {network.input_shape} to {network.output_shape}: expected a "
-                "teacher from RGB images to the seven classes"
-            )
-        built = network.input_shape[1:3]
+        trained = open_trained(name)
+        network = trained.network()
         if policy != "float32" and network.name in NETWORKS:
             weights = network.get_weights()
             network = create_model(network.name, input_shape=network.input_shape[1:], dtype=policy)
             network.set_weights(weights)
         networks.append(network)
-        sizes.append(size or (built[0] or DEFAULT_SIZE[0], built[1] or DEFAULT_SIZE[1]))
+        sizes.append(trained.size())
     return Teachers(networks, sizes, recipe.distillation)

@@ -70,7 +70,7 @@ class FaceAnalyzer:
         self.detector = open_detector(
             detector, detect_size=detect_size, min_score=min_score, min_face=min_face
         )
-        self.explainer = Explainer(model, self.recognizer.size)
+        self.explainer = Explainer(self.recognizer.trained, self.recognizer.size)
 
     def analyze(
         self,

@@ -15,7 +15,8 @@ from fer_tf import FerError
 from fer_tf.recipes import RECIPES
 from fer_tf.recipes.as_json import from_json
 from fer_tf.recipes.schema import Augmentation, Recipe
-from fer_tf.trained.run_folder import HISTORY, Run, best_model, compare
+from fer_tf.trained.model import open_trained
+from fer_tf.trained.run_folder import HISTORY, Run, compare
 
 RECIPE = RECIPES["scratch"]
 
@@ -246,10 +247,10 @@ def test_a_damaged_history_is_told(run: Run, text: bytes) -> None:
 def test_a_lost_best_model_says_what_to_do(run: Run) -> None:
     with run.open(RECIPE):
         with pytest.raises(FerError, match="expected a run with an epoch trained to its end"):
-            best_model(run.folder)
+            open_trained(run.folder)
         checkpointed(run)
     with pytest.raises(FerError, match="go on with the run"):
-        best_model(run.folder)
+        open_trained(run.folder)
     run.write_history([])
     with pytest.raises(FerError, match=r"best\.keras: is lost, .* put the file back from a copy"):
-        best_model(run.folder)
+        open_trained(run.folder)

@@ -74,14 +74,14 @@ def test_a_run_teaches_at_its_best_size(csv_file, tmp_path):
 
 def test_a_teacher_that_is_not_there_is_named(csv_file, tmp_path):
     argv = ["--teachers", str(tmp_path / "none"), "--distillation", "0.5"]
-    assert "none: no such model file" in refused(flags(csv_file, tmp_path, *argv))
+    assert "none: no such file or folder" in refused(flags(csv_file, tmp_path, *argv))
     assert not (tmp_path / "scratch").exists()
 
 
 def test_a_teacher_of_other_classes_is_refused(tmp_path):
     path = tmp_path / "two.keras"
     constant_network([0.0, 1.0]).save(path)
-    with pytest.raises(FerError, match="expected a teacher from RGB images to the seven classes"):
+    with pytest.raises(FerError, match="expected 7 \\(Angry, "):
         load_teachers(Recipe(teachers=(str(path),), distillation=0.5))
 
 
