@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
 from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
 from fer_tf.exporting.packages import check_installed
-from fer_tf.files import refuse_strangers
+from fer_tf.files import refuse_strangers, write_beside
 from fer_tf.report.figure_theme import png
 from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
@@ -267,9 +266,7 @@ def write_files(results: Results, text: str, directory: Path) -> None:
         "benchmark.png": png(latency_figure(results.rows)),
     }
     for name, content in contents.items():
-        beside = directory / f".{name}.tmp"
-        beside.write_bytes(content)
-        os.replace(beside, directory / name)
+        write_beside(directory / name, content)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -81,7 +81,7 @@ def read_folder(root: Place) -> Faces:
 
     Returns:
         Faces with images uint8 [n, 48, 48]: read as `predict` does, by
-        `fer_tf.vision.images.read_image` (upright, 16 bits made 8, white where transparent), and
+        `fer_tf.pictures.images.read_image` (upright, 16 bits made 8, white where transparent), and
         turned to grey.
 
     Raises:
@@ -163,7 +163,7 @@ def _refuse_twins(folder: Place, indices: dict[str, int], meanings: tuple[str, .
 
 
 def _files(folder: Place) -> list[Place]:
-    from fer_tf.vision.finding import SUFFIXES
+    from fer_tf.pictures.finding import SUFFIXES
 
     files = _entries(folder)
     for file in files:
@@ -176,7 +176,7 @@ def _picture(file: Place) -> np.ndarray:
     """Uint8 [48, 48], grey."""
     import cv2
 
-    from fer_tf.vision.images import read_image
+    from fer_tf.pictures.images import read_image
 
     pixels = read_image(file) if isinstance(file, Path) else read_image(_Member(file))
     if pixels.shape[:2] != (48, 48):

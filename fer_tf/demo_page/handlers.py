@@ -14,7 +14,7 @@ from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.memory import Memory
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.errors import FerError
-from fer_tf.vision.images import read_image
+from fer_tf.pictures.images import read_image
 
 PAGES = 16
 """How many open pages have their last picture in memory."""

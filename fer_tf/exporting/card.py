@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import fer_tf
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import TIMED_RUNS
+from fer_tf.files import write_beside
 from fer_tf.recipes.as_json import to_json
 from fer_tf.report import machine
 from fer_tf.tasks import FER2013
-from fer_tf.trained.run_folder import write_text
 
 if TYPE_CHECKING:
     from fer_tf.exporting.exporter import Exported, Exporter
@@ -41,8 +41,8 @@ def write_card(
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_text(directory / TABLE, export_json(exporter, results))
-        write_text(directory / CARD, model_card(trained, exporter, results))
+        write_beside(directory / TABLE, export_json(exporter, results))
+        write_beside(directory / CARD, model_card(trained, exporter, results))
     except OSError as error:
         raise FerError(f"{directory}: can't be written, {error.strerror}") from None
 

@@ -23,6 +23,7 @@ from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import Proof, prove, unwritten
 from fer_tf.exporting.tflite import PRECISIONS, Precision
+from fer_tf.files import write_beside
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.backends import FACE
 from fer_tf.runtimes.calibration import fit_temperature
@@ -30,7 +31,6 @@ from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
-from fer_tf.trained.run_folder import write_text
 
 Format = Literal["serving", "tflite", "onnx", "web"]
 
@@ -304,7 +304,7 @@ class Exporter:
             folder = self.directory / "tflite"
             files: dict[str, str] = {p: tflite[p] for p in SMALLEST_FIRST if p in tflite}
             write_guides(folder, files=files, size=self.sizes[0], channels=3, labels=FER2013)
-            write_text(folder / "labels.txt", "".join(f"{label}\n" for label in FER2013))
+            write_beside(folder / "labels.txt", "".join(f"{label}\n" for label in FER2013))
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ import fer_tf
 from fer_tf.errors import FerError
 from fer_tf.exporting.constant_graph import constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
+from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 
@@ -208,13 +208,8 @@ def _finish(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> 
     onnx.helper.set_model_props(proto, dict(metadata))
     onnx.checker.check_model(proto, full_check=True)
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(proto.SerializeToString())
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_beside(path, proto.SerializeToString())
     except OSError as error:
         raise FerError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -20,6 +19,7 @@ from fer_tf.errors import FerError
 from fer_tf.exporting.constant_graph import constant_graph
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
+from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
@@ -153,11 +153,7 @@ def _float_nodes(content: bytes, name: str) -> list[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.tmp")
     try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
+        write_beside(path, content)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise FerError(f"{path}: the file can't be written, {error.strerror}") from None

@@ -15,6 +15,7 @@ import numpy as np
 
 from fer_tf import layers
 from fer_tf.errors import FerError
+from fer_tf.files import written_beside
 from fer_tf.models.adapting import adapted
 
 CONFIG_LIMIT = 1 << 24
@@ -80,12 +81,10 @@ def _check_cost(path: Path) -> None:
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """Write a .keras file beside its place, then rename it."""
     path = Path(path)
-    beside = path.with_name(f".{path.stem}.tmp.keras")
     try:
-        model.save(beside)
-        os.replace(beside, path)
+        with written_beside(path, ".tmp.keras") as beside:
+            model.save(beside)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise FerError(f"{path}: the model could not be written, {error.strerror}") from None
 
 
@@ -99,12 +98,11 @@ def save_half_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            full, half = (Path(folder) / f"{name}.weights.h5" for name in ("full", "half"))
+        with written_beside(path) as half, tempfile.TemporaryDirectory() as folder:
+            full = Path(folder) / "full.weights.h5"
             model.save_weights(full)
             with h5py.File(full) as source, h5py.File(half, "w") as target:
                 _copy_halved(source, target)
-            os.replace(half, path)
     except OSError as error:
         reason = error.strerror or error
         raise FerError(f"{path}: the weights could not be written, {reason}") from None

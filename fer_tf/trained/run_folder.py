@@ -10,10 +10,12 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from fer_tf.errors import FerError
+from fer_tf.files import write_beside
 from fer_tf.recipes.as_json import from_json, to_json
 from fer_tf.recipes.schema import Recipe
 
@@ -31,7 +33,7 @@ HISTORY = (
 )
 """Columns of history.csv. Losses in nats, accuracies in [0, 1], seconds since the run began."""
 
-LEFTOVERS = ("recipe.json.tmp", "history.csv.tmp", "wandb-id.txt.tmp", ".best.tmp.keras")
+LEFTOVERS = (".recipe.json.*", ".history.csv.*", ".wandb-id.txt.*", ".best.keras.*")
 """What a process that is killed may leave half-written in a run's folder."""
 
 
@@ -98,7 +100,7 @@ class Run:
             with _locked(self.folder):
                 self._remove_leftovers()
                 if made:
-                    write_text(self.recipe_file, to_json(recipe))
+                    write_beside(self.recipe_file, to_json(recipe))
                 try:
                     yield
                 except BaseException:
@@ -121,14 +123,14 @@ class Run:
                 )
         elif self.folder.exists() and not self.folder.is_dir():
             raise FerError(f"{self.folder} is a file, expected a run's folder or a new name")
-        elif self.folder.exists() and {p.name for p in self.folder.iterdir()} - {*LEFTOVERS}:
+        elif self.folder.exists() and not all(map(_is_leftover, self.folder.iterdir())):
             raise FerError(
                 f"{self.folder} is not a run: it holds files but no recipe.json, expected "
                 "a run's folder, an empty one or a new name"
             )
 
     def _remove_leftovers(self) -> None:
-        for pattern in (*LEFTOVERS, "checkpoints/checkpoint-*.tmp"):
+        for pattern in (*LEFTOVERS, "checkpoints/.checkpoint-*.tmp"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 
@@ -192,7 +194,7 @@ class Run:
         writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.history_file, text.getvalue())
+        write_beside(self.history_file, text.getvalue())
 
 
 def compare(old: Recipe, new: Recipe) -> list[str]:
@@ -208,16 +210,6 @@ def compare(old: Recipe, new: Recipe) -> list[str]:
         for name in before
         if before[name] != after[name] and name != "expected_accuracy"
     ]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place, then rename it."""
-    beside = path.with_name(path.name + ".tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 DISK = {
@@ -237,6 +229,10 @@ DISK = {
 def disk_trouble(error: OSError) -> str:
     """An error in words."""
     return DISK.get(error.errno or 0) or error.strerror or str(error)
+
+
+def _is_leftover(path: Path) -> bool:
+    return any(fnmatch(path.name, pattern) for pattern in LEFTOVERS)
 
 
 @contextlib.contextmanager

@@ -14,13 +14,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from fer_tf.data.batches import augmented
 from fer_tf.data.draws import Epoch
 from fer_tf.data.targets import mix_targets
 from fer_tf.files import write_beside
 from fer_tf.recipes.schema import Recipe
 from fer_tf.runtimes.runner import Runner
 from fer_tf.trained.model import open_trained
-from fer_tf.training.batches import augmented
 
 THREADS = 2
 

@@ -120,7 +120,11 @@ def test_leftovers_of_killed_processes_are_removed(run: Run) -> None:
     with run.open(RECIPE):
         checkpointed(run)
     kept = sorted(run.folder.rglob("*"))
-    for name in ("history.csv.tmp", ".best.tmp.keras", "checkpoints/checkpoint-000000002.tmp"):
+    for name in (
+        ".history.csv.7.tmp",
+        ".best.keras.7.tmp.keras",
+        "checkpoints/.checkpoint-000000002.npz.7.tmp",
+    ):
         (run.folder / name).write_bytes(b"half")
     with run.open(RECIPE):
         assert sorted(run.folder.rglob("*")) == kept
@@ -129,7 +133,7 @@ def test_leftovers_of_killed_processes_are_removed(run: Run) -> None:
 @pytest.mark.parametrize("left", ["", "{", '{"model": "mit_b0_fus'])
 def test_a_run_killed_while_its_recipe_is_written_goes_on(run: Run, left: str) -> None:
     run.folder.mkdir(parents=True)
-    (run.folder / "recipe.json.tmp").write_text(left)
+    (run.folder / ".recipe.json.7.tmp").write_text(left)
     with run.open(RECIPE):
         checkpointed(run)
     assert run.recipe_file.is_file()
@@ -159,7 +163,7 @@ def test_one_process_at_a_time(run: Run) -> None:
     )
     child = [sys.executable, "-c", code, str(run.folder)]
     with run.open(RECIPE):
-        leftover = run.folder / "history.csv.tmp"
+        leftover = run.folder / ".history.csv.7.tmp"
         leftover.write_text("being written")
         done = subprocess.run(child, capture_output=True, text=True)
         assert done.returncode == 2 and "another process is training" in done.stderr
