@@ -8,18 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.benchmarking.candidates import Candidate, Format, export_candidates, found_candidates
+from fer_tf.benchmarking.candidates import (
+    Candidate,
+    export_candidates,
+    exported_forms,
+    found_candidates,
+    runtimes,
+)
 from fer_tf.benchmarking.comparison import make_rows, make_targets
 from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
 from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
-from fer_tf.exporting.packages import check_installed
+from fer_tf.exporting.formats import check_installed
 from fer_tf.files import refuse_strangers, write_beside
 from fer_tf.report.figure_theme import png
 from fer_tf.report.goals import Target
@@ -35,16 +41,6 @@ if TYPE_CHECKING:
     from fer_tf.data.faces import Faces
 
 CALIBRATION_FACES = 256
-EXPORTS = {
-    "savedmodel": "serving",
-    "litert-float32": "tflite",
-    "litert-float16": "tflite",
-    "litert-int8": "tflite",
-    "onnx": "onnx",
-    "onnx-int8": "onnx",
-}
-"""What a form is exported as."""
-
 FILES = ("benchmark.csv", "benchmark.png", "benchmark.txt")
 
 
@@ -60,9 +56,10 @@ class Benchmark:
     """Sides of the faces in pixels."""
     data: str | None = None
     """fer2013.csv (plain or packed): also measure the accuracy on PublicTest."""
-    formats: tuple[Format, ...] = get_args(Format)
-    """Which forms; left out are OpenVINO where it is not installed, and what a folder lacks."""
-    baseline: Format = "litert-float32"
+    formats: tuple[str, ...] = tuple(runtimes())
+    """The forms to measure; OpenVINO is left out where it is not installed, and so is what a folder
+    lacks."""
+    baseline: str = "litert-float32"
     """The form that the others' latencies are divided by, of the same model and size."""
     threads: tuple[int, ...] = (1, 2)
     """Numbers of threads that a runtime may use."""
@@ -146,6 +143,9 @@ def check(args: Benchmark) -> None:
         raise FerError(
             "MODEL_OR_DIR: found nothing, expected a run, a .keras file, an export or --shipped"
         )
+    for name in args.formats:
+        if name not in runtimes():
+            raise FerError(f"--formats {name}: expected some of {', '.join(runtimes())}")
     if args.baseline not in args.formats:
         raise FerError(
             f"--baseline: found {args.baseline}, expected one of --formats {' '.join(args.formats)}"
@@ -172,7 +172,8 @@ def collect(
             )
             continue
         name = given or "shipped"
-        check_installed(EXPORTS[form] for form in args.formats if form in EXPORTS)
+        exports = exported_forms()
+        check_installed(exports[form][0] for form in args.formats if form in exports)
         say(f"loading {name}")
         model = trained.network()
         for side in args.sizes:

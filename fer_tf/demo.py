@@ -18,7 +18,7 @@ from fer_tf.errors import FerError
 
 MEBIBYTE = 2**20
 PORTS = range(2**16)
-UPLOADS = range(1, 1025)
+UPLOADS = range(1, 257)
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def serve(args: Demo) -> None:
     Raises:
         FerError: a model, the detector or the address is not as expected.
     """
+    from fer_tf.demo_page.decoding import decoding
     from fer_tf.demo_page.handlers import Handlers
     from fer_tf.demo_page.server import is_loopback, serving
     from fer_tf.demo_page.service import Service
@@ -90,9 +91,16 @@ def serve(args: Demo) -> None:
         )
     service = Service(args.model or (None,), sizes=args.size, **asdict(args.detecting))
     limit = args.max_upload_mb * MEBIBYTE
-    with serving(
-        Handlers(service), host=args.host, port=args.port, max_upload=limit, browser=args.open
-    ) as address:
+    with (
+        decoding() as decode,
+        serving(
+            Handlers(service, decode),
+            host=args.host,
+            port=args.port,
+            max_upload=limit,
+            browser=args.open,
+        ) as address,
+    ):
         print(f"{address} (Ctrl-C ends it)", flush=True)
         threading.Event().wait()
 

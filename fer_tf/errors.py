@@ -6,3 +6,12 @@ class FerError(ValueError):
 
     Commands print the sentence and exit with code 2 (`fer_tf.cli.run`).
     """
+
+
+def reason(error: BaseException) -> str:
+    """What another package's exception says, for a sentence: its first line, 200 characters of it.
+
+    Where it says nothing, the name of its class.
+    """
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line if len(line) <= 200 else f"{line[:197]}..."

@@ -13,7 +13,6 @@ from tyro.conf import Positional, arg
 from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.report.writing import check_directory
-from fer_tf.tasks import FER2013
 from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Evaluate:
     votes: str | None = None
     """fer2013new.csv: the FERPlus votes of the same rows."""
     split: Literal["Training", "PublicTest", "PrivateTest"] = "PublicTest"
-    """Which rows to judge."""
+    """The part of the data to measure on."""
     size: str | None = None
     """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224;
     of what ships: its own."""
@@ -99,7 +98,7 @@ def evaluate(
         faces.labels,
         probabilities,
         faces.images,
-        FER2013,
+        trained.task.labels,
         history=trained.history,
         title=f"{trained.name} on {args.split}",
         facts={

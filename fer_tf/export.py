@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.errors import FerError
-from fer_tf.exporting.packages import check_installed
+from fer_tf.exporting.formats import FORMATS, check_installed
 from fer_tf.files import refuse_strangers
 from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 CALIBRATION_FACES = 200
 COMPARED_FACES = 512
 SEED = 0
-"""Of the choice of faces."""
-PARTS = ("export.json", "model_card.md", "serving", "tflite", "onnx", "web")
+"""Seed of the choice of faces."""
+PARTS = ("export.json", "model_card.md", *FORMATS)
 """What an export writes into its folder."""
 
 
@@ -37,13 +37,9 @@ class Export:
     """Instead of MODEL_OR_RUN: the network that comes with the package."""
     to: Path
     """Folder to write: serving/, tflite/, onnx/, web/ and the model card."""
-    formats: tuple[Literal["serving", "tflite", "onnx", "web"], ...] = (
-        "serving",
-        "tflite",
-        "onnx",
-        "web",
-    )
-    """Which of them."""
+    formats: tuple[str, ...] = tuple(FORMATS)
+    """The formats to write: serving is for TensorFlow Serving, tflite for phones, onnx for ONNX
+    Runtime, web for browsers."""
     size: tuple[str, ...] = ()
     """N or HxW pixels, one or more; of a run: its best epoch's, else what the network was built
     for, or 224; of what ships: its own. SavedModel and page have the first."""
@@ -64,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     results = export(cli.parse(Export, argv, "python -m fer_tf.export"))
     print_results(results)
-    failed = [result for result in results if result.proof.failure]
+    failed = [result for result in results if result.parity.failure]
     for result in failed:
-        print(f"fer_tf: {result.form.name} not kept: {result.proof.failure}", file=sys.stderr)
+        print(f"fer_tf: {result.form.name} not kept: {result.parity.failure}", file=sys.stderr)
     if failed:
         sys.exit(1)
 
@@ -154,15 +150,15 @@ def print_results(results: Sequence[Exported]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    measured = [result for result in results if result.proof.measured]
-    title = f"{measured[0].proof.faces:,} faces, against Keras"
+    measured = [result for result in results if result.parity.measured]
+    title = f"{measured[0].parity.faces:,} faces, against Keras"
     table = Table(box=None, title=title, title_justify="left")
     table.add_column("form", no_wrap=True)
     for column in ("MB", "difference", "same", "accuracy", "Keras'", "ms"):
         table.add_column(column, justify="right")
     table.add_column()
     for result in measured:
-        p = result.proof
+        p = result.parity
         table.add_row(
             result.form.name,
             f"{result.bytes / 1e6:.1f}",

@@ -126,7 +126,6 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
 
     from fer_tf.models.saving import load_model
     from fer_tf.report import write_report
-    from fer_tf.tasks import FER2013
     from fer_tf.trained.inference import predict_logits, softmax
 
     validation = faces.of("PublicTest")
@@ -138,7 +137,7 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
         validation.labels,
         np.asarray(probabilities),
         validation.images,
-        FER2013,
+        faces.task.labels,
         history=run.history_file,
         title=f"{run.folder.name}: {recipe.model} on PublicTest",
         facts={

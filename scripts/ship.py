@@ -28,9 +28,7 @@ from fer_tf.export import gather
 from fer_tf.recipes.as_json import from_json
 from fer_tf.report import machine
 from fer_tf.report.writing import replace_folder
-from fer_tf.tasks import FER2013
-from fer_tf.trained.model import open_trained, parse_size
-from fer_tf.trained.shipped import (
+from fer_tf.shipped import (
     CARD,
     FILES,
     HISTORY,
@@ -41,6 +39,8 @@ from fer_tf.trained.shipped import (
     SHIPPED_NETWORK,
     WEIGHTS,
 )
+from fer_tf.tasks import FER2013
+from fer_tf.trained.model import open_trained, parse_size
 
 if TYPE_CHECKING:
     import keras
@@ -186,7 +186,7 @@ def _measure(
     )
     (int8,) = exporter.export()
     if int8.path is None:
-        raise FerError(f"{args.run}: int8 is out of tolerance: {int8.proof.failure}")
+        raise FerError(f"{args.run}: int8 is out of tolerance: {int8.parity.failure}")
     temperature = exporter.temperature(size)
     calibrated = calibration_bins(faces.labels, apply_temperature(probabilities, temperature))
     ece = expected_calibration_error(calibrated)
@@ -241,17 +241,17 @@ def neutral(recipe: str, **changes: Any) -> str:
 
 def _metrics_json(measured: Measured) -> str:
     """The report's metrics, and what else was measured; shares in 0..1."""
-    proof = measured.int8.proof
+    parity = measured.int8.parity
     table = {
         "split": "PublicTest",
         "size": measured.size,
         "temperature": measured.temperature,
         "calibrated_ece": measured.calibrated_ece,
         "int8": {
-            "accuracy": proof.accuracy,
-            "keras_accuracy": proof.keras_accuracy,
-            "agreement": proof.agreement,
-            "difference": proof.difference,
+            "accuracy": parity.accuracy,
+            "keras_accuracy": parity.keras_accuracy,
+            "agreement": parity.agreement,
+            "difference": parity.difference,
         },
         **measured.metrics.to_dict(),
     }
@@ -313,7 +313,7 @@ def _card(
         temperature=measured.temperature,
         calibrated_ece=measured.calibrated_ece,
         calibration=len(measured.material.calibration),
-        int8=measured.int8.proof,
+        int8=measured.int8.parity,
     )
 
 

@@ -55,16 +55,13 @@ def _family(images, *, drop_path=0.0, seed=None, dtype=None):
     return [keras.layers.Add(dtype=dtype)([x, DropPath(drop_path, seed=seed, dtype=dtype)(y)])]
 
 
-def _head(maps, *, classes, dtype=None):
+def _head(maps, *, classes, values=0, dtype=None):
     import keras
 
+    from fer_tf.models.heads import answers
+
     x = keras.layers.GlobalAveragePooling2D(dtype=dtype)(maps[-1])
-    return keras.layers.Dense(
-        classes,
-        kernel_initializer=keras.initializers.GlorotUniform(0),
-        dtype="float32",
-        name="logits",
-    )(x)
+    return answers(x, classes, values, kernel_initializer=keras.initializers.GlorotUniform(0))
 
 
 def flags(csv_file: Path, runs: Path, *more: str) -> list[str]:

@@ -13,7 +13,7 @@ import fer_tf
 
 PACKAGE = Path(fer_tf.__file__).parent
 LAYERS = (
-    "errors cores forks quiet files cli detecting",
+    "errors cores forks quiet files cli detecting archives shipped worker_pool",
     "tasks",
     "layers",
     "models",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import io
-import itertools
 import os
 import signal
 import socket
@@ -23,16 +23,20 @@ from PIL import Image
 
 from fer_tf import FaceAnalyzer, cli, demo
 from fer_tf.demo_page import answers, handlers
+from fer_tf.demo_page.decoding import decode as decode_here
+from fer_tf.demo_page.decoding import decoding
 from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.handlers import Handlers, Settings
 from fer_tf.demo_page.memory import Memory
 from fer_tf.demo_page.server import is_loopback
 from fer_tf.demo_page.service import Answer, Service
-from fer_tf.demo_page.storage import private_folder, take
+from fer_tf.demo_page.storage import private_folder
 from fer_tf.errors import FerError
+from fer_tf.pictures.data_urls import decode_data_url
+from fer_tf.shipped import shipped_model, shipped_size
 from fer_tf.tasks import FER2013
-from fer_tf.trained.shipped import shipped_model, shipped_size
 from fer_tf.vision.results import Box, Detection, Face
+from fer_tf.worker_pool import WorkerPool
 
 EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
 
@@ -47,6 +51,17 @@ def astronaut():
     return np.asarray(Image.open(io.BytesIO(handlers.example_file("astronaut.jpg"))))
 
 
+@pytest.fixture(scope="module")
+def decode():
+    with decoding() as decode:
+        yield decode
+
+
+@pytest.fixture
+def handle(service, decode):
+    return Handlers(service, decode)
+
+
 @pytest.fixture
 def settings(service):
     return Settings(service.networks[0])
@@ -59,7 +74,7 @@ def settings(service):
     ("flags", "told"),
     [
         (["--port", "70000"], "--port 70000: expected 0 to 65535"),
-        (["--max-upload-mb", "0"], "--max-upload-mb 0: expected 1 to 1024"),
+        (["--max-upload-mb", "0"], "--max-upload-mb 0: expected 1 to 256"),
         (["--size", "0"], "--size 0: expected pixels, from 1"),
         (["--model", "absent.tflite"], "absent.tflite"),
         (["--detector", "eyes"], "eyes"),
@@ -117,33 +132,33 @@ def test_ends_without_a_trace_when_killed(tmp_path):
 # ---- what it remembers and writes
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers()), max_size=30))
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 120)), max_size=30))
 def test_memory_holds_the_latest_pages(visits):
-    memory: Memory[int] = Memory(pages=2)
+    memory: Memory[int] = Memory(budget=100, cost=lambda value: value)
     expected: dict[str, int] = {}
     for page, value in visits:
         memory.keep(page, value)
         expected.pop(page, None)
         expected[page] = value
-        expected = dict(itertools.islice(expected.items(), max(0, len(expected) - 2), None))
+        while sum(expected.values()) > 100:
+            del expected[next(iter(expected))]
+        assert memory.total == sum(expected.values()) <= 100
         assert {page: memory.get(page) for page in expected} == expected
         assert len(memory) == len(expected)
     memory.forget("a")
-    assert memory.get("a") is None
+    assert memory.get("a") is None and not memory.dropped("a")
 
 
-def test_an_upload_is_deleted_as_it_is_read(tmp_path):
-    path = tmp_path / "hash" / "face.jpg"
-    path.parent.mkdir()
-    path.write_bytes(b"pixels")
-    elsewhere = tmp_path / "elsewhere.jpg"
-    elsewhere.write_bytes(b"pixels")
-    for other in (elsewhere, path.parent / ".." / elsewhere.name, path.parent, path / "absent"):
-        with pytest.raises(FerError, match="not among the uploads"):
-            take(other, path.parent)
-    assert elsewhere.exists()
-    assert take(path, path.parent) == b"pixels"
-    assert not path.parent.exists()
+def test_what_was_dropped_is_known():
+    memory: Memory[bytes] = Memory(budget=10, cost=len)
+    for page in "abc":
+        memory.keep(page, bytes(4))
+    assert memory.get("a") is None and memory.dropped("a") and not memory.dropped("d")
+    memory.get("b")
+    memory.keep("a", bytes(4))
+    assert not memory.dropped("a") and memory.dropped("c")
+    memory.keep("a", bytes(11))
+    assert len(memory) == 0 and memory.dropped("a")
 
 
 def test_the_folder_is_private_and_goes(monkeypatch):
@@ -234,16 +249,14 @@ def last(answers_):
     return list(answers_)[-1]
 
 
-def test_finds_and_tells(service, settings):
-    handle = Handlers(service)
+def test_finds_and_tells(handle, settings):
     html = last(handle.example("page", "astronaut.jpg", settings))
     assert '<img src="data:image/jpeg;base64,' in html
     assert html.count("fer-box") == 1 and "Happy" in Reader(html).text
     assert f"{shipped_size()[0]} px, shipped" in html and " ms" in html
 
 
-def test_answers_for_the_chosen_face(service, settings):
-    handle = Handlers(service)
+def test_answers_for_the_chosen_face(handle, settings):
     assert last(handle.choose("page", 1)) == handlers.EMPTY
     last(handle.example("page", "drawn.jpg", settings))
     count = len(handle.memory.get("page").answer.faces)
@@ -254,8 +267,7 @@ def test_answers_for_the_chosen_face(service, settings):
     assert last(handle.again("page", settings)) == handlers.EMPTY
 
 
-def test_tells_what_is_wrong_with_a_picture(service, settings):
-    handle = Handlers(service)
+def test_tells_what_is_wrong_with_a_picture(handle, settings):
     last(handle.example("page", "astronaut.jpg", settings))
     html = last(handle.picture("page", b"GIF89a", "<b>.gif", settings))
     assert "role=alert" in html and Reader(html).text.count("<b>.gif") == 1
@@ -288,24 +300,91 @@ def test_a_film_is_smooth(astronaut):
     np.testing.assert_allclose([sum(face.probabilities) for face in faces], 1)
 
 
-def test_shows_why(service, settings):
-    handle = Handlers(service)
+def test_shows_why(handle, settings):
     shown = list(handle.example("page", "astronaut.jpg", replace(settings, why=True)))
     assert handlers.WAITING in Reader(shown[0]).text
     assert shown[-1].count('<img src="data:image/jpeg') == 3 and "Heat map" in shown[-1]
     assert "Heat map" not in last(handle.again("page", settings))
 
 
-def test_says_why_it_cannot_show_why(service, settings, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fer_tf.explanations.network", None)
-    monkeypatch.setattr(service, "_analyzers", {service.networks[0]: FaceAnalyzer()})
-    html = last(Handlers(service).example("page", "astronaut.jpg", replace(settings, why=True)))
+def test_says_why_it_cannot_show_why(handle, settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fer_tf.models.registry", None)
+    monkeypatch.setattr(handle.service, "_analyzers", {settings.network: FaceAnalyzer()})
+    html = last(handle.example("page", "astronaut.jpg", replace(settings, why=True)))
     assert "which is not installed: expected Keras and TensorFlow" in html and "Happy" in html
 
 
-def test_a_camera_sees_nobody(service, settings):
-    boxes, bars = Handlers(service).frame("page", np.zeros((48, 64, 3), np.uint8), settings)
+def data_url(picture, format="png"):
+    buffer = io.BytesIO()
+    picture.save(buffer, format)
+    return f"data:image/{format};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def test_a_camera_sees_nobody(handle, settings):
+    boxes, bars = handle.frame("page", data_url(Image.new("RGB", (64, 48))), settings)
     assert "fer-box" not in boxes and "No face found" in bars
+
+
+def test_a_camera_goes_through_the_door_of_the_uploads(handle, settings):
+    large = Image.new("L", (3000, 200))
+    data = decode_data_url(data_url(large))
+    assert handle.decode("large.png", data, answers.LONGEST_SIDE).shape == (85, 1280, 3)
+    assert "No face found" in handle.frame("page", data_url(large), settings)[1]
+    huge = Image.new("1", (13_000, 13_000))
+    for url, told in [
+        (data_url(huge), "13000x13000 pixels, 169 megapixels, expected at most 67"),
+        (data_url(Image.new("RGB", (8, 8)), "eps"), "the camera's frame: not a picture"),
+        ("data:image/svg+xml,<svg/>", "an SVG drawing"),
+        ("http://example.org/face.jpg", "no data after it"),
+        ("", "no data after it"),
+    ]:
+        boxes, bars = handle.frame("page", url, settings)
+        assert boxes == "" and "role=alert" in bars and told in Reader(bars).text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_a_picture_that_needs_too_much_memory_is_told():
+    large = decode_data_url(data_url(Image.new("RGB", (8000, 8000))))
+    with (
+        WorkerPool(decode_here, workers=1, seconds=60, memory=2**28, patience=60) as decode,
+        pytest.raises(FerError, match=r"^large.png: more memory is needed than there is"),
+    ):
+        decode("large.png", large)
+
+
+def test_an_upload_is_taken_once(handle, settings):
+    handle.uploads.keep("key", handlers.example_file("astronaut.jpg"))
+    assert "Happy" in last(handle.upload("page", "/some/folder/key", "face.jpg", settings))
+    for path in ("/some/folder/key", "", None, "http://example.org/key"):
+        html = last(handle.upload("page", path, "face.jpg", settings))
+        assert "face.jpg: not among the uploads" in Reader(html).text
+    assert len(handle.uploads) == 0
+
+
+def test_pictures_of_all_pages_fit_a_budget(service, decode, settings, monkeypatch):
+    monkeypatch.setattr(handlers, "MEMORY", 2_000_000)
+    handle = Handlers(service, decode)
+    for page in ("first", "second", "third"):
+        assert "Happy" in last(handle.example(page, "astronaut.jpg", settings))
+        assert handle.memory.total <= 2_000_000
+    assert last(handle.again("first", settings)) == handlers.DROPPED
+    assert last(handle.choose("first", 0)) == handlers.DROPPED
+    assert "Happy" in last(handle.again("third", settings))
+    assert "Happy" in last(handle.example("first", "astronaut.jpg", settings))
+    assert "Happy" in last(handle.again("first", settings))
+
+
+def test_an_error_is_a_sentence(handle, settings, monkeypatch, capsys):
+    html = last(handle.example("page", "astronaut.jpg", Settings("other")))
+    assert "network 'other': expected one of" in Reader(html).text
+    monkeypatch.setattr(handle.service, "answer", None)
+    for html in (
+        last(handle.example("page", "astronaut.jpg", settings)),
+        handle.frame("page", data_url(Image.new("RGB", (64, 48))), settings)[1],
+    ):
+        assert "role=alert" in html and handlers.UNFORESEEN in Reader(html).text
+        assert "TypeError" not in html
+    assert capsys.readouterr().err.count("TypeError") == 2
 
 
 def test_tells_networks_apart(service):

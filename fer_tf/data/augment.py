@@ -1,6 +1,6 @@
 """Augmentation: pure functions of an image batch and a row of random numbers for each image.
 
-Grey float32 images [n, h, w, 1] in [0, 255]; numbers in [0, 1), [n], from
+Float32 images [n, h, w, c] in [0, 255], grey or RGB; numbers in [0, 1), [n], from
 `fer_tf.data.draws`. Written with keras.ops: the same code runs eagerly, inside
 tf.data and on an accelerator. Changes of the grey levels come first, on the
 small 48x48 picture; all geometry, and the resize, is then one warp.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from keras import ops
 
@@ -17,12 +18,18 @@ from fer_tf.data.corruptions import blur, jpeg, per_image, spoil_light
 from fer_tf.data.draws import COLUMN, is_cut
 from fer_tf.recipes.schema import Augmentation
 
-Warp = Callable[..., object]
+Warp = Callable[..., Any]
 
 
 def to_rgb(images):
     """[n, h, w, 1] to [n, h, w, 3], equal channels."""
     return ops.repeat(images, 3, axis=-1)
+
+
+def with_channels(images):
+    """uint8 or float32 [n, h, w] or [n, h, w, 3] as float32 [n, h, w, 1 or 3]."""
+    x = ops.cast(images, "float32")
+    return x if len(x.shape) == 4 else ops.expand_dims(x, -1)
 
 
 def augment(
@@ -37,7 +44,7 @@ def augment(
     """Apply a recipe's augmentation to a batch, and resize it.
 
     Args:
-        images: uint8 or float32 [n, h, w], grey, 0 to 255.
+        images: uint8 or float32, 0 to 255: [n, h, w], grey, or [n, h, w, 3], RGB.
         draws: float32 [n, columns] in [0, 1) (`fer_tf.data.draws.COLUMNS`).
         ratios: float32 [n], share of itself that each image keeps (`draws.mix_ratios`).
         size: (height, width) of the result.
@@ -46,14 +53,14 @@ def augment(
         to_rgb: likewise.
 
     Returns:
-        float32 [n, height, width, 3], 0 to 255, three equal channels.
+        float32 [n, height, width, 3], 0 to 255; of grey faces, three equal channels.
     """
 
     def draw(name):
         return draws[:, COLUMN[name]]
 
     source = images.shape[1:3]
-    x = ops.expand_dims(ops.cast(images, "float32"), -1)
+    x = with_channels(images)
     if how.brightness or how.contrast:
         x = adjust_levels(
             x,
@@ -91,23 +98,23 @@ def augment(
     x = warp(x, matrices, size)
     if how.mix_probability:
         x = mix(x, ratios, cut=is_cut(draws, how), cut_x=draw("cut_x"), cut_y=draw("cut_y"))
-    return to_rgb(x)
+    return to_rgb(x) if x.shape[-1] == 1 else x
 
 
 def resize(images, size: tuple[int, int], warp: Warp, *, flip: bool = False, crop=None):
     """Resize without augmenting, by the same warp.
 
     Args:
-        images: uint8 or float32 [n, h, w], grey, 0 to 255.
+        images: uint8 or float32, 0 to 255: [n, h, w], grey, or [n, h, w, 3], RGB.
         size: (height, width) of the result.
         warp: as in `augment`.
         flip: mirror left to right.
         crop: (zoom, shift_x, shift_y) as in `warp_matrices`: what part to see; None for all.
 
     Returns:
-        float32 [n, height, width, 3], 0 to 255, three equal channels.
+        float32 [n, height, width, 3], 0 to 255; of grey faces, three equal channels.
     """
-    x = ops.expand_dims(ops.cast(images, "float32"), -1)
+    x = with_channels(images)
     one = ops.ones_like(x[:, 0, 0, 0])
     zoom, shift_x, shift_y = crop or (1.0, 0.0, 0.0)
     matrices = warp_matrices(
@@ -119,7 +126,8 @@ def resize(images, size: tuple[int, int], warp: Warp, *, flip: bool = False, cro
         source=images.shape[1:3],
         size=size,
     )
-    return to_rgb(warp(x, matrices, size))
+    x = warp(x, matrices, size)
+    return to_rgb(x) if x.shape[-1] == 1 else x
 
 
 def symmetric(uniform):
@@ -131,7 +139,7 @@ def adjust_levels(images, *, brightness, contrast):
     """Scale each image about its mean by `contrast`, add `brightness`, clip to [0, 255].
 
     Args:
-        images: float32 [n, h, w, 1].
+        images: float32 [n, h, w, c].
         brightness: float32 [n], grey levels.
         contrast: float32 [n], 1 for none.
     """
@@ -162,7 +170,7 @@ def erase(images, box, *, level, chosen):
     """Fill `box` of the chosen images with one grey level.
 
     Args:
-        images: float32 [n, h, w, 1].
+        images: float32 [n, h, w, c].
         box: (top, left, bottom, right), shares of the sides, each [n].
         level: float32 [n], 0 to 255.
         chosen: float32 [n], 1 to erase and 0 to leave.
@@ -196,7 +204,7 @@ def mix(images, ratios, *, cut, cut_x, cut_y):
     of the image's shape and of (1 - ratio) of its area, wholly inside it.
 
     Args:
-        images: float32 [n, h, w, 1].
+        images: float32 [n, h, w, c].
         ratios: float32 [n], the share that each image keeps; 1 leaves it as it is.
         cut: bool [n], cutmix instead of mixup.
         cut_x, cut_y: float32 [n] in [0, 1), where the box is.
@@ -246,28 +254,30 @@ def warp_by_gather(images, matrices, size: tuple[int, int]):
     """Resample bilinearly; beyond the border the border pixel goes on.
 
     Args:
-        images: float32 [n, h, w, 1].
+        images: float32 [n, h, w, c].
         matrices: float32 [n, 6] from `warp_matrices`.
         size: (height, width) of the result.
 
     Returns:
-        float32 [n, height, width, 1].
+        float32 [n, height, width, c].
     """
-    h, w = images.shape[1:3]
+    h, w, channels = images.shape[1:]
     a, b, c, d, e, f = (per_image(matrices[:, i])[..., 0] for i in range(6))
     x = ops.arange(size[1], dtype="float32")[None, None, :]
     y = ops.arange(size[0], dtype="float32")[None, :, None]
     left, right, across = _neighbours(a * x + b * y + c, w)
     above, below, down = _neighbours(d * x + e * y + f, h)
-    pixels = ops.reshape(images, (-1, h * w))
+    across, down = across[..., None], down[..., None]
+    pixels = ops.reshape(images, (-1, h * w, channels))
 
     def at(row, column):
-        index = ops.reshape(row * w + column, (-1, size[0] * size[1]))
-        return ops.reshape(ops.take_along_axis(pixels, index, axis=1), (-1, *size))
+        index = ops.reshape(row * w + column, (-1, size[0] * size[1], 1))
+        index = ops.repeat(index, channels, axis=-1)
+        return ops.reshape(ops.take_along_axis(pixels, index, axis=1), (-1, *size, channels))
 
     top = at(above, left) * (1.0 - across) + at(above, right) * across
     bottom = at(below, left) * (1.0 - across) + at(below, right) * across
-    return ops.expand_dims(top * (1.0 - down) + bottom * down, -1)
+    return top * (1.0 - down) + bottom * down
 
 
 def _neighbours(position, length: int):

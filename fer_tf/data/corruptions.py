@@ -1,4 +1,4 @@
-"""What light, lenses and files do to a picture: pure functions of a batch of grey faces.
+"""What light, lenses and files do to a picture: pure functions of a batch of faces.
 
 Written with keras.ops, as `fer_tf.data.augment`, which draws their strengths in training.
 """
@@ -15,7 +15,7 @@ def spoil_light(images, *, gain, gamma, haze):
     """255 (x / 255)^gamma, dimmed by `gain`, under a grey veil, rounded as a camera does.
 
     Args:
-        images: float32 [n, h, w, 1] in [0, 255].
+        images: float32 [n, h, w, c] in [0, 255].
         gain: float32 [n] in (0, 1]: 1/8 is an eighth of the light.
         gamma: float32 [n], above 0; 1 for none.
         haze: float32 [n] in [0, 1]: share of the veil, of level 200; 0 for none.
@@ -30,12 +30,13 @@ def blur(images, *, width):
     """Blur by a Gaussian; beyond the border the nearest pixels weigh more instead.
 
     Args:
-        images: float32 [n, h, w, 1].
+        images: float32 [n, h, w, c].
         width: float32 [n], standard deviation in pixels; 0 for none.
     """
-    x = images[..., 0]
+    x, width = _grey(images, width)
     rows, columns = (_gaussian(width, side) for side in x.shape[1:3])
-    return ops.matmul(ops.matmul(rows, x), ops.transpose(columns, (0, 2, 1)))[..., None]
+    blurred = ops.matmul(ops.matmul(rows, x), ops.transpose(columns, (0, 2, 1)))
+    return _coloured(blurred, images.shape[-1])
 
 
 def _gaussian(width, side: int):
@@ -48,23 +49,25 @@ def _gaussian(width, side: int):
 
 
 def jpeg(images, *, quality):
-    """The levels that are left of a grey picture in a JPEG file (ITU-T T.81, annex A.3, K.1).
+    """The levels that are left of a picture in a JPEG file (ITU-T T.81, annex A.3, K.1).
 
     Args:
-        images: float32 [n, h, w, 1] in [0, 255]. Rows and columns beyond the last whole block of
-            8 stay as they are.
+        images: float32 [n, h, w, c] in [0, 255], each channel by itself. Rows and columns beyond
+            the last whole block of 8 stay as they are.
         quality: float32 [n], 1 to 100, as libjpeg counts.
     """
+    x, quality = _grey(images, quality)
     h, w = (side // 8 * 8 for side in images.shape[1:3])
     scale = ops.where(quality < 50.0, 5000.0 / quality, 200.0 - 2.0 * quality) / 100.0
     steps = ops.clip(
         ops.round(ops.reshape(scale, (-1, 1, 1, 1, 1)) * _JPEG_LUMINANCE[:, None]), 1.0, 255.0
     )
-    blocks = ops.reshape(images[:, :h, :w, 0] - 128.0, (-1, h // 8, 8, w // 8, 8))
+    blocks = ops.reshape(x[:, :h, :w] - 128.0, (-1, h // 8, 8, w // 8, 8))
     spectrum = ops.einsum("ui,naibj,vj->naubv", _DCT, blocks, _DCT)
     spectrum = ops.round(spectrum / steps) * steps
     blocks = ops.einsum("ui,naubv,vj->naibj", _DCT, spectrum, _DCT)
-    whole = ops.clip(ops.round(ops.reshape(blocks, (-1, h, w, 1)) + 128.0), 0.0, 255.0)
+    levels = ops.clip(ops.round(ops.reshape(blocks, (-1, h, w)) + 128.0), 0.0, 255.0)
+    whole = _coloured(levels, images.shape[-1])
     if (h, w) == tuple(images.shape[1:3]):
         return whole
     top = ops.concatenate([whole, images[:, :h, w:]], axis=2)
@@ -90,6 +93,22 @@ _JPEG_LUMINANCE = np.array(
     np.float32,
 )
 """Table K.1: the steps of the cosines at quality 50, by vertical and horizontal frequency."""
+
+
+def _grey(images, strengths):
+    """[n, h, w, c] and [n] as [n * c, h, w] and [n * c]: each channel a picture of its own."""
+    channels = images.shape[-1]
+    if channels == 1:
+        return images[..., 0], strengths
+    planes = ops.reshape(ops.transpose(images, (0, 3, 1, 2)), (-1, *images.shape[1:3]))
+    return planes, ops.repeat(strengths, channels)
+
+
+def _coloured(planes, channels: int):
+    """[n * c, h, w] as [n, h, w, c]."""
+    if channels == 1:
+        return planes[..., None]
+    return ops.transpose(ops.reshape(planes, (-1, channels, *planes.shape[1:])), (0, 2, 3, 1))
 
 
 def per_image(values):

@@ -55,7 +55,7 @@ class AugmentedModel(keras.Model):
 
     Args:
         network: the model to train; its variables are this model's trainable ones.
-        images: uint8 [count, h, w], grey.
+        images: uint8 [count, h, w], grey, or [count, h, w, 3], RGB.
         how: the augmentation.
         teachers: whose answers to the same view `compute_loss` mixes into the targets.
     """
@@ -85,7 +85,8 @@ class AugmentedModel(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if self.teachers is not None:
-            y = mix_targets(y, self.teachers.answers(partial(self._view, x)), self.teachers.share)
+            answers = self.teachers.answers(partial(self._view, x))
+            y = mix_targets(y, answers, self.teachers.share, values=self.teachers.values)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def _view(self, inputs, size):
@@ -101,7 +102,7 @@ class EvaluationBatches(keras.utils.PyDataset):
     The last batch is filled up with its last face: another shape would be compiled anew.
 
     Args:
-        images: uint8 [count, h, w], grey.
+        images: uint8 [count, h, w], grey, or [count, h, w, 3], RGB.
         size: (height, width) of the batches.
         batch_size: faces in a batch.
         flip: mirror left to right.

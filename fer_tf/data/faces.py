@@ -7,38 +7,42 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.tasks import TASKS, Task
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
+"""FER2013's names for what is trained on, what choices are made on, and what is only measured."""
 
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Grey faces with their labels.
+    """Faces with their labels.
 
     Attributes:
-        images: uint8 [n, h, w], grey, 0 is black.
-        labels: uint8 [n], index into `fer_tf.tasks.FER2013`.
+        images: uint8 [n, h, w], grey, 0 is black; or [n, h, w, 3], RGB; may be memory-mapped.
+        labels: uint8 [n], index into `task.labels`.
         split: uint8 [n], index into `SPLITS`.
         votes: uint8 [n, 10], FERPlus votes in the order of `fer_tf.tasks.FERPLUS`, or None.
+        task: names the classes and the values.
+        values: float32 [n, k], the k of `task.values`, each in [-1, 1], NaN where a face has none;
+            or None, for a task without values.
     """
 
     images: np.ndarray
     labels: np.ndarray
     split: np.ndarray
     votes: np.ndarray | None = None
+    task: Task = TASKS["fer2013"]
+    values: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, rows: np.ndarray) -> Faces:
         """The faces at `rows`: indices or a boolean mask, [n]."""
-        votes = None if self.votes is None else self.votes[rows]
+        arrays = {"images", "labels", "split", "votes", "values"}
+        taken = {name: getattr(self, name) for name in arrays}
         return replace(
-            self,
-            images=self.images[rows],
-            labels=self.labels[rows],
-            split=self.split[rows],
-            votes=votes,
+            self, **{name: each[rows] for name, each in taken.items() if each is not None}
         )
 
     def of(self, split: str) -> Faces:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_tf.archives import open_csv
 from fer_tf.data import cache as kept
-from fer_tf.data.archives import open_csv
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.folder import read_folder, zipped_folder
 from fer_tf.data.pixels import parse_row, parse_rows, token_table

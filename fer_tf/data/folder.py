@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from fer_tf.archives import open_file, open_zip
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.errors import FerError
 from fer_tf.tasks import FER2013
@@ -52,9 +52,7 @@ Place = Path | zipfile.Path
 def zipped_folder(path: str) -> zipfile.Path | None:
     """The root of a zip that holds folders of pictures and no CSV; None for any other file."""
     try:
-        if not os.path.isfile(path):
-            return None
-        root = zipfile.Path(path)
+        root = zipfile.Path(open_zip(open_file(path)))
         names = [name.lower() for name in root.root.namelist() if "__macosx" not in name.lower()]
     except Exception:  # what is the matter with it, the reader of CSVs tells
         return None

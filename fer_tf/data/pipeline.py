@@ -38,7 +38,7 @@ class TrainingBatches:
     """Augmented training batches.
 
     Args:
-        images: uint8 [count, h, w], grey.
+        images: uint8 [count, h, w], grey, or [count, h, w, 3], RGB.
         sizes: (height, width) of the batches, one for each scale.
         how: the augmentation.
         answers: (function from a size to the batch's view of that size) -> float32 [n, classes],
@@ -95,7 +95,7 @@ def evaluation_batches(
     """All faces in order, resized, not augmented, complete to the last one.
 
     Args:
-        images: uint8 [count, h, w], grey.
+        images: uint8 [count, h, w], grey, or [count, h, w, 3], RGB.
         size: (height, width) of the batches.
         batch_size: faces in a batch; the last one may be smaller.
         flip: mirror left to right.

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jinja2 import Environment, FunctionLoader
 
+from fer_tf.demo_page.decoding import reduced
 from fer_tf.demo_page.service import Answer
 from fer_tf.vision.drawing import EMOTION_COLOURS
 from fer_tf.vision.results import Box, Face
@@ -39,12 +40,7 @@ class Reason:
 
 def data_uri(pixels: np.ndarray) -> str:
     """A picture, uint8 RGB [h, w, 3], as a JPEG inside an address."""
-    height, width = pixels.shape[:2]
-    scale = min(1, LONGEST_SIDE / max(height, width))
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(reduced(pixels, LONGEST_SIDE), cv2.COLOR_RGB2BGR)
     data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import wraps
 from importlib import resources
+from pathlib import PurePath
 
 import numpy as np
 
@@ -14,10 +16,15 @@ from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.memory import Memory
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.errors import FerError
-from fer_tf.pictures.images import read_image
+from fer_tf.pictures.data_urls import decode_data_url
+from fer_tf.worker_pool import WorkerPool
 
-PAGES = 16
-"""How many open pages have their last picture in memory."""
+MEMORY = 2**28
+"""Bytes that the last pictures of all pages take together; the largest picture has 201 MB."""
+UPLOADS = 2**28
+"""Bytes of the uploads together that wait for an answer."""
+FILMS = 16
+"""How many pages' cameras have their faces followed."""
 
 EMPTY = answers.message_html(
     "No picture yet",
@@ -27,6 +34,12 @@ EMPTY = answers.message_html(
 CAMERA_OFF = answers.message_html(
     "The camera is off", "Start it, and look into it: the answer appears here."
 )
+
+DROPPED = answers.message_html(
+    "This picture is no longer here",
+    "The server dropped it to make room for other pages' pictures: give it again.",
+)
+UNFORESEEN = "The server met an error that nobody foresaw; its terminal tells more."
 
 WAITING = (
     "Looking for what the answer rests on\N{HORIZONTAL ELLIPSIS} The first time takes some seconds."
@@ -64,58 +77,110 @@ class Shown:
     settings: Settings
     chosen: int = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return self.pixels.nbytes + len(self.address)
+
+
+def told(error: Exception) -> str:
+    """A card that says what went wrong; of what nobody foresaw the terminal gets the traceback."""
+    if not isinstance(error, FerError):
+        traceback.print_exception(error)
+        return answers.message_html("Something went wrong", UNFORESEEN, bad=True)
+    return answers.message_html("This picture can't be used", str(error), bad=True)
+
+
+def _upload_size(data: bytes) -> int:
+    return max(len(data), 4096)  # many small ones have a price too
+
+
+def _in_words(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
+    """Ends with a card in place of an error."""
+
+    @wraps(handler)
+    def telling(*arguments: object) -> Iterator[str]:
+        try:
+            yield from handler(*arguments)
+        except Exception as error:
+            yield told(error)
+
+    return telling
+
 
 class Handlers:
     """The answers of a server; each takes the id of the page that asks.
 
-    What fails is told in a card: nothing is raised for a bad picture.
+    What fails is told in a card: nothing is raised.
 
     Args:
         service: finds and recognises.
+        decode: `fer_tf.demo_page.decoding.decode`, in a process of its own.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, decode: WorkerPool[np.ndarray]) -> None:
         self.service = service
-        self.memory: Memory[Shown] = Memory(pages=PAGES)
-        self.films: Memory[Film] = Memory(pages=PAGES)
+        self.decode = decode
+        self.uploads: Memory[bytes] = Memory(budget=UPLOADS, cost=_upload_size)
+        self.memory: Memory[Shown] = Memory(budget=MEMORY, cost=lambda shown: shown.size)
+        self.films: Memory[Film] = Memory(budget=FILMS, cost=lambda film: 1)
 
+    @_in_words
+    def upload(self, page: str, path: str | None, name: str, settings: Settings) -> Iterator[str]:
+        """HTML for an upload, which is forgotten.
+
+        Args:
+            page: that asks.
+            path: whose last part is its key in `uploads`.
+            name: what the sentence of an error calls it.
+            settings: of the page.
+        """
+        data = self.uploads.forget(PurePath(path or "").name)
+        if data is None:
+            raise FerError(f"{name}: not among the uploads, expected it to be given anew")
+        yield from self.picture(page, data, name, settings)
+
+    @_in_words
     def picture(self, page: str, data: bytes, name: str, settings: Settings) -> Iterator[str]:
         """HTML for a picture file's bytes; `name` is what the sentence of an error calls it."""
-        stream = io.BytesIO(data)
-        stream.name = name
-        try:
-            pixels = read_image(stream)
-            yield from self._show(page, pixels, answers.data_uri(pixels), settings)
-        except FerError as error:
-            self.memory.forget(page)
-            yield answers.message_html("This picture can't be used", str(error), bad=True)
+        self.memory.forget(page)
+        pixels = self.decode(name, data)
+        yield from self._show(page, pixels, answers.data_uri(pixels), settings)
 
+    @_in_words
     def example(self, page: str, name: str, settings: Settings) -> Iterator[str]:
         """HTML for one of the pictures in `fer_tf/demo_files`."""
         yield from self.picture(page, example_file(name), name, settings)
 
-    def frame(self, page: str, pixels: np.ndarray, settings: Settings) -> tuple[str, str]:
-        """HTML of the boxes over a camera's frame, uint8 RGB [h, w, 3], and of the bars."""
-        film = self.films.get(page) or Film()
-        self.films.keep(page, film)
-        answer = film.answer(pixels, self.service, settings.network)
+    def frame(self, page: str, url: str, settings: Settings) -> tuple[str, str]:
+        """HTML of the boxes over a camera's frame, a data: URL, and of the bars."""
+        try:
+            data = decode_data_url(url)
+            pixels = self.decode("the camera's frame", data, answers.LONGEST_SIDE)
+            film = self.films.get(page) or Film()
+            self.films.keep(page, film)
+            answer = film.answer(pixels, self.service, settings.network)
+        except Exception as error:
+            return "", told(error)
         return answers.boxes_html(answer), answers.bars_html(answer)
 
+    @_in_words
     def again(self, page: str, settings: Settings) -> Iterator[str]:
         """HTML for the page's picture with other settings."""
         shown = self.memory.get(page)
         if shown is None:
-            yield EMPTY
+            yield self._nothing(page)
         elif settings.network != shown.settings.network:
             yield from self._show(page, shown.pixels, shown.address, settings)
         else:
             yield from self._render(page, replace(shown, settings=settings))
 
+    @_in_words
     def choose(self, page: str, face: int) -> Iterator[str]:
         """HTML with the answer of another face of the page's picture."""
         shown = self.memory.get(page)
         if shown is None:
-            yield EMPTY
+            yield self._nothing(page)
         elif 0 <= face < len(shown.answer.faces):
             yield from self._render(page, replace(shown, chosen=face))
 
@@ -123,6 +188,9 @@ class Handlers:
         """The page was closed."""
         self.memory.forget(page)
         self.films.forget(page)
+
+    def _nothing(self, page: str) -> str:
+        return DROPPED if self.memory.dropped(page) else EMPTY
 
     def _show(
         self, page: str, pixels: np.ndarray, address: str, settings: Settings

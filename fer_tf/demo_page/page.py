@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from fer_tf.demo_page import answers, handlers
+from fer_tf.demo_page.decoding import WORKERS
 from fer_tf.demo_page.handlers import Handlers, Settings
-from fer_tf.demo_page.storage import take
-from fer_tf.trained.shipped import shipped_accuracy
+from fer_tf.shipped import shipped_accuracy
 
 TITLE = "Facial expression"
 HEAD = """# Facial expression
@@ -33,6 +32,10 @@ EXAMPLES = {
 THUMBNAIL = 160
 """Pixels of the longest side of an example's button."""
 
+NAME = 100
+"""Characters of a picture's name that are told."""
+SESSION = 40
+"""Characters of a page's id; the page itself makes 11."""
 QUEUE = 24
 """Answers that may wait; more are refused."""
 CAMERAS = 4
@@ -49,15 +52,10 @@ PICK = """element.addEventListener("click", (event) => {
 });"""
 
 
-def build(handle: Handlers, uploads: Path) -> gr.Blocks:
-    """The page.
-
-    Args:
-        handle: answers what it asks.
-        uploads: folder into which Gradio writes what is uploaded.
-    """
+def build(handle: Handlers) -> gr.Blocks:
+    """The page; `handle` answers what it asks."""
     service = handle.service
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(10, 60)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         with gr.Row(elem_id="head"):
             gr.Markdown(HEAD, elem_id="title")
             with gr.Row(elem_id="settings"):
@@ -88,7 +86,6 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
                 camera = gr.Image(
                     sources="webcam",
                     streaming=True,
-                    type="numpy",
                     show_label=False,
                     buttons=[],
                     webcam_options=gr.WebcamOptions(
@@ -108,9 +105,8 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
         ) -> Iterator[tuple[None, str]]:
             if file is None:
                 return
-            data = take(Path(file["path"]), uploads)
-            name = file.get("orig_name") or "the picture"
-            for html in handle.picture(_id(request), data, name, Settings(network, why)):
+            name = (file["orig_name"] or "the picture")[-NAME:]
+            for html in handle.upload(_id(request), file["path"], name, Settings(network, why)):
                 yield None, html
 
         def picked(
@@ -127,16 +123,24 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
         def changed(network: str, why: bool, request: gr.Request) -> Iterator[str]:
             yield from handle.again(_id(request), Settings(network, why))
 
-        def seen(frame: np.ndarray | None, network: str, request: gr.Request) -> tuple[str, str]:
+        def seen(frame: dict | None, network: str, request: gr.Request) -> tuple[str, str]:
             if frame is None:
                 return "", handlers.CAMERA_OFF
-            return handle.frame(_id(request), frame, Settings(network))
+            return handle.frame(_id(request), frame["url"] or "", Settings(network))
 
         def closed(request: gr.Request) -> None:
             handle.forget(_id(request))
 
         common: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-        upload.upload(given, [upload, *settings], [upload, answer], preprocess=False, **common)
+        # Without Gradio's preprocessing, which would open any file that Pillow knows, in here.
+        upload.upload(
+            given,
+            [upload, *settings],
+            [upload, answer],
+            preprocess=False,
+            concurrency_limit=WORKERS,
+            **common,
+        )
         examples.click(picked, settings, answer, **common)
         answer.click(chosen, None, answer, **common)
         for control in settings:
@@ -145,6 +149,7 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
             seen,
             [camera, network],
             [boxes, bars],
+            preprocess=False,
             stream_every=FRAME_SECONDS,
             time_limit=CAMERA_SECONDS,
             concurrency_limit=CAMERAS,
@@ -152,6 +157,9 @@ def build(handle: Handlers, uploads: Path) -> gr.Blocks:
             api_visibility="private",
         )
         page.unload(closed)
+    for block in page.blocks.values():
+        # Else Gradio downloads what a client names by an address, whatever and however large.
+        block.async_move_resource_to_block_cache = _as_it_is
     page.queue(max_size=QUEUE, default_concurrency_limit=1)
     return page
 
@@ -161,8 +169,12 @@ def style() -> str:
     return (resources.files(__package__) / "style.css").read_text("utf-8")
 
 
+async def _as_it_is(path: str | None) -> str | None:
+    return path
+
+
 def _id(request: gr.Request) -> str:
-    return request.session_hash or ""
+    return (request.session_hash or "")[:SESSION]
 
 
 def _thumbnails() -> dict[str, tuple[str, str]]:

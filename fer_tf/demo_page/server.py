@@ -1,29 +1,21 @@
-"""The page's server: where it listens, what it lets in, and what its pages may contact."""
+"""The page's server: where it listens, and how Gradio is started."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from fer_tf.demo_page.guard import Guard, UploadDoor
 from fer_tf.demo_page.handlers import Handlers
 from fer_tf.demo_page.storage import private_folder
 from fer_tf.errors import FerError
 
-POLICY = (
-    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "base-uri 'self'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
-)
-"""Gradio's own scripts are inline and evaluated; none may come from, or talk to, anywhere else."""
-
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+SESSIONS = 64
+"""Pages of which Gradio remembers what it was sent last."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,7 +40,7 @@ def serving(
         from fer_tf.demo_page.page import build, style
         from fer_tf.demo_page.theme import make_theme
 
-        page = build(handlers, folder)
+        page = build(handlers)
         try:
             _, address, _ = page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
@@ -66,7 +58,8 @@ def serving(
                 pwa=False,
                 theme=make_theme(),
                 css=style(),
-                app_kwargs=_app_settings(host),
+                state_session_capacity=SESSIONS,
+                app_kwargs=_app_settings(host, handlers, folder, max_upload),
             )
         except OSError as error:
             raise _occupied(host, port) from error
@@ -92,58 +85,13 @@ def _occupied(host: str, port: int) -> FerError:
     )
 
 
-class Guard:
-    """ASGI middleware: refuses other hosts' names, and sends what browsers must obey.
-
-    A page of another site whose name was made to lead to this machine (DNS rebinding) still asks
-    with that name.
-
-    Args:
-        app: what it guards.
-        names: hosts that a browser may ask for; () for any.
-    """
-
-    def __init__(self, app: Any, names: Collection[str]) -> None:
-        self.app = app
-        self.names = names
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from starlette.datastructures import Headers, MutableHeaders
-        from starlette.responses import PlainTextResponse
-
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        host = _host_name(Headers(scope=scope).get("host", ""))
-        if self.names and host not in self.names:
-            told = f"Asked for {host!r}, expected {' or '.join(sorted(self.names))}."
-            await PlainTextResponse(told, 400)(scope, receive, send)
-            return
-
-        async def guarded(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                if "/gradio_api/" in scope["path"]:
-                    headers["Cache-Control"] = "no-store"
-            await send(message)
-
-        await self.app(scope, receive, guarded)
-
-
-def _host_name(header: str) -> str | None:
-    """The name in a Host header, without its port; None where it holds none."""
-    try:
-        return urlsplit(f"//{header}").hostname
-    except ValueError:
-        return None
-
-
-def _app_settings(host: str) -> dict[str, Any]:
+def _app_settings(host: str, handlers: Handlers, folder: Path, max_upload: int) -> dict[str, Any]:
     from starlette.middleware import Middleware
 
     names = {*LOOPBACK_NAMES, host} if is_loopback(host) else set()
-    return {"middleware": [Middleware(Guard, names=names)], "docs_url": None, "redoc_url": None}
+    door = UploadDoor(handlers.uploads, folder, max_upload)
+    middleware = Middleware(Guard, names=names, upload=door)
+    return {"middleware": [middleware], "docs_url": None, "redoc_url": None}
 
 
 def is_loopback(host: str) -> bool:

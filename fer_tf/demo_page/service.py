@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_tf.demo_page.reasons import reasons
+from fer_tf.errors import FerError
 from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
 
@@ -92,7 +93,12 @@ class Service:
             network: one of `networks`.
             follow: of a film, which is looked at once a frame: is given what was detected, and
                 returns what is to be recognised.
+
+        Raises:
+            FerError: the network is not one of them.
         """
+        if network not in self.networks:
+            raise FerError(f"network {network!r}: expected one of {', '.join(self.networks)}")
         with self._lock:
             analyzer = self._analyzers[network]
             start = perf_counter()

@@ -6,10 +6,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-
-from fer_tf.errors import FerError
 
 SETTINGS = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 """Environment in which Gradio tells nobody that it runs, and asks nobody for its newest version."""
@@ -35,21 +33,3 @@ def private_folder() -> Iterator[Path]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def take(path: Path, folder: Path) -> bytes:
-    """The bytes of an upload, which is deleted from the disk, with the folder of its own.
-
-    Raises:
-        FerError: it isn't in `folder`, or it is gone: browsers say where an upload is, and one
-            may lie.
-    """
-    path = path.resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
-        raise FerError("the picture is not among the uploads, expected it to be given anew")
-    try:
-        return path.read_bytes()
-    finally:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):
-            path.parent.rmdir()

@@ -60,8 +60,8 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
             "temperature": round(exporter.temperature(result.form.size), 4),
             "bytes": result.bytes,
             "outside_xnnpack": result.outside,
-            **(dataclasses.asdict(result.proof) if result.proof.measured else {}),
-            "failure": result.proof.failure,
+            **(dataclasses.asdict(result.parity) if result.parity.measured else {}),
+            "failure": result.parity.failure,
         }
         for result in results
     ]
@@ -135,7 +135,7 @@ class _Row:
     """A result with the place of its file, as the card's table reads it."""
 
     def __init__(self, result: Exported, place: str | None):
-        self.form, self.bytes, self.proof = result.form, result.bytes, result.proof
+        self.form, self.bytes, self.parity = result.form, result.bytes, result.parity
         self.where = f"`{place}`" if place else f"{result.form.name} (not kept)"
 
 

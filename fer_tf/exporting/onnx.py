@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from onnxscript import ir, version_converter
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 import fer_tf
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.exporting.constant_graph import constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
 from fer_tf.files import write_beside
@@ -70,8 +71,7 @@ def write_onnx(
         with quiet():
             proto = _with_standard_operators(_convert(model, size))
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise FerError(f"{model.name}: can't be converted to ONNX: {reason}") from None
+        raise FerError(f"{model.name}: can't be converted to ONNX: {reason(error)}") from None
     metadata = {
         "labels": json.dumps(list(labels)),
         "size": f"{size[0]}x{size[1]}",
@@ -99,6 +99,7 @@ def write_onnx_int8(source: Path, path: Path, *, calibration: np.ndarray) -> Non
     Raises:
         FerError: the calibration images do not fit, or a file cannot be read or written.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # see `runtimes.OnnxRuntime`
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     proto = _load(source)
@@ -206,7 +207,10 @@ def _finish(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> 
     """Set the metadata, check the graph, and write it beside its place, then rename it."""
     proto.producer_name, proto.producer_version = "fer_tf", fer_tf.__version__
     onnx.helper.set_model_props(proto, dict(metadata))
-    onnx.checker.check_model(proto, full_check=True)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except Exception as error:
+        raise FerError(f"{path}: would be no valid ONNX file: {reason(error)}") from None
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

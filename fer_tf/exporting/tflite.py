@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
 
 import keras
 import numpy as np
@@ -15,8 +14,9 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 import fer_tf
 from fer_tf.data.synthetic import draw_dataset
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.exporting.constant_graph import constant_graph
+from fer_tf.exporting.formats import Precision
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
 from fer_tf.files import write_beside
@@ -24,9 +24,6 @@ from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import FER2013
-
-Precision = Literal["float32", "float16", "int8"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 QUANTISED = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D", "PAD")
 """What computes in int8. Normalisation, attention and sums stay in float32: in int8 XNNPACK
@@ -97,7 +94,7 @@ def _convert(
             return converter.convert()
     except Exception as error:
         raise FerError(
-            f"{model.name}: TFLite's converter does not take it: {_first_line(error)}"
+            f"{model.name}: TFLite's converter does not take it: {reason(error)}"
         ) from None
 
 
@@ -120,11 +117,7 @@ def _quantise(content: bytes, images: np.ndarray, name: str) -> bytes:
             ranges = quantizer.calibrate({SIGNATURE: [{"image": image[None]} for image in images]})
             return bytes(quantizer.quantize(ranges).quantized_model)
     except Exception as error:
-        raise FerError(f"{name}: can't be quantised: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise FerError(f"{name}: can't be quantised: {reason(error)}") from None
 
 
 def _float_nodes(content: bytes, name: str) -> list[str]:

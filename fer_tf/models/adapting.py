@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.models.checks import are_probabilities, check_finite
 
 _SIDE = 224  # pixels, where a network takes any
@@ -45,8 +45,7 @@ def adapted(model: keras.Model, path: Path) -> keras.Model:
     try:
         answers = keras.ops.convert_to_numpy(model(noise, training=False))
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FerError(f"{path}: can't be run: {reason}") from None
+        raise FerError(f"{path}: can't be run: {reason(error)}") from None
     check_finite(answers, path)
     return _to_logits(model) if are_probabilities(answers) else model
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import keras
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.models.heads import fusion_head, pooled_head
 from fer_tf.models.mix_transformer import mix_transformer
 from fer_tf.models.resnet import residual_stages
 from fer_tf.models.saving import load_into
 from fer_tf.models.vgg import conv_stages
+from fer_tf.tasks import TASKS, Task
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Network:
 
     Attributes:
         family: (images, **arguments) -> feature maps.
-        head: (maps, classes=...) -> logits.
+        head: (maps, classes=..., values=...) -> `fer_tf.models.heads.answers`.
         parameters: expected number of trainable weights with 7 classes.
         source: where it was published.
         arguments: of the family.
@@ -117,7 +118,8 @@ def list_models() -> list[str]:
 def create_model(
     name: str,
     *,
-    classes: int = 7,
+    task: Task = TASKS["fer2013"],
+    classes: int | None = None,
     input_shape: tuple[int | None, int | None, int] | None = None,
     weights: str | None = None,
     dtype: str | None = None,
@@ -127,7 +129,8 @@ def create_model(
 
     Args:
         name: one of `list_models()`.
-        classes: number of classes.
+        task: what it answers; the class names are not part of the network.
+        classes: width of the logits, where that is not the number of the task's classes.
         input_shape: (height, width, channels); None for the published one. Height and width may
             be None, for any size; the exporters need them known.
         weights: None for random ones, "imagenet" for KerasCV's `mit_b0_imagenet` encoder (needs
@@ -138,7 +141,8 @@ def create_model(
 
     Returns:
         A functional model from float32 pixels in [0, 255], [n, height, width, channels], to
-        float32 logits [n, classes]. Scaling the pixels is its first layer.
+        float32 logits [n, classes]; for a task with values, to {"logits": these, "values":
+        float32 [n, values] in [-1, 1]}. Scaling the pixels is its first layer.
 
     Raises:
         FerError: an unknown name or argument, an unusable shape, or weights that do not fit.
@@ -149,6 +153,7 @@ def create_model(
     sides = [side for side in shape[:2] if side is not None]
     if len(shape) != 3 or any(not isinstance(n, int) or n < 1 for n in (*sides, shape[2])):
         raise FerError(f"input_shape must be (height, width, channels), got {tuple(shape)}")
+    classes = len(task.labels) if classes is None else classes
     if classes < 2:
         raise FerError(f"classes must be at least 2, got {classes}")
     for key in overrides:
@@ -159,10 +164,10 @@ def create_model(
     try:
         x = keras.layers.Rescaling(scale, offset, dtype=dtype, name="scale")(images)
         maps = row.family(x, **{**row.arguments, **overrides}, dtype=dtype)
-        logits = row.head(maps, classes=classes, dtype=dtype)
+        answers = row.head(maps, classes=classes, values=len(task.values), dtype=dtype)
     except ValueError as error:
-        raise FerError(f"{name} can't be built: {str(error).splitlines()[0]}") from error
-    model = keras.Model(images, logits, name=name)
+        raise FerError(f"{name} can't be built: {reason(error)}") from error
+    model = keras.Model(images, answers, name=name)
     if weights is not None:
         load_into(model, weights)
     return model

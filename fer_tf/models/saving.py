@@ -14,12 +14,17 @@ import keras
 import numpy as np
 
 from fer_tf import layers
-from fer_tf.errors import FerError
+from fer_tf.archives import open_file, open_zip
+from fer_tf.errors import FerError, reason
 from fer_tf.files import written_beside
 from fer_tf.models.adapting import adapted
+from fer_tf.tasks import TASKS, Task, canonical, from_json, task_of_classes
 
 CONFIG_LIMIT = 1 << 24
 """Bytes of a .keras file's JSON: 16.8 MB, where the largest network here has 0.3."""
+
+TASK = "task.json"
+"""Member of a .keras file that says what the network answers; Keras passes over it."""
 
 UNPACKED_LIMIT = 1 << 32
 """Bytes that a .keras file may unpack to: 4.3 GB."""
@@ -55,8 +60,7 @@ def load_model(path: str | os.PathLike[str]) -> keras.Model:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FerError(f"{path}: not a model that can be loaded safely: {reason}") from None
+        raise FerError(f"{path}: not a model that can be loaded safely: {reason(error)}") from None
     if not isinstance(model, keras.Model):
         raise FerError(f"{path}: holds a {type(model).__name__}, expected a Keras model")
     return adapted(model, path)
@@ -65,7 +69,7 @@ def load_model(path: str | os.PathLike[str]) -> keras.Model:
 def _check_cost(path: Path) -> None:
     """Refuse what would unpack to more memory than a network takes: Keras reads members whole."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(open_file(str(path))) as archive:
             sizes = {member.filename: member.file_size for member in archive.infolist()}
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise FerError(f"{path}: not a whole .keras file: {error}") from None
@@ -78,12 +82,42 @@ def _check_cost(path: Path) -> None:
         )
 
 
-def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
-    """Write a .keras file beside its place, then rename it."""
+def task_of(path: str | os.PathLike[str], model: keras.Model) -> Task:
+    """What a model answers: as its .keras file says, or FER2013's classes where it says nothing.
+
+    Args:
+        path: of the file that `model` was loaded from.
+        model: as `load_model` returns it.
+
+    Raises:
+        FerError: the file holds no sound task, another one than the model answers, or none
+            although the model has another number of classes than FER2013.
+    """
+    outputs = model.output if isinstance(model.output, dict) else {"logits": model.output}
+    widths = {name: output.shape[-1] for name, output in outputs.items()}
+    text = None
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if TASK in archive.namelist():
+                text = archive.read(TASK).decode(errors="replace")
+    if text is None:
+        return task_of_classes(widths.get("logits", 0), path)
+    task = from_json(text, source=f"{path}: {TASK}")
+    if (len(task.labels), len(task.values)) != (widths.get("logits"), widths.get("values", 0)):
+        raise FerError(f"{path}: {TASK} names another number of answers than the network gives")
+    return task
+
+
+def save_model(
+    model: keras.Model, path: str | os.PathLike[str], task: Task = TASKS["fer2013"]
+) -> None:
+    """Write a .keras file that holds its task, too, beside its place, then rename it."""
     path = Path(path)
     try:
         with written_beside(path, ".tmp.keras") as beside:
             model.save(beside)
+            with zipfile.ZipFile(beside, "a") as archive:
+                archive.writestr(TASK, task.to_json())
     except OSError as error:
         raise FerError(f"{path}: the model could not be written, {error.strerror}") from None
 
@@ -104,8 +138,9 @@ def save_half_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
             with h5py.File(full) as source, h5py.File(half, "w") as target:
                 _copy_halved(source, target)
     except OSError as error:
-        reason = error.strerror or error
-        raise FerError(f"{path}: the weights could not be written, {reason}") from None
+        raise FerError(
+            f"{path}: the weights could not be written, {error.strerror or error}"
+        ) from None
 
 
 def _copy_halved(source: h5py.Group, target: h5py.Group) -> None:
@@ -121,12 +156,14 @@ def _copy_halved(source: h5py.Group, target: h5py.Group) -> None:
         target.create_dataset(name, data=half, **packed).attrs.update(item.attrs)
 
 
-def load_into(model: keras.Model, weights: str) -> None:
+def load_into(model: keras.Model, weights: str, task: Task | None = None) -> None:
     """Set a model's weights.
 
     Args:
         model: built by `create_model`.
         weights: "imagenet", or the path of a .keras or .weights.h5 file of the same network.
+        task: of the model. A .keras file of another task gives all but its last layers, and of
+            these the classes and values that both name; the others stay as they are.
 
     Raises:
         FerError: the file is not there, does not fit or holds NaN; no ImageNet weights to be had.
@@ -141,16 +178,44 @@ def load_into(model: keras.Model, weights: str) -> None:
         raise FerError(f"{weights}: no such weights file, expected .keras, .weights.h5 or imagenet")
     try:
         if path.suffix == ".keras":
-            model.set_weights(load_model(path).get_weights())
+            source = load_model(path)
+            its_task = task_of(path, source)
+            if task is None or its_task.same_answers(task):
+                model.set_weights(source.get_weights())
+            else:
+                _go_on_from(source, its_task, model, task)
         else:
             model.load_weights(path)
     except FerError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FerError(f"{weights}: these weights don't fit {model.name}: {reason}") from None
+        raise FerError(
+            f"{weights}: these weights don't fit {model.name}: {reason(error)}"
+        ) from None
     if not all(np.isfinite(array).all() for array in model.get_weights()):
         raise FerError(f"{weights}: NaN or infinity is among the weights: expected finite numbers")
+
+
+def _go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Task) -> None:
+    """Set a model's weights to those of the same network for another task."""
+    heads = {"logits": its_task.labels, "values": its_task.values}
+    bodies = (
+        [layer for layer in each.layers if layer.name not in heads] for each in (source, model)
+    )
+    for known, layer in zip(*bodies, strict=True):
+        layer.set_weights(known.get_weights())
+    for name, theirs in heads.items():
+        ours = task.labels if name == "logits" else task.values
+        if not theirs or not ours:
+            continue
+        known, layer = source.get_layer(name), model.get_layer(name)
+        arrays = layer.get_weights()
+        plain = [canonical(each) for each in theirs]
+        for i, each in enumerate(map(canonical, ours)):
+            if each in plain:
+                for array, old in zip(arrays, known.get_weights(), strict=True):
+                    array[..., i] = old[..., plain.index(each)]
+        layer.set_weights(arrays)
 
 
 def _register_layers() -> None:

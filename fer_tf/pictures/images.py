@@ -32,6 +32,7 @@ _PLUGINS = ("Jpeg", "Png", "WebP", "Avif", "Bmp", "Gif", "Tiff", "Ppm")
 _EXPECTED = "expected JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM"
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _WHITES = (255, 1023, 4095, 65535)  # of 8, 10, 12 and 16 bits
+_SWAPPED = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGB;16N": "RGB;16B"}
 _ROUNDING = 1e-3  # how far floats may leave [0, 1]: half a grey level is 2e-3
 
 
@@ -52,9 +53,11 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
 
     Of an animation the first frame is read, of a file with several pages the first one. The EXIF
     orientation is obeyed, in PIL images too. What is transparent shows white, as on a page.
-    16 bits of grey become 8, and white is 65,535, or 4,095, 1,023 or 255 where no pixel is above
-    that: so cameras of 12 and 10 bits fill their files. Floats are multiplied by 255. Colour
-    profiles are not applied. No other program is started, and nothing but a regular file opened.
+    16 bits of grey or of a colour become 8, and white is 65,535, or 4,095, 1,023 or 255 where no
+    pixel is above that: so cameras of 12 and 10 bits fill their files. (What has 16 bits and
+    nothing above a sixteenth of white would be all but black, and is brightened; with a single
+    brighter pixel it stays.) Floats are multiplied by 255. Colour profiles are not applied. No
+    other program is started, and nothing but a regular file opened.
 
     Pillow's global settings stay as they are. Only its GIF and TIFF readers ask MAX_IMAGE_PIXELS;
     whoever has set LOAD_TRUNCATED_IMAGES gets the half of a cut-off picture, as asked for.
@@ -202,9 +205,33 @@ def _decode(stream: IO[bytes], name: str) -> np.ndarray:
     # process only, not for a thread.
     try:
         picture = factory(stream, "")
+        tiles = _low_bytes(picture)
+        pixels = _from_pillow(picture, name)
+        if tiles is None or pixels.max() > _WHITES[2] >> 8:
+            return pixels
+        stream.seek(0)
+        picture = factory(stream, "")
+        picture.tile = tiles
+    except FerError:
+        raise
     except Exception as error:
         raise _damaged(name, plugin, error) from error
-    return _from_pillow(picture, name)
+    low = _from_pillow(picture, name)
+    return _from_array(pixels.astype(np.uint16) << 8 | low, name, bgr=False)
+
+
+def _low_bytes(picture: Image) -> list | None:
+    """What makes Pillow read the lower bytes of 16 bits a colour, of which it keeps the higher.
+
+    That is the other order of bytes. None where there are no such colours.
+    """
+    tiles = []
+    for tile in getattr(picture, "tile", []):
+        args = (tile.args,) if isinstance(tile.args, str) else tile.args or ("",)
+        if args[0] not in _SWAPPED:
+            return None
+        tiles.append(tile._replace(args=(_SWAPPED[args[0]], *args[1:])))
+    return tiles or None
 
 
 def _plugin(prefix: bytes) -> tuple[str, Any]:
@@ -243,6 +270,8 @@ def _damaged(name: str, plugin: str | None, error: BaseException) -> FerError:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         limit = f"{MAX_PIXELS / 1e6:.0f} megapixels"
         return FerError(f"{name}: {plugin} frames far above {limit}, expected at most that")
+    if isinstance(error, MemoryError):
+        return FerError(f"{name}: more memory is needed than there is, expected fewer pixels")
     return FerError(
         f"{name}: a damaged or cut-off {plugin or 'picture'} ({_told(error)}), expected a whole one"
     )

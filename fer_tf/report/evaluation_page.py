@@ -56,9 +56,13 @@ def headlines(metrics: Metrics) -> list[tuple[str, str, str]]:
         ("Calibration error", metrics.ece),
     ]
     shares = [(name, f"{e.value:.1%}", f"{100 * e.low:.1f} to {e.high:.1%}") for name, e in rows]
-    kappa = metrics.kappa
-    agreement = ("Cohen's kappa", f"{kappa.value:.3f}", f"{kappa.low:.3f} to {kappa.high:.3f}")
-    return [*shares[:3], agreement, shares[3]]
+    agreement = [("Cohen's kappa", metrics.kappa), ("Krippendorff's alpha", metrics.alpha)]
+    concordance = [(f"{value.name.capitalize()}, CCC", value.ccc) for value in metrics.values]
+    numbers = [
+        (name, f"{e.value:.3f}", f"{e.low:.3f} to {e.high:.3f}")
+        for name, e in (*agreement, *concordance)
+    ]
+    return [*shares[:3], *numbers[:2], shares[3], *numbers[2:]]
 
 
 HEAD = """\
@@ -156,6 +160,25 @@ have faces. Negative log-likelihood
 {{ "%.3f"|format(metrics.nll) }} nats.</p>
 </div>
 </section>
+{% if metrics.values %}
+<section class="grid"><div class="card">
+<h2>By value</h2>
+<p class="note">Of faces that have it. CCC is the concordance correlation, SAGR the share of faces
+whose signs agree.</p>
+<div class="scroll"><table>
+<thead><tr><th>value</th><th>RMSE</th><th>MAE</th><th>Pearson</th><th>CCC</th><th>SAGR</th>
+<th>faces</th></tr></thead>
+<tbody>
+{% for v in metrics.values %}
+<tr><td>{{ v.name }}</td>
+{% for score in (v.rmse, v.mae, v.pearson, v.ccc) %}
+<td>{{ "%.3f"|format(score.value) }}</td>
+{% endfor %}
+<td>{{ v.sagr.value|percent }}</td><td>{{ "{:,}".format(v.rows) }}</td></tr>
+{% endfor %}
+</tbody></table></div>
+</div></section>
+{% endif %}
 <section class="grid pictures">
 {% for picture in pictures %}
 <figure class="card">

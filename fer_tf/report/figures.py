@@ -12,6 +12,7 @@ import numpy as np
 from fer_tf.errors import FerError
 from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
 from fer_tf.report.metrics import Metrics
+from fer_tf.report.value_scores import Values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,6 +182,7 @@ def examples_figure(
     probabilities: np.ndarray,
     images: np.ndarray,
     names: Sequence[str],
+    values: Values | None = None,
     theme: Theme = LIGHT,
 ) -> Figure:
     """The surest mistakes: 16 faces at most, the greatest probability of a wrong class first.
@@ -188,14 +190,16 @@ def examples_figure(
     Args:
         labels: integer [n], in 0..k-1.
         probabilities: float [n, k].
-        images: uint8 [n, h, w], grey.
+        images: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
         names: the k classes.
+        values: of the faces, true and estimated, told below each.
         theme: the colours.
     """
     rows = surest_mistakes(labels, probabilities)
     columns = 4
     lines = max(1, -(-len(rows) // columns))
-    figure = new_figure(theme, WIDTH, 2.0 * lines)
+    below = 0 if values is None else len(values.names)
+    figure = new_figure(theme, WIDTH, (2.0 + 0.17 * below) * lines)
     if not len(rows):
         figure.text(0.5, 0.5, "No mistakes", color=theme.ink, ha="center", va="center", fontsize=14)
         return figure
@@ -208,7 +212,29 @@ def examples_figure(
         true = f"true: {names[int(labels[row])]}"
         axes.set_title(said, color=theme.bad, fontsize=11, fontweight="bold", pad=18)
         axes.text(0.5, 1.03, true, transform=axes.transAxes, color=theme.faint, ha="center")
+        if values is not None:
+            axes.text(
+                0.5,
+                -0.03,
+                "\n".join(_both(values, int(row))),
+                transform=axes.transAxes,
+                color=theme.faint,
+                fontsize=8,
+                ha="center",
+                va="top",
+            )
     return figure
+
+
+def _both(values: Values, row: int) -> list[str]:
+    """A line for each value: the estimate and, where it is known, the truth."""
+    lines = []
+    for name, true, guess in zip(
+        values.names, values.true[row], values.estimated[row], strict=True
+    ):
+        known = "" if np.isnan(true) else f", true {true:+.2f}"
+        lines.append(f"{name} {guess:+.2f}{known}")
+    return lines
 
 
 def surest_mistakes(

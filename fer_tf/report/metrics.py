@@ -9,21 +9,11 @@ from typing import Any
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.report.estimates import Estimate, interval
+from fer_tf.report.value_scores import Values, ValueScore, score_values
 
 BINS = 15
 """Equal-width confidence bins of the calibration error, as in Guo et al. (2017), section 5."""
-
-TAILS = (0.025, 0.975)
-"""Quantiles of the resamples between which a 95 % interval lies."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A score and its 95 % bootstrap interval over rows, in the score's own unit."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -66,12 +56,15 @@ class Metrics:
         macro_f1: mean F1 of the classes that have rows, 0..1. A class absent from the rows has
             no F1 to speak of and is left out, but predicting it still costs recall elsewhere.
         kappa: Cohen's kappa, -1..1; 0 where it is undefined (one class in labels and predictions).
+        alpha: Krippendorff's alpha of labels and predictions, nominal, -1..1; 0 likewise
+            (Krippendorff, "Content Analysis", 2019, chapter 12).
         ece: expected calibration error, 15 equal-width bins, 0..1 (Guo et al., 2017).
         weighted_f1: mean F1 weighted by support, 0..1.
         nll: negative log-likelihood of the labels, mean over rows, in nats.
         classes: the scores of each class, in label order.
         confusion: rows counted by [label][prediction].
         calibration: the bins of `ece`, from low to high confidence.
+        values: the scores of each continuous value; () for a task without any.
     """
 
     rows: int
@@ -79,12 +72,14 @@ class Metrics:
     top2_accuracy: Estimate
     macro_f1: Estimate
     kappa: Estimate
+    alpha: Estimate
     ece: Estimate
     weighted_f1: float
     nll: float
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     calibration: tuple[Bin, ...]
+    values: tuple[ValueScore, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The same values as dictionaries, tuples and numbers, ready for `json.dumps`."""
@@ -96,6 +91,7 @@ def evaluate(
     probabilities: np.ndarray,
     names: Sequence[str],
     *,
+    values: Values | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Metrics:
@@ -105,12 +101,14 @@ def evaluate(
         labels: integer [n], the true class of each row, an index into `names`.
         probabilities: float [n, k], each row in 0..1 with sum 1; ties go to the lower class.
         names: the k classes.
+        values: of the same rows, where the task has any.
         bootstrap: how often the rows are resampled for the intervals, at least 1.
         seed: of the resampling; the same seed gives the same intervals.
 
     Raises:
-        FerError: shapes, labels or probabilities are not as above.
+        FerError: shapes, labels, probabilities or values are not as above.
     """
+    import krippendorff
     from sklearn import metrics as sk
 
     labels, probabilities = _checked(labels, probabilities, names, bootstrap)
@@ -120,14 +118,17 @@ def evaluate(
         labels, predicted, labels=range(k), zero_division=0
     )
     confusion = sk.confusion_matrix(labels, predicted, labels=range(k))
-    undefined_kappa = confusion.max() == len(labels) and confusion.trace() == len(labels)
+    one_class = confusion.max() == len(labels) and confusion.trace() == len(labels)
     calibration = calibration_bins(labels, probabilities)
     hits = _top2_hits(labels, probabilities)
     point = {
         "accuracy": sk.accuracy_score(labels, predicted),
         "top2_accuracy": hits.mean(),
         "macro_f1": f1[support > 0].mean(),
-        "kappa": 0.0 if undefined_kappa else sk.cohen_kappa_score(labels, predicted),
+        "kappa": 0.0 if one_class else sk.cohen_kappa_score(labels, predicted),
+        "alpha": 0.0
+        if one_class
+        else krippendorff.alpha([labels, predicted], level_of_measurement="nominal"),
     }
     samples = resampled_scores(labels, probabilities, bootstrap, seed)
     return Metrics(
@@ -142,6 +143,9 @@ def evaluate(
         ),
         confusion=tuple(tuple(map(int, row)) for row in confusion),
         calibration=calibration,
+        values=()
+        if values is None
+        else tuple(score_values(values, bootstrap=bootstrap, seed=seed)),
     )
 
 
@@ -187,7 +191,7 @@ def resampled_scores(
         seed: of the draws.
 
     Returns:
-        float64 [resamples] for each of accuracy, top2_accuracy, macro_f1, kappa and ece.
+        float64 [resamples] for each of accuracy, top2_accuracy, macro_f1, kappa, alpha and ece.
     """
     n, k = probabilities.shape
     predicted = probabilities.argmax(axis=1)
@@ -214,13 +218,13 @@ def resampled_scores(
 
 
 def scores_of_confusion(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """Accuracy, macro-F1 and kappa of many confusion matrices, defined as in `Metrics`.
+    """Accuracy, macro-F1, kappa and alpha of many confusion matrices, defined as in `Metrics`.
 
     Args:
         confusion: [..., k, k], counts by [label, prediction], each matrix with at least one row.
 
     Returns:
-        float64 [...] for each of accuracy, macro_f1 and kappa.
+        float64 [...] for each of accuracy, macro_f1, kappa and alpha.
     """
     total = confusion.sum(axis=(-2, -1))
     actual, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
@@ -229,24 +233,18 @@ def scores_of_confusion(confusion: np.ndarray) -> dict[str, np.ndarray]:
     observed = right.sum(axis=-1) / total
     by_chance = (actual * predicted).sum(axis=-1) / total**2
     defined = by_chance < 1
+    # Both answers of a pair come from one pool, without being put back.
+    pool = actual + predicted
+    by_pool = (pool * (pool - 1)).sum(axis=-1) / (2 * total * (2 * total - 1))
+    different = by_pool < 1
     return {
         "accuracy": observed,
         "macro_f1": f1.sum(axis=-1) / (actual > 0).sum(axis=-1),
         "kappa": np.where(
             defined, (observed - by_chance) / np.where(defined, 1 - by_chance, 1), 0.0
         ),
+        "alpha": np.where(different, 1 - (1 - observed) / np.where(different, 1 - by_pool, 1), 0.0),
     }
-
-
-def interval(value: float, samples: np.ndarray) -> Estimate:
-    """The 95 % percentile interval of a bootstrap, widened to hold `value` where it does not.
-
-    Args:
-        value: the score of the data.
-        samples: float [resamples], the score of each resample.
-    """
-    low, high = np.quantile(samples, TAILS)
-    return Estimate(value, min(float(low), value), max(float(high), value))
 
 
 def calibration_interval(value: float, samples: np.ndarray) -> Estimate:

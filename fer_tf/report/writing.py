@@ -14,10 +14,11 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.files import refuse_strangers
-from fer_tf.report import figures
+from fer_tf.report import figures, value_figures
 from fer_tf.report.evaluation_page import Picture, report_page
 from fer_tf.report.figure_theme import DARK, LIGHT, png
 from fer_tf.report.metrics import Metrics, evaluate
+from fer_tf.report.value_scores import Values
 
 FILES = (
     "metrics.json",
@@ -25,10 +26,13 @@ FILES = (
     "confusion_matrix.png",
     "reliability.png",
     "curves.png",
+    "circumplex.png",
+    "residuals.png",
     "examples.png",
     "report.html",
 )
-"""All that a report folder may hold; curves.png only where there is a history."""
+"""All that a report folder may hold; curves.png only where there is a history, and the two
+pictures of values where there are any."""
 
 
 def write_report(
@@ -38,6 +42,7 @@ def write_report(
     images: np.ndarray,
     names: Sequence[str],
     *,
+    values: Values | None = None,
     history: str | Path | None = None,
     title: str = "Evaluation",
     facts: Mapping[str, str] | None = None,
@@ -51,8 +56,9 @@ def write_report(
         directory: the folder to write; made with its parents where it is missing.
         labels: integer [n], the true classes.
         probabilities: float [n, k], each row with sum 1.
-        images: uint8 [n, h, w], the grey faces that were judged.
+        images: uint8 [n, h, w], grey, or [n, h, w, 3], RGB: the faces that were judged.
         names: the k classes.
+        values: of the same faces, where the task has any.
         history: a run's history.csv, for the curves.
         title: heading of the page.
         facts: what was evaluated on what, listed at the end of the page.
@@ -65,8 +71,8 @@ def write_report(
     check_directory(directory)
     if len(images) != len(labels):
         raise FerError(f"there are {len(images)} images for {len(labels)} labels: expected as many")
-    metrics = evaluate(labels, probabilities, names)
-    pictures = _pictures(metrics, labels, probabilities, images, names, history)
+    metrics = evaluate(labels, probabilities, names, values=values)
+    pictures = _pictures(metrics, labels, probabilities, images, names, values, history)
     page = report_page(title, metrics, list(pictures.values()), facts or {})
     files = {
         "metrics.json": (json.dumps(metrics.to_dict(), indent=2) + "\n").encode(),
@@ -155,6 +161,7 @@ def _pictures(
     probabilities: np.ndarray,
     images: np.ndarray,
     names: Sequence[str],
+    values: Values | None,
     history: str | Path | None,
 ) -> dict[str, Picture]:
     pictures = {
@@ -176,8 +183,19 @@ def _pictures(
             "Training",
             "By epoch; a dotted line marks a change of the input size.",
         )
+    if values is not None:
+        pictures["circumplex.png"] = _drawn(
+            partial(value_figures.circumplex_figure, values, labels, names),
+            " and ".join(values.names).capitalize(),
+            "Every face by its true and by its estimated values, coloured by its class.",
+        )
+        pictures["residuals.png"] = _drawn(
+            partial(value_figures.residuals_figure, values),
+            "Residuals",
+            "Estimated less true value, by the true one; the line is the mean.",
+        )
     pictures["examples.png"] = _drawn(
-        partial(figures.examples_figure, labels, probabilities, images, names),
+        partial(figures.examples_figure, labels, probabilities, images, names, values),
         "The surest mistakes",
         "Faces whose wrong class got the greatest probability.",
     )

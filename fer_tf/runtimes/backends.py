@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import math
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -14,10 +15,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.models.checks import check_finite
 from fer_tf.runtimes.calibration import checked_temperature
+from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.tflite_files import read_temperature
+from fer_tf.shipped import FOLDER as SHIPPED
 
 FACE = (48, 48)
 """(height, width) of FER2013's faces: what a format that takes any size is given."""
@@ -40,16 +43,17 @@ class Port(NamedTuple):
 class Base(ABC):
     """Checks the graph and the images, and cuts these into the batches that the graph takes."""
 
-    temperature = 1.0
+    name = ""
     forkable = False
 
     def __init__(
         self,
-        name: str,
         path: Path,
         ports: Sequence[Sequence[Port]],
         size: tuple[int, int] | None,
+        temperature: Any = 1,
     ):
+        self.temperature = checked_temperature(temperature, path)
         inputs, outputs = ports
         if len(inputs) != 1 or len(outputs) != 1:
             raise FerError(
@@ -76,7 +80,7 @@ class Base(ABC):
                 f"{path}: takes {_words(image)}: expected sides of 1 or more and at most "
                 f"{MAX_INPUT:,} values"
             )
-        self.name, self.batch, self.channels = name, batch, channels or 1
+        self.batch, self.channels = batch, channels or 1
         self._path = path
         self.size = size or (height or FACE[0], width or FACE[1])
 
@@ -109,7 +113,7 @@ class Base(ABC):
             answers = self._run(images)
         except Exception as error:
             raise FerError(
-                f"{self._path}: {self.name} cannot run this file: {_first_line(error)}"
+                f"{self._path}: {self.name} cannot run this file: {reason(error)}"
             ) from None
         if answers.ndim != 2 or len(answers) != len(images):
             raise FerError(
@@ -120,22 +124,21 @@ class Base(ABC):
 
 
 class LiteRT(Base):
+    name = "LiteRT"
     forkable = True
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         litert = _import("ai_edge_litert.interpreter", path)
-        try:
-            interpreter = litert.Interpreter(str(path), num_threads=threads)
-            interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise _damaged(path, "LiteRT", error) from None
+        if path.parent != SHIPPED:
+            check_in_child(path, path.stat().st_mtime_ns)
+        interpreter = litert.Interpreter(str(path), num_threads=threads)
+        interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         ports = [
             [Port(tensor["dtype"], tuple(map(int, tensor["shape"]))) for tensor in tensors]
             for tensors in (inputs, outputs)
         ]
-        super().__init__("LiteRT", path, ports, size)
-        self.temperature = _read_temperature(path)
+        super().__init__(path, ports, size, read_temperature(path.read_bytes()))
         self._interpreter = interpreter
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
 
@@ -146,26 +149,26 @@ class LiteRT(Base):
 
 
 class OnnxRuntime(Base):
+    name = "ONNX Runtime"
+    forkable = True
     types: ClassVar = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
+        # Its telemetry's thread is waited for as a process ends: for ever, in a forked one.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         onnxruntime = _import("onnxruntime", path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         # A waiting thread that spins takes the core from whatever runs beside it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        try:
-            session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise _damaged(path, "ONNX Runtime", error) from None
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
         inputs, outputs = session.get_inputs(), session.get_outputs()
         ports = self._ports(inputs), self._ports(outputs)
-        super().__init__("ONNX Runtime", path, ports, size)
         found = session.get_modelmeta().custom_metadata_map.get("temperature", 1)
-        self.temperature = checked_temperature(found, f"{path}: its metadata")
+        super().__init__(path, ports, size, found)
         self._session, self._input = session, inputs[0].name
         self._options = onnxruntime.RunOptions
 
@@ -196,6 +199,8 @@ class OpenVino(Base):
     (probabilities off by up to 0.09); it is right, and as fast, with the .tflite files.
     """
 
+    name = "OpenVINO"
+
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         openvino = _import("openvino", path)
         settings = {
@@ -204,10 +209,9 @@ class OpenVino(Base):
             # Unasked, it computes in bfloat16 where the processor has it.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        try:
-            compiled = _openvino_core(openvino).compile_model(str(path), "CPU", settings)
-        except RuntimeError as error:
-            raise _damaged(path, "OpenVINO", error) from None
+        core = _openvino_core(openvino)
+        model = core.read_model(str(path))
+        compiled = core.compile_model(model, "CPU", settings)
         ports = [
             [
                 Port(
@@ -221,9 +225,12 @@ class OpenVino(Base):
             ]
             for tensors in (compiled.inputs, compiled.outputs)
         ]
-        super().__init__("OpenVINO", path, ports, size)
+        found: Any = 1
         if path.suffix == ".tflite":
-            self.temperature = _read_temperature(path)
+            found = read_temperature(path.read_bytes())
+        elif model.has_rt_info(["framework", "temperature"]):  # ONNX's metadata
+            found = model.get_rt_info(["framework", "temperature"]).value
+        super().__init__(path, ports, size, found)
         self._request = compiled.create_infer_request()
 
     def _run(self, images: np.ndarray) -> np.ndarray:
@@ -232,14 +239,12 @@ class OpenVino(Base):
 
 
 class SavedModel(Base):
+    name = "SavedModel"
     signature = "predict_pixels"
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)
-        try:
-            module = tensorflow.saved_model.load(str(path))
-        except Exception as error:
-            raise _damaged(path, "TensorFlow", error) from None
+        module = tensorflow.saved_model.load(str(path))
         if self.signature not in module.signatures:
             found = ", ".join(module.signatures) or "none"
             raise FerError(f"{path}: has signatures {found}: expected {self.signature}")
@@ -251,7 +256,7 @@ class SavedModel(Base):
             [Port(spec.dtype.as_numpy_dtype, tuple(spec.shape)) for spec in specs]
             for specs in (inputs.values(), answers)
         ]
-        super().__init__("SavedModel", path, ports, size)
+        super().__init__(path, ports, size)
         # The signature works only as long as the module that owns its variables.
         self._module, self._function, self._input = module, function, next(iter(inputs))
         self._constant = tensorflow.constant
@@ -261,6 +266,7 @@ class SavedModel(Base):
 
 
 class Keras(Base):
+    name = "Keras eager"
     graph = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
@@ -270,7 +276,6 @@ class Keras(Base):
 
         model = load_model(path)
         super().__init__(
-            "Keras graph" if self.graph else "Keras eager",
             path,
             (
                 [Port(np.uint8, tuple(image.shape)) for image in model.inputs],
@@ -294,6 +299,7 @@ class Keras(Base):
 
 
 class KerasGraph(Keras):
+    name = "Keras graph"
     graph = True
 
 
@@ -321,21 +327,6 @@ def _start_tensorflow(path: Path, threads: int) -> Any:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     return tensorflow
-
-
-def _read_temperature(path: Path) -> float:
-    try:
-        return read_temperature(path.read_bytes())
-    except FerError as error:
-        raise FerError(f"{path}: {error}") from None
-
-
-def _damaged(path: Path, runtime: str, error: Exception) -> FerError:
-    return FerError(f"{path}: {runtime} cannot open this file: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _words(port: Port) -> str:

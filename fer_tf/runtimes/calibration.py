@@ -16,6 +16,9 @@ from fer_tf.errors import FerError
 LOWEST, HIGHEST = 0.1, 10.0
 """Temperatures outside say that the network or the labels are broken, not how sure it is."""
 
+BELIEVED = 1e-3, 1e3
+"""Temperatures that a file may hold: dividing by still smaller ones overflows."""
+
 TINY = 1e-12
 """Stands for a probability of 0, whose logarithm is infinite."""
 
@@ -58,7 +61,7 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-def checked_temperature(found: Any, place: str) -> float:
+def checked_temperature(found: Any, place: object) -> float:
     """The temperature that a model's file holds, read as a number.
 
     Args:
@@ -66,12 +69,15 @@ def checked_temperature(found: Any, place: str) -> float:
         place: what the sentence is to name.
 
     Raises:
-        FerError: it is no finite number above 0 and below 1000.
+        FerError: it is no number in `BELIEVED`.
     """
     try:
         temperature = float(found)
     except (TypeError, ValueError, OverflowError):
         temperature = 0.0
-    if not 0.0 < temperature < 1e3:
-        raise FerError(f"{place}: a temperature of {str(found)[:80]!r}: expected a number above 0")
+    if not BELIEVED[0] <= temperature <= BELIEVED[1]:
+        raise FerError(
+            f"{place}: a temperature of {str(found)[:80]!r} in its metadata: expected a number "
+            f"from {BELIEVED[0]:g} to {BELIEVED[1]:g}"
+        )
     return temperature

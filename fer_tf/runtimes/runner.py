@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.runtimes import backends
 
 Runtime = Literal["litert", "onnxruntime", "openvino", "savedmodel", "keras-eager", "keras-graph"]
@@ -95,7 +95,12 @@ def open_runner(
         raise FerError(
             f"{path}: {runtime} runs no such file: expected {' or '.join(RUNTIMES[kind])}"
         )
-    return OPENERS[runtime](path, threads, size)
+    try:
+        return OPENERS[runtime](path, threads, size)
+    except FerError:
+        raise
+    except Exception as error:
+        raise FerError(f"{path}: {runtime} cannot open this file: {reason(error)}") from None
 
 
 def newest_version(directory: Path) -> Path:

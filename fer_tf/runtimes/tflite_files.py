@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from typing import Any
 
-from fer_tf.errors import FerError
-from fer_tf.runtimes.calibration import checked_temperature
+from fer_tf.archives import open_zip
+from fer_tf.errors import FerError, reason
 
 LABELS = "labels.txt"
 """Name of the label file within the TFLite file."""
 
 CALIBRATION = "calibration.json"
 """Name of the file beside it with the temperature, `fer_tf.runtimes.calibration`."""
+
+CALIBRATION_LIMIT = 1 << 12
+"""Bytes of it that are read: a number takes twenty, and a packed file can unpack to gigabytes."""
 
 
 def read_labels(content: bytes) -> tuple[str, ...]:
@@ -29,19 +33,22 @@ def read_labels(content: bytes) -> tuple[str, ...]:
         raise FerError(f"expected a TFLite file with {LABELS}, found {error}") from error
 
 
-def read_temperature(content: bytes) -> float:
-    """The temperature in a TFLite file, as the export wrote it; 1 where there is none.
+def read_temperature(content: bytes) -> Any:
+    """What a TFLite file holds as its temperature, unchecked; 1 where there is none.
 
-    Raises:
-        FerError: there is one that is no number above 0.
+    `fer_tf.runtimes.calibration.checked_temperature` makes a number of it, or a sentence.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            text = archive.read(CALIBRATION)
+        with (
+            open_zip(io.BytesIO(content)) as archive,
+            archive.open(CALIBRATION) as file,
+        ):
+            text = file.read(CALIBRATION_LIMIT)
     except (zipfile.BadZipFile, KeyError):
-        return 1.0
+        return 1
+    except Exception as error:  # zipfile and its decompressors raise a dozen kinds
+        return reason(error)
     try:
-        found = json.loads(text)["temperature"]
+        return json.loads(text)["temperature"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        found = text.decode(errors="replace")
-    return checked_temperature(found, f"{CALIBRATION} in the TFLite file")
+        return text.decode(errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,46 +18,52 @@ CROP = 40 / 48
 """Side of each of the ten crops over the face's: 40 of 48 pixels (Khaireddin and Chen, 2021)."""
 
 
-def predict_logits(
+def predict_logits(model: keras.Model, images: np.ndarray, **keywords: Any) -> np.ndarray:
+    """The logits of `predict_answers`, float32 [n, classes]; the arguments are the same."""
+    return predict_answers(model, images, **keywords)[0]
+
+
+def predict_answers(
     model: keras.Model,
     images: np.ndarray,
     *,
     size: tuple[int, int],
     tta: str = "none",
     batch_size: int = 128,
-) -> np.ndarray:
-    """Logits for grey faces.
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A network's answers for faces.
 
     Args:
-        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
-        images: uint8 [n, h, w], grey.
+        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes], or to
+            {"logits": these, "values": [n, k]}.
+        images: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
         size: (height, width) to resize to.
         tta: one of `TTA`. The ten crops are the corners and the centre, each resized to `size`,
             and their mirror images.
         batch_size: faces in a batch.
 
     Returns:
-        float32 [n, classes]; with `tta`, the logarithm of the views' mean probabilities.
+        (logits, values), float32 [n, classes] and [n, k], or None for a network without values;
+        with `tta`, the logarithm of the views' mean probabilities, and the values' mean.
 
     Raises:
         FerError: an unknown `tta`.
     """
     if tta not in TTA:
         raise FerError(f"tta: expected one of {', '.join(TTA)}, found {tta!r}")
-    answers = [
-        np.asarray(
-            model.predict(
-                evaluation(images, size=size, batch_size=batch_size, flip=flip, crop=crop),
-                verbose=0,
-            )[: len(images)],
-            np.float32,
-        )
-        for flip, crop in _views(tta)
-    ]
-    if len(answers) == 1:
-        return answers[0]
-    mean = np.mean([softmax(logits) for logits in answers], axis=0)
-    return np.log(np.maximum(mean, 1e-12)).astype(np.float32)
+    logits, values = [], []
+    for flip, crop in _views(tta):
+        batches = evaluation(images, size=size, batch_size=batch_size, flip=flip, crop=crop)
+        answers = model.predict(batches, verbose=0)
+        if isinstance(answers, dict):
+            values.append(np.asarray(answers["values"][: len(images)], np.float32))
+            answers = answers["logits"]
+        logits.append(np.asarray(answers[: len(images)], np.float32))
+    estimates = np.mean(values, axis=0) if values else None
+    if len(logits) == 1:
+        return logits[0], estimates
+    mean = np.mean([softmax(each) for each in logits], axis=0)
+    return np.log(np.maximum(mean, 1e-12)).astype(np.float32), estimates
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

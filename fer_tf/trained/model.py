@@ -13,9 +13,7 @@ from fer_tf.cli import start_keras
 from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Recipe
 from fer_tf.runtimes.runner import Runner, Runtime, open_runner
-from fer_tf.tasks import FER2013
-from fer_tf.trained.run_folder import Run
-from fer_tf.trained.shipped import (
+from fer_tf.shipped import (
     METRICS,
     RECIPE,
     SHIPPED_NETWORK,
@@ -24,6 +22,8 @@ from fer_tf.trained.shipped import (
     shipped_size,
     shipped_weights,
 )
+from fer_tf.tasks import TASKS, Task
+from fer_tf.trained.run_folder import Run
 
 if TYPE_CHECKING:
     import keras
@@ -57,10 +57,18 @@ class TrainedModel:
         """The folder's of a run or of what ships, else the file's."""
         return self.path.stem if self.run is None else self.run.folder.resolve().name
 
-    @property
-    def task(self) -> tuple[str, ...]:
-        """The names of the classes that it tells apart, in the order of its answers."""
-        return FER2013
+    @cached_property
+    def task(self) -> Task:
+        """What it answers: as its .keras file says, which is loaded for that, or FER2013's classes.
+
+        Raises:
+            FerError: as of `network`, or the file names something else than the network answers.
+        """
+        if self.path.suffix != ".keras":
+            return TASKS["fer2013"]
+        from fer_tf.models.saving import task_of
+
+        return task_of(self.path, self.network())
 
     @property
     def shipped(self) -> bool:
@@ -155,14 +163,9 @@ class TrainedModel:
         from fer_tf.models.saving import load_model
 
         network = load_model(self.path)
-        shape, classes = network.input_shape, network.output_shape[-1]
+        shape = network.input_shape
         if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3:
             raise FerError(f"{self.path}: takes {shape}: expected images [n, height, width, 3]")
-        if classes != len(self.task):
-            raise FerError(
-                f"{self.path}: has {classes} classes: expected {len(self.task)} "
-                f"({', '.join(self.task)})"
-            )
         return network
 
 

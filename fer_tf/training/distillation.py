@@ -12,8 +12,11 @@ import keras
 from keras import ops
 
 from fer_tf.data.targets import mix_targets
+from fer_tf.errors import FerError
+from fer_tf.models.heads import joined
 from fer_tf.models.registry import NETWORKS, create_model
 from fer_tf.recipes.schema import Recipe
+from fer_tf.tasks import TASKS, Task
 from fer_tf.trained.model import open_trained
 
 
@@ -21,9 +24,11 @@ class Teachers:
     """Trained networks that answer together.
 
     Args:
-        networks: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
+        networks: float32 pixels in [0, 255], [n, height, width, 3], to logits and values,
+            [n, classes + values].
         sizes: (height, width) of each one's view.
         share: of their answer in the target, in [0, 1].
+        values: how many of an answer's last numbers are values.
     """
 
     def __init__(
@@ -31,7 +36,9 @@ class Teachers:
         networks: Sequence[keras.Model],
         sizes: Sequence[tuple[int, int]],
         share: float,
+        values: int = 0,
     ):
+        self.values = values
         self.networks = list(networks)
         self.sizes = list(sizes)
         self.share = share
@@ -39,52 +46,62 @@ class Teachers:
             network.trainable = False
 
     def answers(self, view: Callable):
-        """Their mean probabilities, float32 [n, classes].
+        """Their mean probabilities and values, float32 [n, classes + values].
 
         Args:
             view: (height, width) -> the batch at that size, float32 [n, height, width, 3].
         """
-        said = [
-            ops.softmax(network(view(size), training=False))
+        answers = [
+            self._probabilities(network(view(size), training=False))
             for network, size in zip(self.networks, self.sizes, strict=True)
         ]
-        return ops.stop_gradient(sum(said) / len(said))
+        return ops.stop_gradient(sum(answers) / len(answers))
+
+    def _probabilities(self, answers):
+        classes = answers.shape[-1] - self.values
+        probabilities = ops.softmax(answers[:, :classes])
+        return ops.concatenate([probabilities, answers[:, classes:]], axis=-1)
 
 
 class Student(keras.Model):
     """A network whose targets are mixed with the answers that come beside the images.
 
-    Takes {"images": float32 [n, height, width, 3], "answers": float32 [n, classes]} and returns
-    the network's logits.
+    Takes {"images": float32 [n, height, width, 3], "answers": as `Teachers.answers`} and returns
+    the network's answers.
 
     Args:
         network: the network to train; its variables are this model's.
         share: of the answers in the target, in [0, 1].
+        values: how many of an answer's last numbers are values.
     """
 
-    def __init__(self, network: keras.Model, share: float):
+    def __init__(self, network: keras.Model, share: float, values: int = 0):
         super().__init__(name="student")
         self.network = network
         self.share = share
+        self.values = values
         self.built = True
 
     def call(self, inputs, training=False):
         return self.network(inputs["images"], training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        y = mix_targets(y, x["answers"], self.share)
+        y = mix_targets(y, x["answers"], self.share, values=self.values)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
-def load_teachers(recipe: Recipe, policy: str = "float32") -> Teachers | None:
+def load_teachers(
+    recipe: Recipe, policy: str = "float32", task: Task = TASKS["fer2013"]
+) -> Teachers | None:
     """The recipe's teachers, each at the size at which its run was best.
 
     Args:
         recipe: teachers, distillation.
         policy: Keras dtype policy in which those of the registry compute.
+        task: what they have to answer.
 
     Raises:
-        FerError: a teacher can't be loaded, or answers something else than the seven classes.
+        FerError: a teacher can't be loaded, or answers another task.
     """
     if not recipe.teachers:
         return None
@@ -92,10 +109,17 @@ def load_teachers(recipe: Recipe, policy: str = "float32") -> Teachers | None:
     for name in recipe.teachers:
         trained = open_trained(name)
         network = trained.network()
+        if not trained.task.same_answers(task):
+            raise FerError(
+                f"{name}: answers {', '.join((*trained.task.labels, *trained.task.values))}: "
+                f"expected a teacher of {', '.join((*task.labels, *task.values))}"
+            )
         if policy != "float32" and network.name in NETWORKS:
             weights = network.get_weights()
-            network = create_model(network.name, input_shape=network.input_shape[1:], dtype=policy)
+            network = create_model(
+                network.name, task=task, input_shape=network.input_shape[1:], dtype=policy
+            )
             network.set_weights(weights)
-        networks.append(network)
+        networks.append(joined(network))
         sizes.append(trained.size())
-    return Teachers(networks, sizes, recipe.distillation)
+    return Teachers(networks, sizes, recipe.distillation, len(task.values))

@@ -21,18 +21,18 @@ from fer_tf.data.draws import draw_epoch
 from fer_tf.data.faces import Faces
 from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
+from fer_tf.models.heads import joined
 from fer_tf.models.registry import create_model, family_arguments
 from fer_tf.models.saving import load_into, save_model
 from fer_tf.recipes.schema import Recipe
-from fer_tf.tasks import FER2013
-from fer_tf.trained.inference import predict_logits
+from fer_tf.trained.inference import predict_answers, predict_logits
 from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
 from fer_tf.training.kept_answers import KeptAnswers
-from fer_tf.training.losses import accuracy, soft_cross_entropy
+from fer_tf.training.losses import TaskLoss
 from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
@@ -76,6 +76,13 @@ class Training:
             raise FerError(f"{recipe.data}: {error}, expected Training and PublicTest") from None
         if recipe.clean:
             self.faces = self.faces.take(learnable(self.faces, self.validation))
+        self.task = faces.task
+        if len(recipe.loss_weights) not in (0, 1 + len(self.task.values)):
+            raise FerError(
+                f"loss_weights: found {len(recipe.loss_weights)} for the classes and "
+                f"{len(self.task.values)} values: expected {1 + len(self.task.values)}, or none"
+            )
+        self.loss = TaskLoss(self.task, recipe.loss_weights)
         self.targets = training_targets(self.faces, recipe)
         self.steps = len(self.faces) // recipe.batch_size * recipe.passes
         if self.steps == 0:
@@ -101,13 +108,13 @@ class Training:
         if recipe.views:
             self.kept_answers = KeptAnswers(recipe, run.folder / "answers", self.faces.images)
         else:
-            self.teachers = load_teachers(recipe, policy)
+            self.teachers = load_teachers(recipe, policy, self.task)
         keras.utils.set_random_seed(recipe.seed)
-        self.network = self._build(policy, classes=self.targets.shape[1])
+        self.network = self._build(policy, classes=self._width)
         # Validated and saved: the weights, their average, or part of the way there, in float32.
         self.keeper = self._build("float32")
         if weights is not None:
-            load_into(self.keeper, weights)
+            load_into(self.keeper, weights, self.task)
             copy_weights(self.keeper, self.network)
         # A checkpoint does not hold them: the file is read again when the run goes on.
         self.first_weights: list[np.ndarray] | None = None
@@ -235,7 +242,7 @@ class Training:
         progress = self.progress
         better = progress.finish_epoch(row, self.recipe)
         if better or self.recipe.keep == "last":
-            save_model(self.keeper, self.run.best_file)
+            save_model(self.keeper, self.run.best_file, self.task)
         if self.recipe.schedule == "plateau":
             self.inner_optimizer.learning_rate = progress.rate
         # Before the checkpoint: a kill in between shows the row twice, and not never.
@@ -261,9 +268,14 @@ class Training:
             rows = spread(len(self.faces))
             logits = predict_logits(self.keeper, self.faces.images[rows], size=(size, size))
             add_shift(self.keeper, fit_shift(logits, self.faces.labels[rows]))
-        logits = predict_logits(self.keeper, self.validation.images, size=(size, size))
+        logits, values = predict_answers(self.keeper, self.validation.images, size=(size, size))
         labels = self.validation.labels
-        loss = float(keras.ops.mean(soft_cross_entropy(one_hot(labels), logits)))
+        targets, answers = [one_hot(labels, len(self.task.labels))], [logits]
+        if values is not None and self.validation.values is not None:
+            targets.append(self.validation.values)
+            answers.append(values)
+        rows_of = (np.concatenate(each, axis=1) for each in (targets, answers))
+        loss = float(keras.ops.mean(self.loss(*rows_of)))
         if not math.isfinite(loss):
             raise self._diverged(self.steps)
         return loss, float((logits.argmax(axis=1) == labels).mean())
@@ -273,7 +285,7 @@ class Training:
         # Traced anew too, or TensorFlow takes a second size for a sign that any may come.
         self.keeper.make_predict_function(force=True)
         model, make_batches = trainable(
-            self.network,
+            joined(self.network),
             self.faces.images,
             sizes=[(max(1, round(size * scale)),) * 2 for scale in self.recipe.scales],
             how=self.recipe.augmentation,
@@ -281,31 +293,37 @@ class Training:
         )
         model.compile(
             optimizer=self.optimizer,
-            loss=soft_cross_entropy,
-            metrics=[accuracy],
+            loss=self.loss,
+            metrics=[self.loss.accuracy],
             auto_scale_loss=False,
             jit_compile=keras.backend.backend() != "tensorflow",
         )
         # Makes the variables of the metrics, which else come with the first step: too late for
         # an epoch that goes on. `fit` resets them.
         one = self.targets[:1]
-        model.compute_metrics(None, keras.ops.convert_to_tensor(one), keras.ops.log(one + 1))
+        model.compute_metrics(None, keras.ops.convert_to_tensor(one), keras.ops.ones_like(one))
         return model, make_batches
 
     def _build(
-        self, policy: str, *, weights: str | None = None, classes: int = len(FER2013)
+        self, policy: str, *, weights: str | None = None, classes: int | None = None
     ) -> keras.Model:
         recipe = self.recipe
         wanted: dict[str, Any] = {"drop_path": recipe.drop_path, "seed": recipe.seed}
         known = family_arguments(recipe.model)
         return create_model(
             recipe.model,
+            task=self.task,
             classes=classes,
             input_shape=(None, None, 3),
             weights=weights,
             dtype=policy,
             **{name: value for name, value in wanted.items() if name in known},
         )
+
+    @property
+    def _width(self) -> int:
+        """Of the logits that are trained: the classes, and FERPlus' votes where they are learnt."""
+        return self.targets.shape[1] - len(self.task.values)
 
     def _rate(self, done: int) -> float:
         """Learning rate after `done` steps of the epoch in progress."""
@@ -372,8 +390,8 @@ class Training:
     def _trial_step(self, name: str) -> Callable[[], object]:
         """A function that trains a network one step at a precision, at the costliest size."""
         size = max(self.recipe.stages, key=lambda stage: stage[0] ** 2 * stage[1])[0]
-        network = self._build(precision.POLICIES[name], classes=self.targets.shape[1])
-        network.compile(optimizer="sgd", loss=soft_cross_entropy, jit_compile=False)
+        network = joined(self._build(precision.POLICIES[name], classes=self._width))
+        network.compile(optimizer="sgd", loss=self.loss, jit_compile=False)
         images = np.zeros((self.recipe.batch_size, size, size, 3), np.float32)
         targets = self.targets[: self.recipe.batch_size]
         return lambda: network.train_on_batch(images, targets)

@@ -126,9 +126,9 @@ class Progress:
 
 
 def digest_of(faces: Faces) -> str:
-    """SHA-256 of the images, labels and votes, hexadecimal."""
+    """SHA-256 of the images, labels, votes and values, hexadecimal."""
     digest = hashlib.sha256()
-    for array in (faces.images, faces.labels, faces.votes):
+    for array in (faces.images, faces.labels, faces.votes, faces.values):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -36,7 +36,7 @@ def trainable(
     if keras.backend.backend() == "tensorflow":
         from fer_tf.data.pipeline import TrainingBatches
 
-        model = network if teachers is None else Student(network, teachers.share)
+        model = network if teachers is None else Student(network, teachers.share, teachers.values)
         answers = None if teachers is None else teachers.answers
         return model, TrainingBatches(images, sizes=sizes, how=how, answers=answers).epoch
     from fer_tf.data.device import AugmentedModel, EpochBatches

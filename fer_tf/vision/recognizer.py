@@ -57,7 +57,7 @@ class Recognizer:
         noise = np.random.default_rng(0).integers(0, 256, (1, *self.size), np.uint8)
         answers = first(self._input(noise))
         check_probabilities(answers, self.path)
-        names, classes = trained.task, answers.shape[1]
+        names, classes = trained.task.labels, answers.shape[1]
         if classes != len(names):
             raise FerError(
                 f"{self.path}: has {classes} classes: expected {len(names)} ({', '.join(names)})"
@@ -70,7 +70,7 @@ class Recognizer:
             FerError: the network answers NaN.
         """
         if not len(faces):
-            return np.zeros((0, len(self.trained.task)), np.float32)
+            return np.zeros((0, len(self.trained.task.labels)), np.float32)
         images = self._input(faces)
         with self._lock:
             first = self._first()

@@ -54,7 +54,8 @@ class Box:
 
     def overlap(self, other: Box) -> float:
         """Intersection over the smaller one's area, in [0, 1]: 1 where one lies in the other."""
-        return self._shared(other) / min(self.area, other.area)
+        shared = self._shared(other)
+        return shared / min(self.area, other.area) if shared else 0.0
 
     def _shared(self, other: Box) -> float:
         width = min(self.right, other.right) - max(self.left, other.left)

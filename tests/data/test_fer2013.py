@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import socket
 import tarfile
 import zipfile
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_tf.data import archives, cache, fer2013, load_faces
+from fer_tf import archives
+from fer_tf.data import cache, fer2013, load_faces
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.fer2013 import read
 from fer_tf.errors import FerError
@@ -225,7 +227,12 @@ def test_refuses_a_bad_file_with_the_reason(tmp_path, kind):
 
 def test_refuses_what_is_not_a_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "absent.csv", tmp_path / "a\0b", Path("/dev/null")):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "a.sock"))
+    for path in (
+        *(tmp_path / name for name in ("absent.csv", "a\0b", "pipe", "a.sock", "")),
+        *(Path("/dev", name) for name in ("null", "zero", "tty")),
+    ):
         with pytest.raises(FerError):
             read(str(path))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,9 @@ from fer_tf.data.targets import (
 )
 from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Recipe
-from fer_tf.tasks import FER2013, FERPLUS
+from fer_tf.tasks import FER2013, FERPLUS, TASKS, Task
+
+FER2013_TASK = TASKS["fer2013"]
 
 ANGRY, HAPPY, NEUTRAL = (FER2013.index(name) for name in ("Angry", "Happy", "Neutral"))
 
@@ -38,7 +42,7 @@ def votes_of(**counts: int) -> np.ndarray:
 def test_plain_targets_are_one_hot():
     targets = training_targets(faces_of([HAPPY, ANGRY]), Recipe())
     assert targets.dtype == np.float32
-    np.testing.assert_array_equal(targets, one_hot(np.array([HAPPY, ANGRY])))
+    np.testing.assert_array_equal(targets, one_hot(np.array([HAPPY, ANGRY]), 7))
     np.testing.assert_array_equal(targets[0], [0, 0, 0, 1, 0, 0, 0])
 
 
@@ -53,7 +57,7 @@ def test_the_second_answer_is_the_shares_of_all_votes():
     faces = faces_of([HAPPY], votes_of(happiness=6, contempt=2, unknown=2))
     recipe = Recipe(votes="votes.csv", vote_answer=0.5)
     targets = training_targets(faces, recipe)
-    np.testing.assert_array_equal(targets[:, :7], one_hot(faces.labels))
+    np.testing.assert_array_equal(targets[:, :7], one_hot(faces.labels, 7))
     expected = 0.05 * votes_of(happiness=6, contempt=2, unknown=2)
     np.testing.assert_allclose(targets[:, 7:], expected, rtol=1e-6)
     answers = np.full((1, 7), 1 / 7, np.float32)
@@ -75,20 +79,20 @@ def test_votes_go_to_the_class_of_their_name():
         "fear": "Fear",
     }
     for vote, name in names.items():
-        shares = vote_shares(votes_of(**{vote: 10}), np.zeros((1, 7), np.float32))
+        shares = vote_shares(votes_of(**{vote: 10}), np.zeros((1, 7), np.float32), FER2013_TASK)
         np.testing.assert_array_equal(shares[0], np.eye(7)[FER2013.index(name)])
 
 
 def test_votes_are_shares_without_those_that_have_no_class():
     votes = votes_of(anger=3, neutral=1, contempt=4, unknown=1, NF=1)
-    shares = vote_shares(votes, np.zeros((1, 7), np.float32))[0]
+    shares = vote_shares(votes, np.zeros((1, 7), np.float32), FER2013_TASK)[0]
     assert shares[ANGRY] == 0.75 and shares[NEUTRAL] == 0.25 and shares.sum() == 1
 
 
 def test_a_face_without_usable_votes_keeps_its_label():
     faces = faces_of([HAPPY], votes_of(NF=8, contempt=2))
     targets = training_targets(faces, Recipe(votes="fer2013new.csv", vote_weight=1.0))
-    np.testing.assert_array_equal(targets[0], one_hot(np.array([HAPPY]))[0])
+    np.testing.assert_array_equal(targets[0], one_hot(np.array([HAPPY]), 7)[0])
 
 
 def test_votes_are_mixed_with_the_smoothed_label():
@@ -108,10 +112,10 @@ def test_wanting_votes_that_are_not_there_is_refused():
 def test_class_balance_by_hand():
     # Four Happy, one Angry. Inverse counts are 1/4 and 1; their mean over the faces is 2/5.
     labels = np.array([HAPPY] * 4 + [ANGRY])
-    weights = class_weights(labels, 1.0)
+    weights = class_weights(labels, 1.0, 7)
     assert weights[HAPPY] == pytest.approx(0.625) and weights[ANGRY] == pytest.approx(2.5)
     # Inverse roots are 1/2 and 1; their mean is 3/5.
-    weights = class_weights(labels, 0.5)
+    weights = class_weights(labels, 0.5, 7)
     assert weights[HAPPY] == pytest.approx(5 / 6) and weights[ANGRY] == pytest.approx(5 / 3)
     targets = training_targets(faces_of(labels), Recipe(class_balance=1.0, label_smoothing=0.1))
     np.testing.assert_allclose(targets.sum(axis=1), [0.625] * 4 + [2.5], rtol=1e-5)
@@ -120,11 +124,30 @@ def test_class_balance_by_hand():
 @given(labels=st.lists(st.integers(0, 6), min_size=1, max_size=50), balance=st.floats(0, 1))
 def test_class_weights_are_1_on_average_and_absent_classes_have_none(labels, balance):
     labels = np.array(labels)
-    weights = class_weights(labels, balance)
+    weights = class_weights(labels, balance, 7)
     assert weights[labels].mean() == pytest.approx(1)
     assert (weights[np.bincount(labels, minlength=7) == 0] == 0).all()
     if balance == 0:
         np.testing.assert_allclose(weights[labels], 1)
+
+
+def test_votes_for_contempt_count_where_it_is_a_class():
+    votes = votes_of(anger=3, contempt=1, unknown=6)
+    shares = vote_shares(votes, np.zeros((1, 8), np.float32), TASKS["ferplus"])[0]
+    np.testing.assert_array_equal(shares, [0, 0, 0, 0, 0.75, 0, 0, 0.25])
+
+
+def test_values_stand_last_and_stay_nan():
+    task = Task("own", ("calm", "cross", "glad"), ("valence", "arousal"))
+    values = np.array([[0.5, np.nan], [-1, 1]], np.float32)
+    faces = dataclasses.replace(faces_of([2, 0]), task=task, values=values)
+    targets = training_targets(faces, Recipe())
+    np.testing.assert_array_equal(targets[:, :3], np.eye(3)[[2, 0]])
+    np.testing.assert_array_equal(targets[:, 3:], values)
+    answers = np.array([[0, 1, 0, 1, 1]] * 2, np.float32)
+    mixed = np.asarray(mix_targets(targets, answers, 0.25, values=2))
+    np.testing.assert_allclose(mixed[:, :3], [[0, 0.25, 0.75], [0.75, 0.25, 0]])
+    np.testing.assert_allclose(mixed[:, 3:], [[0.625, 1], [-0.5, 1]])
 
 
 def test_the_answers_of_teachers_take_their_share():

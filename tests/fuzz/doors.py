@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import models
 import numpy as np
 
 from fer_tf.errors import FerError
@@ -204,6 +205,10 @@ DOORS = {
     "recipes": Door(_recipes, _read_recipe),
     "histories": Door(_histories, _read_history),
     "videos": Door(_videos, _read_video),
+    "keras": Door(models.keras_files, models.recognize),
+    "keras members": Door(models.keras_members, models.recognize_members),
+    "tflite": Door(models.tflite_files, models.recognize),
+    "onnx": Door(models.onnx_files, models.recognize),
 }
 
 

@@ -13,6 +13,7 @@ import threading
 import warnings
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, features
@@ -302,6 +303,25 @@ class TestModes:
         for source in (values, encoded(values, "png"), encoded(values, "tiff")):
             assert np.array_equal(read_image(source)[..., 0], ramp)
         assert not read_image(np.zeros((2, 2), np.uint16)).any()
+
+    @pytest.mark.parametrize("bits", [8, 10, 12])
+    @pytest.mark.parametrize(
+        "suffix, options",
+        [(".png", []), (".tif", [cv2.IMWRITE_TIFF_COMPRESSION, 1]), (".tif", [])],
+    )
+    def test_fewer_bits_of_colour_in_a_file_of_sixteen(self, suffix, options, bits):
+        colours = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
+        colours[0, 0] = 255
+        values = np.round(colours / 255 * (2**bits - 1)).astype(np.uint16)
+        written, data = cv2.imencode(suffix, values[..., ::-1], options)
+        assert written and np.array_equal(read_image(data.tobytes()), colours)
+
+    @pytest.mark.parametrize("suffix", [".png", ".tif"])
+    def test_a_dark_picture_of_sixteen_bits_stays_dark(self, suffix):
+        for values in (np.full((4, 4, 3), 2000, np.uint16), np.full((4, 4), 2000, np.uint16)):
+            values[1, 2] = 4096
+            found = read_image(cv2.imencode(suffix, values)[1].tobytes())
+            assert found.max() == 16 and found[0, 0, 0] in (7, 8)
 
     def test_other_sixteen_bits(self):
         values = np.array([[0, 257, 65535]], np.uint16)

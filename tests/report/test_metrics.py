@@ -1,5 +1,6 @@
 import json
 
+import krippendorff
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from fer_tf.report.metrics import (
 from fer_tf.tasks import FER2013
 
 ABC = ("a", "b", "c")
-HEADLINES = ("accuracy", "top2_accuracy", "macro_f1", "kappa", "ece")
+HEADLINES = ("accuracy", "top2_accuracy", "macro_f1", "kappa", "alpha", "ece")
 
 
 def test_hand_computed():
@@ -73,6 +74,7 @@ def test_resamples_equal_sklearn_on_the_same_rows(made_up):
             "top2_accuracy": top2,
             "macro_f1": sk.f1_score(y, guess, labels=np.unique(y), average="macro"),
             "kappa": sk.cohen_kappa_score(y, guess),
+            "alpha": krippendorff.alpha([y, guess], level_of_measurement="nominal"),
             "ece": expected_calibration_error(calibration_bins(y, p)),
         }
         assert {name: samples[name][i] for name in samples} == pytest.approx(expected)
@@ -170,7 +172,7 @@ def test_bounds_and_permutation(example, random):
     m = evaluate(labels, probabilities, "wxyz", bootstrap=20)
     for name in HEADLINES:
         e = getattr(m, name)
-        assert (-1 if name == "kappa" else 0) <= e.low <= e.value <= e.high <= 1
+        assert (-1 if name in ("kappa", "alpha") else 0) <= e.low <= e.value <= e.high <= 1
     assert m.accuracy.value <= m.top2_accuracy.value
     assert m.rows == sum(map(sum, m.confusion)) == sum(c.support for c in m.classes)
 
@@ -192,6 +194,8 @@ def test_scores_of_confusion_equal_sklearn(confusion):
     assert ours["macro_f1"] == pytest.approx(f1)
     if len({*labels, *predicted}) > 1:
         assert ours["kappa"] == pytest.approx(sk.cohen_kappa_score(labels, predicted))
+        alpha = krippendorff.alpha([labels, predicted], level_of_measurement="nominal")
+        assert ours["alpha"] == pytest.approx(alpha)
 
 
 GOOD = np.full((2, 3), 1 / 3)

@@ -8,6 +8,7 @@ import pytest
 
 from fer_tf.errors import FerError
 from fer_tf.report import writing
+from fer_tf.report.value_scores import Values
 from fer_tf.report.writing import FILES, replace_folder, write_report
 from fer_tf.tasks import FER2013
 
@@ -31,8 +32,15 @@ def test_writes_all_files(tmp_path, predictions):
     history = tmp_path / "history.csv"
     history.write_text(HISTORY)
     out = tmp_path / "a" / "report"
+    true, estimated = np.random.default_rng(0).uniform(-1, 1, (2, 300, 2))
     metrics = write_report(
-        out, *predictions, FER2013, history=history, title="<b> & co", facts={"Data": "noise"}
+        out,
+        *predictions,
+        FER2013,
+        values=Values(("valence", "arousal"), true, estimated),
+        history=history,
+        title="<b> & co",
+        facts={"Data": "noise"},
     )
     assert sorted(contents(out)) == sorted(FILES)
     assert list(out.parent.iterdir()) == [out]
@@ -42,8 +50,9 @@ def test_writes_all_files(tmp_path, predictions):
             assert min(cv2.imread(str(out / name)).shape[:2]) > 500
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt; &amp; co" in page and "<b> & co" not in page
+    assert f"{metrics.values[1].ccc.value:.3f}" in page and "SAGR" in page
     assert f"{metrics.accuracy.value:.1%}" in page and "noise" in page
-    assert page.count("data:image/png;base64,") == 8
+    assert page.count("data:image/png;base64,") == 12
     assert not re.search(r'(src|href|srcset)="(?!data:)|url\(', page), "not self-contained"
 
 

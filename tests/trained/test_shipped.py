@@ -11,13 +11,12 @@ import pytest
 from tiny import tiny_csv
 
 import fer_tf
-from fer_tf import FerError, benchmark, cli, evaluate, export
+from fer_tf import FerError, benchmark, cli, evaluate, export, shipped
 from fer_tf.data.synthetic import draw
 from fer_tf.recipes.as_json import from_json
 from fer_tf.report.metrics import Estimate
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
-from fer_tf.trained import shipped
 from fer_tf.trained.model import open_trained
 
 ROOT = Path(__file__).parents[2]

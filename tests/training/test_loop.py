@@ -48,8 +48,8 @@ def test_a_loss_that_is_no_number_stops(
     saved_best: list[bytes] = []
     save = loop.save_model
 
-    def save_model(model, path) -> None:
-        save(model, path)
+    def save_model(model, path, task) -> None:
+        save(model, path, task)
         saved_best.append(path.read_bytes())
 
     monkeypatch.setattr(loop, "save_model", save_model)
@@ -197,7 +197,7 @@ def test_the_best_epoch_is_kept_or_the_last(
     accuracies = iter([0.5, 0.4])
     monkeypatch.setattr(Training, "_validate", lambda self, size: (1.0, next(accuracies)))
     models = []
-    monkeypatch.setattr(loop, "save_model", lambda model, path: models.append(path.name))
+    monkeypatch.setattr(loop, "save_model", lambda model, path, task: models.append(path.name))
     command.main(flags(csv_file, tmp_path, "--keep", keep))
     assert models == ["best.keras"] * saved
 

@@ -378,16 +378,19 @@ def test_a_file_that_was_altered_or_is_missing_is_told(package, monkeypatch):
         open_detector()
 
 
-def test_objects_with_the_protocol_pass_through(detector, astronaut):
+def test_ones_own_detector_finds_a_face_once(astronaut):
+    face, empty = Detection(ASTRONAUT, 0.8), Detection(Box(9, 9, 0, 0), 0.1)
+    mouth = Detection(Box(ASTRONAUT.left + 20, ASTRONAUT.bottom - 20, 30, 18), 0.7)
+
     class Mine:
-        name, margin = "mine", 0.0
+        name, margin = "mine", 0.25
 
         def detect(self, image):
-            return [Detection(ASTRONAUT, 1.0)]
+            return [mouth, face, empty]
 
-    mine = Mine()
-    assert open_detector(detector) is detector and open_detector(mine) is mine
-    assert glance(mine, astronaut) == mine.detect(astronaut)
+    mine = open_detector(Mine())
+    assert (mine.name, mine.margin) == ("mine", 0.25)
+    assert mine.detect(astronaut) == glance(mine, astronaut) == [face, empty]
     with pytest.raises(FerError, match="found a int without name and margin and detect"):
         open_detector(3)
 
@@ -418,7 +421,7 @@ class Middle:
 def test_a_new_detector_is_one_row(monkeypatch):
     monkeypatch.setitem(detectors.DETECTORS, "middle", Middle)
     found = open_detector("middle", detect_size=320, min_score=0.5)
-    assert isinstance(found, Middle) and found.path is None and found.numbers == (320, 0.5, 24)
+    assert found.name == "middle" and found._detector.numbers == (320, 0.5, 24)
     image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
     (face,) = FaceAnalyzer(detector="middle").analyze(image).faces
     assert face.box == Box(24, 24, 48, 48)

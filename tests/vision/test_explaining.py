@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_tf import FaceAnalyzer, FerError
-from fer_tf.trained.shipped import shipped_model
+from fer_tf.shipped import shipped_model
 
 
 @pytest.fixture(scope="module")

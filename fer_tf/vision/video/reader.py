@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from urllib.parse import urlsplit
 
 import cv2
@@ -33,6 +34,17 @@ WIDEST_PIXEL = 4.0
 
 _CAMERA = re.compile(r"camera|\d+")
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
+_SCHEMES = ("http", "https", *_LIVE)
+
+# Formats whose files hold all of the video. Playlists and image sequences (m3u8, ffconcat, mpd,
+# sdp, img%d.png) name other files and addresses, and FFmpeg tells them by content, whatever the
+# name: AVI's subtitles can be one.
+_FORMATS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "obu", "ivf"),
+    *("flv", "asf", "ogg", "gif", "apng", "mjpeg", "yuv4mpegpipe", "mxf", "nut", "dv", "rm", "wtv"),
+)
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_OPENING = Lock()
 
 
 def is_live(source: str) -> bool:
@@ -94,7 +106,8 @@ class VideoReader:
             self.name = self.path.stem
             self._shown = source
             # Absolute, or FFmpeg takes what stands before a colon for a protocol.
-            self._capture = _open(str(self.path))
+            with _files_alone():
+                self._capture = _open(str(self.path))
         self._stretch = 1.0, 1.0
         self._check_size(
             int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -157,7 +170,7 @@ class VideoReader:
         if self.path is not None:
             return (
                 f"{self._shown}: can't be read as a video, expected a whole file that FFmpeg "
-                "knows (MP4, WebM, MKV, AVI, ...)"
+                "knows (MP4, WebM, MKV, AVI, ...), and no playlist of others"
             )
         what = "a camera that is connected and free" if self.live else "the address of a video"
         return f"{self._shown} can't be opened, expected {what}"
@@ -197,10 +210,17 @@ class _Clock:
 
 
 def _scheme(source: str) -> str:
+    """What an address begins with, lower case; "" for the name of a file."""
     try:
-        return urlsplit(source).scheme if "://" in source else ""
+        scheme = urlsplit(source).scheme if "://" in source else ""
     except ValueError as error:
         raise FerError(f"{source}: is no address ({error}), expected that of a video") from None
+    if scheme and scheme not in _SCHEMES:
+        raise FerError(
+            f"{source} can't be opened: expected a file, or an address that begins with "
+            f"{', '.join(_SCHEMES)}"
+        )
+    return scheme
 
 
 def _checked(source: str) -> Path:
@@ -209,6 +229,8 @@ def _checked(source: str) -> Path:
         raise FerError(f"{source}: is a folder, expected a video")
     if not path.exists():
         raise FerError(f"{source}: is not there, expected a video, a URL or a camera's number")
+    if not path.is_file():
+        raise FerError(f"{source}: is not a regular file, expected a video")
     if path.stat().st_size == 0:
         raise FerError(f"{source}: is empty, expected a video")
     if not os.access(path, os.R_OK):
@@ -244,6 +266,26 @@ def _open(source: int | str) -> cv2.VideoCapture:
         capture = cv2.VideoCapture(source)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
+
+
+@contextmanager
+def _files_alone() -> Iterator[None]:
+    """A video opens its own file and no other one, and no address.
+
+    OpenCV hands FFmpeg such options from the environment only, which it reads as it opens a file;
+    what the user has set there counts as well.
+    """
+    own = f"protocol_whitelist;file|format_whitelist;{','.join(_FORMATS)}"
+    with _OPENING:
+        before = os.environ.get(_OPTIONS)
+        os.environ[_OPTIONS] = f"{before}|{own}" if before else own
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_OPTIONS]
+            else:
+                os.environ[_OPTIONS] = before
 
 
 @contextmanager

@@ -197,6 +197,53 @@ def test_sound_alone_is_no_video(tmp_path):
         VideoReader(str(path))
 
 
+@needs_ffmpeg
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n"),
+        ("list.mp4", "ffconcat version 1.0\nfile {}\n"),
+        ("list.sdp", "v=0\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\na=control:{}\n"),
+    ],
+)
+def test_a_playlist_is_refused_whatever_it_names(clip, tmp_path, name, text, inside):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    film = (folder if inside else tmp_path) / "film.ts"
+    ffmpeg("-i", clip, "-c:v", "mpeg2video", film)
+    assert len(read(film)[1]) == 50
+    playlist = folder / name
+    playlist.write_text(text.format("film.ts" if inside else film))
+    with pytest.raises(FerError, match=f"{name}: can't be read as a video, .* no playlist"):
+        VideoReader(str(playlist))
+
+
+def test_a_sequence_of_pictures_is_no_video(tmp_path):
+    for name in ("face%d.png", "face1.png", "face2.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((48, 48, 3), np.uint8))
+    with pytest.raises(FerError, match="can't be read as a video"):
+        VideoReader(str(tmp_path / "face%d.png"))
+
+
+def test_what_the_user_asks_of_ffmpeg_stays(clip, monkeypatch):
+    monkeypatch.setenv(module._OPTIONS, "format_whitelist;avi")
+    read(clip)
+    assert os.environ[module._OPTIONS] == "format_whitelist;avi"
+
+
+@pytest.mark.parametrize("address", ["file:///a.mp4", "concat:file:///a.mp4", "crypto+file://a"])
+def test_only_addresses_of_streams_are_opened(address):
+    with pytest.raises(FerError, match="can't be opened: expected a file, or an address"):
+        VideoReader(address)
+
+
+def test_a_fifo_is_no_video(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(FerError, match="is not a regular file"):
+        VideoReader(str(tmp_path / "pipe.mp4"))
+
+
 @pytest.mark.skipif(os.path.exists("/dev/video63"), reason="this machine has a camera 63")
 def test_a_camera_that_is_not_there():
     with pytest.raises(FerError, match="camera 63 can't be opened"):

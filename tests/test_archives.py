@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_tf.data import archives
-from fer_tf.data.archives import HEADER_LIMIT, open_csv
+from fer_tf import archives
+from fer_tf.archives import HEADER_LIMIT, open_csv
 from fer_tf.errors import FerError
 
 CSV = b"emotion,pixels,Usage\n"
@@ -51,6 +51,20 @@ def test_a_tars_files_are_counted(tmp_path, monkeypatch):
     assert content(path) == CSV
     path.write_bytes(tar(*((f"{number}.txt", b"") for number in range(5)), ("a.csv", CSV)))
     with pytest.raises(FerError, match="holds over 5 files"):
+        content(path)
+
+
+def test_a_zips_directory_is_bounded(tmp_path, monkeypatch):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", CSV)
+        for number in range(1000):
+            archive.writestr(f"{number:04}.txt", b"")
+    directory = path.stat().st_size - path.read_bytes().index(b"PK\1\2") - 22
+    monkeypatch.setattr(archives, "DIRECTORY_LIMIT", directory)
+    assert content(path) == CSV
+    monkeypatch.setattr(archives, "DIRECTORY_LIMIT", directory - 1)
+    with pytest.raises(FerError, match=f"{directory:,} bytes at once, above {directory - 1:,}"):
         content(path)
 
 

@@ -10,7 +10,7 @@ from fer_tf.errors import FerError
 SHIPPED_NETWORK = "mit_b0_fusion"
 """Its name in the registry, `fer_tf.list_models()`, and of its folder."""
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "saved_models" / SHIPPED_NETWORK
 FOLDER = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "saved_models" / SHIPPED_NETWORK
 """Where its files lie: in the installed package, or beside it in the repository."""

@@ -27,6 +27,12 @@ MEMBERS_LIMIT = 100_000
 HEADER_LIMIT = 1 << 16
 """Bytes of a tar's extended header, which is read into memory whole: 65,536, a long path's 16."""
 
+DIRECTORY_LIMIT = 1 << 24
+"""Bytes of a zip's directory, which is read whole: 16.8 million, 160,000 files' of usual names.
+
+Of 48 bytes each, a directory becomes 700 bytes of memory.
+"""
+
 _BUFFER = 1 << 18
 
 # What the standard library's readers raise on damaged, truncated or encrypted archives.
@@ -82,7 +88,8 @@ def open_file(path: str) -> BinaryIO:
         FerError: there is none, it is not a regular file, or it can't be read.
     """
     try:
-        file = open(path, "rb", _BUFFER)  # noqa: SIM115 - the caller closes it
+        # Without O_NONBLOCK a FIFO is waited for, for ever.
+        file = open(path, "rb", _BUFFER, opener=_at_once)  # noqa: SIM115 - the caller closes it
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()
             raise FerError(f"{path}: not a regular file, expected a CSV or an archive of one")
@@ -95,6 +102,31 @@ def open_file(path: str) -> BinaryIO:
     return file
 
 
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def open_zip(file: BinaryIO) -> zipfile.ZipFile:
+    """Open a zip whose directory takes no more than `DIRECTORY_LIMIT`.
+
+    Args:
+        file: it, seekable; the archive closes it when it goes.
+
+    Raises:
+        zipfile.BadZipFile: it takes more, or what zipfile says; other kinds too, of damaged files.
+    """
+    return zipfile.ZipFile(_SmallReads(cast(io.RawIOBase, file)))
+
+
+class _SmallReads(io.BufferedReader):
+    """Nothing large is read at once: of members zipfile reads pieces, of the directory all."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > DIRECTORY_LIMIT:
+            raise zipfile.BadZipFile(f"{size:,} bytes at once, above {DIRECTORY_LIMIT:,}")
+        return super().read(size)
+
+
 def _unwrap(
     file: BinaryIO, path: str, prefer: tuple[str, ...], stack: ExitStack
 ) -> tuple[BinaryIO, BinaryIO | None]:
@@ -103,7 +135,7 @@ def _unwrap(
     magic = file.read(4)
     file.seek(0)
     if magic == b"PK\x03\x04" or magic == b"PK\x05\x06" or name.endswith(".zip"):
-        archive = stack.enter_context(zipfile.ZipFile(file))
+        archive = stack.enter_context(open_zip(file))
         member = _choose(path, (i.filename for i in archive.infolist() if not i.is_dir()), prefer)
         return _buffered(stack.enter_context(archive.open(member)), path), None
     packed = magic[:2] == b"\x1f\x8b" or name.endswith((".gz", ".tgz"))

@@ -1,0 +1,52 @@
+"""The one door for pictures that come to the page: they are decoded in a process of their own."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+
+from fer_tf.pictures.images import read_image
+from fer_tf.worker_pool import WorkerPool
+
+WORKERS = 2
+"""Pictures that are decoded at the same time."""
+SECONDS = 20.0
+"""That decoding one may take; 67 megapixels take 2 to 5 on a free core."""
+MEMORY = 3 * 2**29
+"""Bytes that a worker may hold: 1.6 GB. 67 megapixels need 1.0 as a JPEG, 1.2 as a PNG with alpha,
+and 1.5 and more as a lossless WebP or an AVIF with alpha, which are refused."""
+PATIENCE = 60.0
+"""Seconds that a picture waits for a free worker."""
+
+
+def decode(name: str, data: bytes, longest: int | None = None) -> np.ndarray:
+    """A picture's upright pixels, uint8 RGB [h, w, 3].
+
+    Args:
+        name: what the sentence of an error calls it.
+        data: of a picture file.
+        longest: pixels of the side to which a larger picture is reduced; None for none.
+
+    Raises:
+        FerError: of `fer_tf.pictures.images.read_image`.
+    """
+    stream = io.BytesIO(data)
+    stream.name = name
+    return read_image(stream) if longest is None else reduced(read_image(stream), longest)
+
+
+def reduced(pixels: np.ndarray, longest: int) -> np.ndarray:
+    """A picture, uint8 RGB [h, w, 3], of which no side has more than `longest` pixels."""
+    height, width = pixels.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def decoding() -> WorkerPool[np.ndarray]:
+    """Processes that `decode`; leaving the context ends them."""
+    return WorkerPool(decode, workers=WORKERS, seconds=SECONDS, memory=MEMORY, patience=PATIENCE)
