@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from fer_tf.data.faces import Faces
     from fer_tf.errors import FerError
     from fer_tf.models.registry import create_model, list_models
-    from fer_tf.models.saving import load_model
     from fer_tf.recipes import RECIPES
     from fer_tf.recipes.schema import Recipe
+    from fer_tf.trained.model import load_model
     from fer_tf.vision import Analysis, Box, Face, FaceAnalyzer
 
 __version__ = "0.1.0"
@@ -33,7 +33,7 @@ _HOMES = {
     "create_model": "fer_tf.models.registry",
     "list_models": "fer_tf.models.registry",
     "load_faces": "fer_tf.data",
-    "load_model": "fer_tf.models.saving",
+    "load_model": "fer_tf.trained.model",
 }
 
 __all__ = [

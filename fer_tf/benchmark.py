@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.benchmarking.candidates import Candidate, Format, export_candidates, found_candidates
+from fer_tf.benchmarking.candidates import (
+    Candidate,
+    export_candidates,
+    exported_forms,
+    found_candidates,
+    runtimes,
+)
 from fer_tf.benchmarking.comparison import make_rows, make_targets
 from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
 from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
-from fer_tf.evaluate import find_either, input_size, load
-from fer_tf.exporting.packages import check_installed
-from fer_tf.files import refuse_strangers
+from fer_tf.exporting.formats import check_installed
+from fer_tf.files import refuse_strangers, write_beside
 from fer_tf.recipes.schema import Reading
 from fer_tf.report.figure_theme import png
 from fer_tf.report.goals import Target
@@ -30,6 +34,7 @@ from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import FER2013
+from fer_tf.trained.model import open_trained
 
 if TYPE_CHECKING:
     import keras
@@ -37,16 +42,6 @@ if TYPE_CHECKING:
     from fer_tf.data.faces import Faces
 
 CALIBRATION_FACES = 256
-EXPORTS = {
-    "savedmodel": "serving",
-    "litert-float32": "tflite",
-    "litert-float16": "tflite",
-    "litert-int8": "tflite",
-    "onnx": "onnx",
-    "onnx-int8": "onnx",
-}
-"""What a form is exported as."""
-
 FILES = ("benchmark.csv", "benchmark.png", "benchmark.txt")
 
 
@@ -63,9 +58,10 @@ class Benchmark:
     data: str | None = None
     """fer2013.csv (plain or packed): also measure the accuracy on PublicTest."""
     reading: Reading = field(default_factory=Reading)
-    formats: tuple[Format, ...] = get_args(Format)
-    """Which forms; left out are OpenVINO where it is not installed, and what a folder lacks."""
-    baseline: Format = "litert-float32"
+    formats: tuple[str, ...] = tuple(runtimes())
+    """The forms to measure; OpenVINO is left out where it is not installed, and so is what a folder
+    lacks."""
+    baseline: str = "litert-float32"
     """The form that the others' latencies are divided by, of the same model and size."""
     threads: tuple[int, ...] = (1, 2)
     """Numbers of threads that a runtime may use."""
@@ -149,6 +145,9 @@ def check(args: Benchmark) -> None:
         raise FerError(
             "MODEL_OR_DIR: found nothing, expected a run, a .keras file, an export or --shipped"
         )
+    for name in args.formats:
+        if name not in runtimes():
+            raise FerError(f"--formats {name}: expected some of {', '.join(runtimes())}")
     if args.baseline not in args.formats:
         raise FerError(
             f"--baseline: found {args.baseline}, expected one of --formats {' '.join(args.formats)}"
@@ -168,20 +167,22 @@ def collect(
     candidates: list[Candidate] = []
     names: list[str | None] = [*args.models, *[None] * args.shipped]
     for number, given in enumerate(names):
-        path = Path(given or "")
-        is_run = path.is_dir() and (path / "best.keras").is_file()
-        if given and not is_run and path.suffix != ".keras":
-            candidates += found_candidates(given, path, sizes=args.sizes, formats=args.formats)
+        trained = open_trained(given)
+        if given and not trained.is_keras:
+            candidates += found_candidates(
+                given, trained.path, sizes=args.sizes, formats=args.formats
+            )
             continue
-        target, name = find_either(given, given is None), given or "shipped"
-        check_installed(EXPORTS[form] for form in args.formats if form in EXPORTS)
+        name = given or "shipped"
+        exports = exported_forms()
+        check_installed(exports[form][0] for form in args.formats if form in exports)
         say(f"loading {name}")
-        model = load(target)
+        model = trained.network()
         for side in args.sizes:
-            input_size(target, model, (side, side))
+            trained.size((side, side))
         candidates += export_candidates(
             name,
-            _keras_file(target.model, model, place),
+            _keras_file(trained.path, model, place),
             model,
             place / str(number),
             sizes=args.sizes,
@@ -268,9 +269,7 @@ def write_files(results: Results, text: str, directory: Path) -> None:
         "benchmark.png": png(latency_figure(results.rows)),
     }
     for name, content in contents.items():
-        beside = directory / f".{name}.tmp"
-        beside.write_bytes(content)
-        os.replace(beside, directory / name)
+        write_beside(directory / name, content)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

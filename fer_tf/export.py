@@ -6,16 +6,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.errors import FerError
-from fer_tf.evaluate import Target, find_either, input_size, load, parse_size
-from fer_tf.exporting.packages import check_installed
+from fer_tf.exporting.formats import FORMATS, check_installed
 from fer_tf.files import refuse_strangers
 from fer_tf.recipes.schema import Reading
+from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
 if TYPE_CHECKING:
     from fer_tf.exporting.exporter import Exported, Material
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 CALIBRATION_FACES = 200
 COMPARED_FACES = 512
 SEED = 0
-"""Of the choice of faces."""
-PARTS = ("export.json", "model_card.md", "serving", "tflite", "onnx", "web")
+"""Seed of the choice of faces."""
+PARTS = ("export.json", "model_card.md", *FORMATS)
 """What an export writes into its folder."""
 
 
@@ -38,13 +38,9 @@ class Export:
     """Instead of MODEL_OR_RUN: the network that comes with the package."""
     to: Path
     """Folder to write: serving/, tflite/, onnx/, web/ and the model card."""
-    formats: tuple[Literal["serving", "tflite", "onnx", "web"], ...] = (
-        "serving",
-        "tflite",
-        "onnx",
-        "web",
-    )
-    """Which of them."""
+    formats: tuple[str, ...] = tuple(FORMATS)
+    """The formats to write: serving is for TensorFlow Serving, tflite for phones, onnx for ONNX
+    Runtime, web for browsers."""
     size: tuple[str, ...] = ()
     """N or HxW pixels, one or more; of a run: its best epoch's, else what the network was built
     for, or 224; of what ships: its own. SavedModel and page have the first."""
@@ -66,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     results = export(cli.parse(Export, argv, "python -m fer_tf.export"))
     print_results(results)
-    failed = [result for result in results if result.proof.failure]
+    failed = [result for result in results if result.parity.failure]
     for result in failed:
-        print(f"fer_tf: {result.form.name} not kept: {result.proof.failure}", file=sys.stderr)
+        print(f"fer_tf: {result.form.name} not kept: {result.parity.failure}", file=sys.stderr)
     if failed:
         sys.exit(1)
 
@@ -80,7 +76,7 @@ def export(args: Export) -> list[Exported]:
         FerError: the model or the data can't be read, a size or a format does not fit, or the
             folder can't be written.
     """
-    target = find_either(args.model, args.shipped)
+    trained = open_either(args.model, args.shipped)
     asked = [parse_size(text) for text in args.size]
     if len({*asked}) < len(asked) or len({*args.formats}) < len(args.formats):
         raise FerError(
@@ -93,32 +89,32 @@ def export(args: Export) -> list[Exported]:
         raise FerError("--formats names none, expected one or more")
     check_installed(args.formats)
 
-    model = load(target)
+    model = trained.network()
     from fer_tf.exporting.card import write_card
     from fer_tf.exporting.exporter import Exporter
 
-    sizes = [input_size(target, model, size) for size in asked] or [input_size(target, model, None)]
+    sizes = [trained.size(size) for size in asked] or [trained.size()]
     exporter = Exporter(
         model=model,
         directory=args.to,
         sizes=sizes,
         formats=args.formats,
         grey=args.grey,
-        material=gather(args.data, args.reading, target, verify=args.verify),
+        material=gather(args.data, args.reading, trained, verify=args.verify),
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()
-    write_card(args.to, target, exporter, results)
+    write_card(args.to, trained, exporter, results)
     return results
 
 
-def gather(data: str | None, reading: Reading, target: Target, *, verify: bool) -> Material:
+def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify: bool) -> Material:
     """The faces that the export is made and judged with, chosen by a fixed seed.
 
     Args:
         data: fer2013.csv, a folder or "synthetic"; None for a run's own, or drawn faces.
         reading: how `data` is read; a run's own is read as the run read it.
-        target: what is exported.
+        trained: what is exported.
         verify: compare on all of PublicTest.
 
     Raises:
@@ -132,10 +128,10 @@ def gather(data: str | None, reading: Reading, target: Target, *, verify: bool) 
 
     rng = np.random.default_rng(SEED)
     shares = None
-    if data is None and target.recipe is not None:
-        own = target.recipe.data
+    if data is None and trained.recipe is not None:
+        own = trained.recipe.data
         data = own if own == "synthetic" or Path(own).exists() else None
-        reading, shares = target.recipe.reading, target.recipe.split
+        reading, shares = trained.recipe.reading, trained.recipe.split
     if data is None:
         if verify:
             raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
@@ -159,15 +155,15 @@ def print_results(results: Sequence[Exported]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    measured = [result for result in results if result.proof.measured]
-    title = f"{measured[0].proof.faces:,} faces, against Keras"
+    measured = [result for result in results if result.parity.measured]
+    title = f"{measured[0].parity.faces:,} faces, against Keras"
     table = Table(box=None, title=title, title_justify="left")
     table.add_column("form", no_wrap=True)
     for column in ("MB", "difference", "same", "accuracy", "Keras'", "ms"):
         table.add_column(column, justify="right")
     table.add_column()
     for result in measured:
-        p = result.proof
+        p = result.parity
         table.add_row(
             result.form.name,
             f"{result.bytes / 1e6:.1f}",

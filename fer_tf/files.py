@@ -8,12 +8,13 @@ it or beside it; a folder of results is told by `refuse_strangers`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fer_tf.errors import FerError
@@ -96,18 +97,36 @@ def refuse_strangers(folder: Path, names: Iterable[str], *, sign: str, text: str
             )
 
 
-def write_beside(path: Path, data: bytes) -> None:
-    """Write a file beside its place, then rename it: it is whole, or as it was before.
+@contextlib.contextmanager
+def written_beside(path: Path, suffix: str = ".tmp") -> Iterator[Path]:
+    """A file beside `path` to write, which takes its place at the end of the block.
+
+    `path` is whole, or as it was before: where an error ends the block, the file beside is gone.
+
+    Args:
+        path: what is written.
+        suffix: of the file beside, for libraries that tell a format by it.
 
     Raises:
         OSError: the file system refuses.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{suffix}")
     try:
-        beside.write_bytes(data)
+        yield beside
         os.replace(beside, path)
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def write_beside(path: Path, data: bytes | str) -> None:
+    """Write a file, text in UTF-8, by `written_beside`.
+
+    Raises:
+        OSError: the file system refuses.
+    """
+    with written_beside(path) as beside:
+        beside.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def _note(path: Path) -> Path:

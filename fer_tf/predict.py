@@ -211,7 +211,7 @@ def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | N
 def _find(args: Predict) -> Iterator[Path]:
     """The pictures, but for those that an earlier run wrote to the same folder."""
     from fer_tf.files import MARK, mark_of
-    from fer_tf.vision.finding import find_images
+    from fer_tf.pictures.finding import find_images
 
     own = None if args.folder is None else os.path.join(os.path.abspath(args.folder), "")
     for path in find_images(args.paths):

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from _wider import Labelled
 
+from fer_tf.pictures.images import read_image
 from fer_tf.vision.crops import sampled
-from fer_tf.vision.images import read_image
 from fer_tf.vision.results import Box
 
 

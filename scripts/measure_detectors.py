@@ -25,8 +25,8 @@ from _wider import Labelled, matched, read_boxes
 
 from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
+from fer_tf.pictures.images import read_image
 from fer_tf.vision.detectors.yunet import YunetDetector
-from fer_tf.vision.images import read_image
 from fer_tf.vision.results import Box, Detection
 
 SIZES = (12, 16, 24, 32, 48, 64, 96, 160)

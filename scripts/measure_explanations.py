@@ -22,10 +22,10 @@ from _machine import ROOT, header
 import fer_tf
 from fer_tf.explanations import DEFAULT_METHOD, METHODS, saliency_maps, sanity
 from fer_tf.explanations.faithfulness import STEPS, Curves, curves, paired_interval
-from fer_tf.explanations.network import open_network
 from fer_tf.explanations.occlusion import blurred
 from fer_tf.report.figure_theme import LIGHT, new_figure, png, style
 from fer_tf.trained.inference import predict_logits, softmax
+from fer_tf.trained.model import open_trained
 
 OUT = ROOT / "docs" / "explanations"
 SANITY_FACES = 16
@@ -182,7 +182,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
 
-    model, size = open_network()
+    shipped = open_trained()
+    model, size = shipped.network(), shipped.size()
     split = fer_tf.load_faces(args.data).of("PublicTest")
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(split.images))[: args.faces])
     faces = split.images[chosen]

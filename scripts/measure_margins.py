@@ -20,9 +20,8 @@ from _machine import header
 from _scenes import SIZES, scene
 
 import fer_tf
-from fer_tf.evaluate import find, input_size, load
 from fer_tf.trained.inference import softmax
-from fer_tf.trained.shipped import shipped_size
+from fer_tf.trained.model import open_trained
 from fer_tf.vision.crops import crop_face
 from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Detection
@@ -70,11 +69,12 @@ def main() -> None:
             f"the face's square is {name}: {middle:+.3f} of the box's side "
             f"(10 to 90 %: {low:+.3f} to {high:+.3f}; standard deviation {values.std():.3f})"
         )
-    networks = {"what ships": (fer_tf.load_model(), shipped_size())}
+    shipped = open_trained()
+    networks = {"what ships": (shipped.network(), shipped.size())}
     for name in args.networks:
-        target = find(name)
-        model = load(target)
-        networks[Path(name).stem] = (model, input_size(target, model, None))
+        trained = open_trained(name)
+        model = trained.network()
+        networks[Path(name).stem] = (model, trained.size())
     print("\nPoints of accuracy less than uncropped, with the mean log probability of the class:\n")
     print("| network, px | crop | uncropped |", *(f"{margin:+.0%} |" for margin in MARGINS))
     print("|---|---|---|" + "---|" * len(MARGINS))

@@ -13,10 +13,10 @@ import argparse
 from _machine import header
 
 import fer_tf
-from fer_tf.evaluate import find, input_size, load, parse_size
 from fer_tf.report.metrics import evaluate
 from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
+from fer_tf.trained.model import open_trained, parse_size
 from fer_tf.training.priors import fit_shift, spread
 
 
@@ -35,9 +35,9 @@ def main() -> None:
     rows = spread(len(training))
     print(header())
     for name in args.runs:
-        target = find(name)
-        model = load(target)
-        size = input_size(target, model, args.size)
+        trained = open_trained(name)
+        model = trained.network()
+        size = trained.size(args.size)
         known = predict_logits(model, training.images[rows], size=size)
         shift = fit_shift(known, training.labels[rows])
         logits = predict_logits(model, judged.images, size=size)

@@ -14,10 +14,10 @@ import numpy as np
 from _machine import header
 
 import fer_tf
-from fer_tf.evaluate import find, load
 from fer_tf.report.metrics import evaluate
 from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
+from fer_tf.trained.model import open_trained
 
 
 def main() -> None:
@@ -30,9 +30,9 @@ def main() -> None:
     args = parser.parse_args()
 
     faces = fer_tf.load_faces(args.data).of("PublicTest")
-    models = {name: load(find(name)) for name in args.runs}
+    models = {name: open_trained(name).network() for name in args.runs}
     if args.mean:
-        mean = load(find(args.runs[0]))
+        mean = open_trained(args.runs[0]).network()
         weights = zip(*(model.get_weights() for model in models.values()), strict=True)
         mean.set_weights([np.mean(values, axis=0) for values in weights])
         models["the mean of their weights"] = mean

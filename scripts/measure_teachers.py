@@ -15,10 +15,10 @@ import numpy as np
 from _machine import header
 
 import fer_tf
-from fer_tf.evaluate import find, input_size, load
 from fer_tf.report.metrics import evaluate
 from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
+from fer_tf.trained.model import open_trained
 
 
 def main() -> None:
@@ -31,9 +31,9 @@ def main() -> None:
     faces = fer_tf.load_faces(args.data).of("PublicTest")
     said = {}
     for name in args.runs:
-        target = find(name)
-        model = load(target)
-        size = input_size(target, model, None)
+        trained = open_trained(name)
+        model = trained.network()
+        size = trained.size()
         said[name] = softmax(predict_logits(model, faces.images, size=size))
         print(f"{name}: {size[0]}x{size[1]} px", flush=True)
     print("", header(), "", "accuracy  log loss", sep="\n")

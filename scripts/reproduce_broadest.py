@@ -19,7 +19,7 @@ from pathlib import Path
 from _machine import ROOT, header
 
 from fer_tf.recipes import RECIPES
-from fer_tf.trained.shipped import METRICS, SHIPPED_NETWORK, shipped_accuracy
+from fer_tf.shipped import METRICS, SHIPPED_NETWORK, shipped_accuracy
 
 STEPS = (
     *("votes", "vgg_half", "distilled", "student", "labels"),

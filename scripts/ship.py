@@ -23,13 +23,12 @@ from tyro.conf import Positional, arg
 import fer_tf
 from fer_tf import cli
 from fer_tf.errors import FerError
-from fer_tf.evaluate import find, input_size, load, parse_size, print_metrics
+from fer_tf.evaluate import print_metrics
 from fer_tf.export import gather
 from fer_tf.recipes.as_json import from_json
 from fer_tf.report import machine
 from fer_tf.report.writing import replace_folder
-from fer_tf.tasks import FER2013
-from fer_tf.trained.shipped import (
+from fer_tf.shipped import (
     CARD,
     FILES,
     HISTORY,
@@ -40,6 +39,8 @@ from fer_tf.trained.shipped import (
     SHIPPED_NETWORK,
     WEIGHTS,
 )
+from fer_tf.tasks import FER2013
+from fer_tf.trained.model import open_trained, parse_size
 
 if TYPE_CHECKING:
     import keras
@@ -100,8 +101,8 @@ def ship(args: Ship) -> Metrics:
         FerError: the run is not whole or of another network, data can't be read, the network is
             worse than the one that is there, int8 is out of tolerance, or the files are too large.
     """
-    target = find(args.run)
-    recipe, history = target.recipe, target.history
+    trained = open_trained(args.run)
+    recipe, history = trained.recipe, trained.history
     if recipe is None or history is None:
         raise FerError(f"{args.run}: expected a run folder with recipe.json and {HISTORY}")
     if recipe.model != args.to.name:
@@ -109,18 +110,18 @@ def ship(args: Ship) -> Metrics:
     _check_folder(args.to)
     size = None if args.size is None else parse_size(args.size)
 
-    trained = load(target)
+    network = trained.network()
     from fer_tf.models.registry import create_model
     from fer_tf.models.saving import save_half_weights
 
     with tempfile.TemporaryDirectory(prefix="fer_tf-ship-") as folder:
         weights = Path(folder) / WEIGHTS
-        save_half_weights(trained, weights)
+        save_half_weights(network, weights)
         model = create_model(recipe.model, input_shape=(None, None, 3), weights=str(weights))
-        material = gather(args.data or recipe.data, recipe.reading, target, verify=True)
-        measured = _measure(args, model, input_size(target, trained, size), material, Path(folder))
+        material = gather(args.data or recipe.data, recipe.reading, trained, verify=True)
+        measured = _measure(args, model, trained.size(size), material, Path(folder))
         accuracy = round(measured.metrics.accuracy.value, 4)
-        written = (target.model.parent / RECIPE).read_text(encoding="utf-8")
+        written = (trained.path.parent / RECIPE).read_text(encoding="utf-8")
         shipped = neutral(written, expected_accuracy=accuracy)
         assert measured.int8.path is not None
         files = {
@@ -185,7 +186,7 @@ def _measure(
     )
     (int8,) = exporter.export()
     if int8.path is None:
-        raise FerError(f"{args.run}: int8 is out of tolerance: {int8.proof.failure}")
+        raise FerError(f"{args.run}: int8 is out of tolerance: {int8.parity.failure}")
     temperature = exporter.temperature(size)
     calibrated = calibration_bins(faces.labels, apply_temperature(probabilities, temperature))
     ece = expected_calibration_error(calibrated)
@@ -240,17 +241,17 @@ def neutral(recipe: str, **changes: Any) -> str:
 
 def _metrics_json(measured: Measured) -> str:
     """The report's metrics, and what else was measured; shares in 0..1."""
-    proof = measured.int8.proof
+    parity = measured.int8.parity
     table = {
         "split": "PublicTest",
         "size": measured.size,
         "temperature": measured.temperature,
         "calibrated_ece": measured.calibrated_ece,
         "int8": {
-            "accuracy": proof.accuracy,
-            "keras_accuracy": proof.keras_accuracy,
-            "agreement": proof.agreement,
-            "difference": proof.difference,
+            "accuracy": parity.accuracy,
+            "keras_accuracy": parity.keras_accuracy,
+            "agreement": parity.agreement,
+            "difference": parity.difference,
         },
         **measured.metrics.to_dict(),
     }
@@ -312,7 +313,7 @@ def _card(
         temperature=measured.temperature,
         calibrated_ece=measured.calibrated_ece,
         calibration=len(measured.material.calibration),
-        int8=measured.int8.proof,
+        int8=measured.int8.parity,
     )
 
 

@@ -32,9 +32,9 @@ from fer_tf.demo_page.server import is_loopback
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.demo_page.storage import private_folder
 from fer_tf.errors import FerError
+from fer_tf.pictures.data_urls import decode_data_url
+from fer_tf.shipped import shipped_model, shipped_size
 from fer_tf.tasks import FER2013
-from fer_tf.trained.shipped import shipped_model, shipped_size
-from fer_tf.vision.data_urls import decode_data_url
 from fer_tf.vision.results import Box, Detection, Face
 from fer_tf.worker_pool import WorkerPool
 
@@ -308,7 +308,7 @@ def test_shows_why(handle, settings):
 
 
 def test_says_why_it_cannot_show_why(handle, settings, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fer_tf.explanations.network", None)
+    monkeypatch.setitem(sys.modules, "fer_tf.models.registry", None)
     monkeypatch.setattr(handle.service, "_analyzers", {settings.network: FaceAnalyzer()})
     html = last(handle.example("page", "astronaut.jpg", replace(settings, why=True)))
     assert "which is not installed: expected Keras and TensorFlow" in html and "Happy" in html

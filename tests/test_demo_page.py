@@ -25,7 +25,7 @@ from fer_tf.demo_page.handlers import Handlers, Shown
 from fer_tf.demo_page.server import serving
 from fer_tf.demo_page.service import Service
 from fer_tf.errors import FerError
-from fer_tf.trained.shipped import shipped_model
+from fer_tf.shipped import shipped_model
 
 MEBIBYTE = 2**20
 

@@ -13,10 +13,11 @@ import pytest
 
 from fer_tf import FerError
 from fer_tf.data.faces import SPLITS
-from fer_tf.evaluate import Target, find, input_size, main, parse_size, report_directory
+from fer_tf.evaluate import main, report_directory
 from fer_tf.recipes import as_json
 from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import FER2013
+from fer_tf.trained.model import TrainedModel
 
 LEVELS = 30 * np.arange(7) + 20
 """Grey level of the made-up faces of each emotion."""
@@ -146,51 +147,7 @@ def test_refuses_what_does_not_fit(run, tmp_path, csv):
     assert (run / "best.keras").exists()
 
 
-def test_refuses_what_is_not_there(run, tmp_path):
-    with pytest.raises(FerError, match="no such file or folder"):
-        find(str(tmp_path / "none"))
-    with pytest.raises(FerError, match=r"has no best\.keras"):
-        find(str(tmp_path))
-    (run / "recipe.json").unlink()
-    with pytest.raises(FerError, match=r"has no recipe\.json"):
-        find(str(run))
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("64", (64, 64)), ("96x128", (96, 128)), ("7X5", (7, 5))]
-)
-def test_size(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "0", "64x", "x64", "1x2x3", "-4", "64px", "٤", "6.5", "0x9"])
-def test_refuses_a_size(text):
-    with pytest.raises(FerError, match="--size is"):
-        parse_size(text)
-
-
-class Shape:
-    def __init__(self, height, width):
-        self.input_shape = (None, height, width, 3)
-
-
-def test_input_size():
-    file = Target(Path("m.keras"), Path("m-report"))
-    assert input_size(file, Shape(None, None), None) == (224, 224)
-    assert input_size(file, Shape(96, 128), None) == (96, 128)
-    assert input_size(file, Shape(None, None), (5, 6)) == (5, 6)
-    run = Target(Path("m.keras"), Path("m-report"), size=(48, 48))
-    assert input_size(run, Shape(None, None), None) == (48, 48)
-    assert input_size(run, Shape(None, None), (64, 64)) == (64, 64)
-
-
-def test_a_run_is_judged_at_the_size_of_its_best_epoch(run):
-    history = run / "history.csv"
-    history.write_text(history.read_text().replace("1.4,0.5", "1.4,0.2"))
-    assert input_size(find(str(run)), Shape(None, None), None) == (32, 32)
-
-
 def test_report_directory():
-    target = Target(Path("a/m.keras"), Path("a/m-report"))
-    assert report_directory(target, "PublicTest", "none") == Path("a/m-report")
-    assert report_directory(target, "PublicTest", "flip") == Path("a/m-report-PublicTest-flip")
+    trained = TrainedModel(Path("a/m.keras"), Path("a/m-report"))
+    assert report_directory(trained, "PublicTest", "none") == Path("a/m-report")
+    assert report_directory(trained, "PublicTest", "flip") == Path("a/m-report-PublicTest-flip")

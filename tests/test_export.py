@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from tiny import tiny_csv
 from fer_tf import cli
 from fer_tf.export import main
 from fer_tf.exporting import parity
-from fer_tf.exporting.packages import PACKAGES
+from fer_tf.exporting.formats import FORMATS
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
 
@@ -241,7 +242,7 @@ def test_bad_flags_are_refused_in_one_line(model, tmp_path, capsys):
     file.write_text("")
     cases = {
         "no such file or folder": ["missing.keras", *to],
-        "not a .keras file": [str(file), *to],
+        "is no Keras network": [str(file), *to],
         "--to": [str(model), "--to", str(file)],
         "--size is '0'": [str(model), *to, "--size", "0"],
         "expected each once": [str(model), *to, "--size", "32", "32"],
@@ -294,7 +295,8 @@ def test_the_command_says_nothing_that_nobody_can_act_on(tmp_path, csv):
 
 
 def test_a_converter_that_is_not_installed_is_named(model, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(PACKAGES, "onnx", ("no_such_converter",))
+    row = dataclasses.replace(FORMATS["onnx"], packages=("no_such_converter",))
+    monkeypatch.setitem(FORMATS, "onnx", row)
     line = refused([str(model), "--to", str(tmp_path / "out")], capsys)
     assert "onnx: needs no_such_converter, which is not installed" in line
     assert "fer_tf[export]" in line

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from fer_tf import benchmark, describe, export
 from fer_tf.errors import FerError
 from fer_tf.explain import Explain, explain
-from fer_tf.files import free, mark_beside, mark_for, mark_of, refuse_strangers, write_beside
+from fer_tf.files import (
+    free,
+    mark_beside,
+    mark_for,
+    mark_of,
+    refuse_strangers,
+    write_beside,
+    written_beside,
+)
 from fer_tf.report.writing import check_directory
 
 
@@ -123,3 +131,14 @@ def test_explanations_leave_what_is_there(tmp_path, monkeypatch):
         "x-explained.png",
         "x.png",
     ]
+
+
+def test_what_is_written_beside_is_whole_or_as_it_was(tmp_path) -> None:
+    path = tmp_path / "a.keras"
+    write_beside(path, "ä\n")
+    assert path.read_bytes() == "ä\n".encode()
+    with pytest.raises(RuntimeError), written_beside(path, ".tmp.keras") as beside:
+        assert beside.parent == tmp_path and beside.suffix == ".keras"
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_bytes() == "ä\n".encode() and [*tmp_path.iterdir()] == [path]

@@ -20,8 +20,8 @@ from fer_tf.models.registry import create_model
 from fer_tf.recipes.as_json import from_json, to_json
 from fer_tf.recipes.schema import Recipe
 from fer_tf.runtimes.runner import open_runner
+from fer_tf.shipped import FILES
 from fer_tf.trained.inference import predict_logits
-from fer_tf.trained.shipped import FILES
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 LOOSE = dict.fromkeys(parity.TOLERANCES, parity.Tolerance(difference=1.0, agreement=0.0, loss=1.0))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING
 
 from fer_tf.benchmarking.multiply_adds import multiply_adds, precision
 from fer_tf.errors import FerError
+from fer_tf.exporting.formats import FORMATS, Precision, Source
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.backends import FACE
-from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runtime, newest_version, open_runner
 from fer_tf.tasks import FER2013
 
@@ -21,30 +21,24 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-Format = Literal[
-    "keras-eager",
-    "keras-graph",
-    "savedmodel",
-    "litert-float32",
-    "litert-float16",
-    "litert-int8",
-    "onnx",
-    "onnx-int8",
-    "openvino",
-]
-"""The forms of a network; OpenVINO opens the float32 TFLite file (see `backends.OpenVino`)."""
-RUNTIMES: dict[str, Runtime] = {
-    "keras-eager": "keras-eager",
-    "keras-graph": "keras-graph",
-    "savedmodel": "savedmodel",
-    "litert-float32": "litert",
-    "litert-float16": "litert",
-    "litert-int8": "litert",
-    "onnx": "onnxruntime",
-    "onnx-int8": "onnxruntime",
-    "openvino": "openvino",
-}
-Precision = Literal["float32", "float16", "int8"]
+KERAS: dict[str, Runtime] = {"keras-eager": "keras-eager", "keras-graph": "keras-graph"}
+OPENVINO = "openvino"
+"""Opens the float32 TFLite file (see `backends.OpenVino`)."""
+
+
+def exported_forms() -> dict[str, tuple[str, Precision, Runtime]]:
+    """By its name in a benchmark: the format, precision and runtime of each exported form."""
+    return {
+        name: (row.name, precision, runtime)
+        for row in FORMATS.values()
+        for name, precision, runtime in row.runtimes
+    }
+
+
+def runtimes() -> dict[str, Runtime]:
+    """The forms of a network that can be timed, and what runs each."""
+    exported = {name: runtime for name, (_, _, runtime) in exported_forms().items()}
+    return {**KERAS, **exported, OPENVINO: "openvino"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ class Candidate:
     """
 
     model: str
-    format: Format
+    format: str
     path: Path
     size: tuple[int, int]
     face: tuple[int, int]
@@ -72,7 +66,7 @@ class Candidate:
     @property
     def runtime(self) -> Runtime:
         """What runs it."""
-        return RUNTIMES[self.format]
+        return runtimes()[self.format]
 
     @property
     def file_bytes(self) -> int:
@@ -88,7 +82,7 @@ def export_candidates(
     directory: Path,
     *,
     sizes: Sequence[int],
-    formats: Sequence[Format],
+    formats: Sequence[str],
     calibration: np.ndarray,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Candidate]:
@@ -131,55 +125,25 @@ def _writers(
     model: keras.Model,
     place: Path,
     side: int,
-    formats: Sequence[Format],
+    formats: Sequence[str],
     calibration: np.ndarray,
 ) -> Iterator[tuple[str, Callable[[], Path]]]:
     """Each form to be written, and the function that writes it and returns its place."""
-    size = (side, side)
-    float32, int8 = place / "float32.onnx", place / "int8.onnx"
-
-    def tflite(kind: Precision) -> Path:
-        from fer_tf.exporting.tflite import write_tflite
-
-        path = place / f"{kind}.tflite"
-        write_tflite(model, path, size=size, precision=kind, calibration=calibration)
-        return path
-
-    def onnx() -> Path:
-        from fer_tf.exporting.onnx import write_onnx
-
-        write_onnx(model, float32, size=size, labels=FER2013)
-        return float32
-
-    def onnx_int8() -> Path:
-        from fer_tf.exporting.onnx import write_onnx_int8
-
-        faces = to_input(calibration, size)
-        write_onnx_int8(float32 if float32.exists() else onnx(), int8, calibration=faces)
-        return int8
-
-    def savedmodel() -> Path:
-        from fer_tf.exporting.serving import write_serving
-
-        write_serving(model, place / "serving", size=size, labels=FER2013)
-        return newest_version(place)
-
     wanted = set(formats)
-    if "openvino" in wanted and find_spec("openvino"):
+    if OPENVINO in wanted and find_spec("openvino"):
         wanted.add("litert-float32")
-    for kind in get_args(Precision):
-        if f"litert-{kind}" in wanted:
-            yield f"litert-{kind}", partial(tflite, kind)
-    if "onnx" in formats:
-        yield "onnx", onnx
-    if "onnx-int8" in formats:
-        yield "onnx-int8", onnx_int8
-    if "savedmodel" in formats:
-        yield "savedmodel", savedmodel
+    source = Source(model, FER2013, calibration)
+    for name, (format_name, kind, _) in exported_forms().items():
+        row = FORMATS[format_name]
+        for form in row.forms([(side, side)], False):
+            if name in wanted and form.precision == kind:
+                path = place / form.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                yield name, partial(row.write, form, source, path)
 
 
 def found_candidates(
-    name: str, place: Path, *, sizes: Sequence[int], formats: Sequence[Format]
+    name: str, place: Path, *, sizes: Sequence[int], formats: Sequence[str]
 ) -> list[Candidate]:
     """The exported files of a folder (or one file) that were asked for.
 
@@ -195,7 +159,7 @@ def found_candidates(
     found: dict[tuple[str, tuple[int, int]], Candidate] = {}
 
     def keep(form: str, path: Path, size: tuple[int, int], adds: int | None) -> None:
-        new = Candidate(name, cast(Format, form), path, size, size, None, adds)
+        new = Candidate(name, form, path, size, size, None, adds)
         found.setdefault((form, size), new)
 
     # Where there are files for grey and for RGB, the latter stands for both.

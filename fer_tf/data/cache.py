@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_tf.data.archives import open_file
+from fer_tf.archives import open_file
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside

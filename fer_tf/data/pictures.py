@@ -41,7 +41,7 @@ class Picture:
 
 
 def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> Images:
-    """Decode pictures by `fer_tf.vision.images.read_image`: upright, 8 bits, on white.
+    """Decode pictures by `fer_tf.pictures.images.read_image`: upright, 8 bits, on white.
 
     What is decoded is kept (`fer_tf.data.decoded`), under the content of all files.
 
@@ -123,7 +123,7 @@ def _face(picture: Picture, shape: tuple[int, ...], *, exact: bool) -> np.ndarra
 
 def _cropped(picture: Picture) -> np.ndarray:
     """What the box of a picture holds, uint8 [h, w, 3]."""
-    from fer_tf.vision.images import read_image
+    from fer_tf.pictures.images import read_image
 
     file = picture.file
     pixels = read_image(file) if isinstance(file, Path) else read_image(_Member(file))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fer_tf.data.archives import UNPACKED_LIMIT
+from fer_tf.archives import UNPACKED_LIMIT
 from fer_tf.data.faces import Faces
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_tf.data.archives import open_csv
+from fer_tf.archives import open_csv
 from fer_tf.data.faces import SPLITS
 from fer_tf.data.rows import place, read_rows, shown
 from fer_tf.errors import FerError

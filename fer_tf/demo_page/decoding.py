@@ -7,7 +7,7 @@ import io
 import cv2
 import numpy as np
 
-from fer_tf.vision.images import read_image
+from fer_tf.pictures.images import read_image
 from fer_tf.worker_pool import WorkerPool
 
 WORKERS = 2
@@ -30,7 +30,7 @@ def decode(name: str, data: bytes, longest: int | None = None) -> np.ndarray:
         longest: pixels of the side to which a larger picture is reduced; None for none.
 
     Raises:
-        FerError: of `fer_tf.vision.images.read_image`.
+        FerError: of `fer_tf.pictures.images.read_image`.
     """
     stream = io.BytesIO(data)
     stream.name = name

@@ -16,7 +16,7 @@ from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.memory import Memory
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.errors import FerError
-from fer_tf.vision.data_urls import decode_data_url
+from fer_tf.pictures.data_urls import decode_data_url
 from fer_tf.worker_pool import WorkerPool
 
 MEMORY = 2**28

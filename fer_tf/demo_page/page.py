@@ -14,7 +14,7 @@ from PIL import Image
 from fer_tf.demo_page import answers, handlers
 from fer_tf.demo_page.decoding import WORKERS
 from fer_tf.demo_page.handlers import Handlers, Settings
-from fer_tf.trained.shipped import shipped_accuracy
+from fer_tf.shipped import shipped_accuracy
 
 TITLE = "Facial expression"
 HEAD = """# Facial expression

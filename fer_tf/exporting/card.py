@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any
 import fer_tf
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import TIMED_RUNS
+from fer_tf.files import write_beside
 from fer_tf.recipes.as_json import to_json
 from fer_tf.report import machine
 from fer_tf.tasks import FER2013
-from fer_tf.trained.run_folder import write_text
 
 if TYPE_CHECKING:
-    from fer_tf.evaluate import Target
     from fer_tf.exporting.exporter import Exported, Exporter
+    from fer_tf.trained.model import TrainedModel
 
 CARD, TABLE = "model_card.md", "export.json"
 
 
 def write_card(
-    directory: Path, target: Target, exporter: Exporter, results: Sequence[Exported]
+    directory: Path, trained: TrainedModel, exporter: Exporter, results: Sequence[Exported]
 ) -> None:
     """Write `CARD` and `TABLE` into an export folder.
 
     Args:
         directory: the export folder.
-        target: what was exported.
+        trained: what was exported.
         exporter: how.
         results: what came of it.
 
@@ -41,8 +41,8 @@ def write_card(
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_text(directory / TABLE, export_json(exporter, results))
-        write_text(directory / CARD, model_card(target, exporter, results))
+        write_beside(directory / TABLE, export_json(exporter, results))
+        write_beside(directory / CARD, model_card(trained, exporter, results))
     except OSError as error:
         raise FerError(f"{directory}: can't be written, {error.strerror}") from None
 
@@ -60,8 +60,8 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
             "temperature": round(exporter.temperature(result.form.size), 4),
             "bytes": result.bytes,
             "outside_xnnpack": result.outside,
-            **(dataclasses.asdict(result.proof) if result.proof.measured else {}),
-            "failure": result.proof.failure,
+            **(dataclasses.asdict(result.parity) if result.parity.measured else {}),
+            "failure": result.parity.failure,
         }
         for result in results
     ]
@@ -69,21 +69,21 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
     return json.dumps({**table, "forms": rows}, indent=2) + "\n"
 
 
-def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) -> str:
+def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Exported]) -> str:
     """The card, Markdown."""
     from fer_tf.models.registry import NETWORKS
 
     text = (
         resources.files("fer_tf.exporting").joinpath("card_files/model_card.md").read_text("utf-8")
     )
-    model, recipe = exporter.model, target.recipe
+    model, recipe = exporter.model, trained.recipe
     network = NETWORKS.get(model.name)
     faces = exporter.material
     split = "all of PublicTest" if faces.whole_split else "of PublicTest, chosen by chance"
     return render(
         text,
-        name=target.name,
-        file=target.model.name,
+        name=trained.name,
+        file=trained.path.name,
         labels=FER2013,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         version=fer_tf.__version__,
@@ -95,8 +95,8 @@ def model_card(target: Target, exporter: Exporter, results: Sequence[Exported]) 
         recipe_json=to_json(recipe).strip() if recipe else "",
         data="drawn faces" if recipe and recipe.data == "synthetic" else "FER2013's Training split",
         weights=recipe.weights if recipe else None,
-        epochs=_epochs(target),
-        **_scores(target),
+        epochs=_epochs(trained),
+        **_scores(trained),
         compared=len(faces.faces),
         faces=f"{split}, {Path(faces.source).name}" if faces.labelled else faces.source,
         calibration=len(faces.calibration),
@@ -135,7 +135,7 @@ class _Row:
     """A result with the place of its file, as the card's table reads it."""
 
     def __init__(self, result: Exported, place: str | None):
-        self.form, self.bytes, self.proof = result.form, result.bytes, result.proof
+        self.form, self.bytes, self.parity = result.form, result.bytes, result.parity
         self.where = f"`{place}`" if place else f"{result.form.name} (not kept)"
 
 
@@ -145,28 +145,27 @@ def _place(exporter: Exporter, result: Exported) -> str | None:
     return result.path.relative_to(exporter.directory).as_posix()
 
 
-def _epochs(target: Target) -> int:
+def _epochs(trained: TrainedModel) -> int:
     """How many epochs the history has; 0 where there is none."""
-    if target.history is None:
+    if trained.history is None:
         return 0
-    return len(target.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
+    return len(trained.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
 
 
-def _size(target: Target) -> str:
+def _size(trained: TrainedModel) -> str:
     """At which size its scores were measured, where that is known."""
-    if target.size is None:
+    if trained.best_size is None:
         return ""
-    height, width = target.size
-    return f" at {height}x{width}{'' if target.shipped else ', the size of its best epoch'}"
+    height, width = trained.best_size
+    return f" at {height}x{width}{'' if trained.shipped else ', the size of its best epoch'}"
 
 
-def _scores(target: Target) -> dict[str, Any]:
+def _scores(trained: TrainedModel) -> dict[str, Any]:
     """The scores that were measured before, as the card names them."""
-    file = target.metrics
-    if not file.is_file():
+    metrics = trained.metrics
+    if metrics is None:
         return {"scores": [], "classes": [], "scores_on": ""}
     try:
-        metrics = json.loads(file.read_text(encoding="utf-8"))
         shares = {
             "Accuracy": metrics["accuracy"],
             "Top-2 accuracy": metrics["top2_accuracy"],
@@ -179,7 +178,7 @@ def _scores(target: Target) -> dict[str, Any]:
                 for name, e in shares.items()
             ],
             "classes": metrics["classes"],
-            "scores_on": f"Keras on the {metrics['rows']:,} faces of PublicTest{_size(target)}",
+            "scores_on": f"Keras on the {metrics['rows']:,} faces of PublicTest{_size(trained)}",
         }
-    except (ValueError, KeyError, TypeError) as error:
-        raise FerError(f"{file}: is no report's metrics.json: {error!r}") from None
+    except (KeyError, TypeError) as error:
+        raise FerError(f"{trained.name}: has no report's metrics: {error!r}") from None

@@ -8,24 +8,10 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fer_tf.exporting.folding import can_fold, folded
+from fer_tf.models.sizes import rebuilt
 
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey (ITU-R BT.601), as in OpenCV and Pillow."""
-
-
-def at_size(model: keras.Model, size: tuple[int, int]) -> keras.Model:
-    """The same network with the same weights for faces of one size only, in float32.
-
-    A known size is what lets the converters fold the shapes into constants.
-
-    Args:
-        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits [n, classes].
-        size: (height, width) in pixels.
-
-    Returns:
-        A functional model from float32 pixels [n, height, width, 3] to float32 logits.
-    """
-    return _rebuild(model, (*size, 3), model.get_weights())
 
 
 def to_luma(pixels):
@@ -45,7 +31,7 @@ def grey_input(model: keras.Model, channels: int) -> keras.Model:
     a network that begins otherwise, it is computed.
 
     Args:
-        model: as `at_size` returns it.
+        model: as `fer_tf.models.sizes.at_size` returns it.
         channels: of the new input: 3 for RGB, 1 for grey.
     """
     first, *others = model.get_weights() or [np.zeros(0, np.float32)]
@@ -53,7 +39,7 @@ def grey_input(model: keras.Model, channels: int) -> keras.Model:
         return _luma_before(model, channels)
     shares = np.asarray(LUMA if channels == 3 else (1.0,), np.float32)
     kernel = first.sum(axis=2, keepdims=True) * shares[:, None]
-    return _rebuild(model, (*model.input_shape[1:3], channels), [kernel, *others])
+    return rebuilt(model, (*model.input_shape[1:3], channels), [kernel, *others])
 
 
 def _luma_before(model: keras.Model, channels: int) -> keras.Model:
@@ -102,18 +88,3 @@ def constant_graph(
         return {"probabilities": constant(image)[0]}
 
     return tf.function(named, input_signature=[signature], autograph=False).get_concrete_function()
-
-
-def _rebuild(model: keras.Model, shape: tuple[int, int, int], weights: list) -> keras.Model:
-    """The same layers in float32 on an input of another shape."""
-
-    def again(layer):
-        config = layer.get_config()
-        if isinstance(layer, keras.Layer):
-            config["dtype"] = "float32"
-        return type(layer).from_config(config)
-
-    images = keras.Input(shape, name="images")
-    copy = keras.models.clone_model(model, input_tensors=images, clone_function=again)
-    copy.set_weights(weights)
-    return copy

@@ -14,56 +14,23 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
 
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
-from fer_tf.exporting.parity import Proof, prove, unwritten
-from fer_tf.exporting.tflite import PRECISIONS, Precision
+from fer_tf.exporting.formats import FORMATS, PRECISIONS, Form, Precision, Size, Source
+from fer_tf.exporting.parity import Parity, check_parity, unwritten
 from fer_tf.quiet import quiet
-from fer_tf.runtimes.backends import FACE
 from fer_tf.runtimes.calibration import fit_temperature
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
 from fer_tf.trained.inference import predict_logits, softmax
-from fer_tf.trained.run_folder import write_text
-
-Format = Literal["serving", "tflite", "onnx", "web"]
-
-ONNX_PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 
 BATCH = 64
 """Faces that Keras is given at a time."""
-
-SMALLEST_FIRST: tuple[Precision, ...] = ("int8", "float16", "float32")
-"""The app guides and the page load the first that is there: it is the fastest, too."""
-
-Size = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Form:
-    """One file (or servable) of an export.
-
-    Attributes:
-        name: for people.
-        path: within the export folder, without the servable's version.
-        precision: "float32", "float16" or "int8".
-        size: (height, width) in pixels at which the network runs.
-        face: (height, width) of the faces that it takes.
-        channels: of the faces, 3 or 1.
-    """
-
-    name: str
-    path: str
-    precision: Precision
-    size: Size
-    face: Size
-    channels: int
 
 
 @dataclass(frozen=True)
@@ -74,14 +41,14 @@ class Exported:
         form: which.
         path: where it was published; None where it failed.
         bytes: of the file, or of all files of the folder.
-        proof: against Keras.
+        parity: against Keras.
         outside: operations that XNNPACK does not run, of a TFLite file; LiteRT's slower ones do.
     """
 
     form: Form
     path: Path | None
     bytes: int
-    proof: Proof
+    parity: Parity
     outside: tuple[str, ...] = ()
 
 
@@ -113,17 +80,17 @@ class Exporter:
         directory: the export folder.
         sizes: (height, width) of each TFLite and ONNX file; the servable and the page have the
             first.
-        formats: which folders.
+        formats: keys of `FORMATS`.
         grey: TFLite files for grey faces of 48x48 pixels as well.
         material: faces to calibrate on and to compare on.
-        precisions: of the TFLite files.
+        precisions: those that are written.
         say: is told what is being done.
     """
 
     model: keras.Model
     directory: Path
     sizes: Sequence[Size]
-    formats: Sequence[Format]
+    formats: Sequence[str]
     grey: bool
     material: Material
     precisions: Sequence[Precision] = PRECISIONS
@@ -133,7 +100,7 @@ class Exporter:
     )
 
     def export(self) -> list[Exported]:
-        """Write, prove and publish every form.
+        """Write, compare and publish every form.
 
         A form that can't be written or is out of tolerance is not published, and one of the same
         name from an earlier export is taken away. Whatever stops the export before its end leaves
@@ -149,70 +116,32 @@ class Exporter:
                 place = stage / form.path
                 place.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    place = self._write(form, place, stage)
-                    proof = self._prove(form, place, self._reference(form.size, form.face))
+                    place = self._write(form, place)
+                    parity = self._compare(form, place, self._reference(form.size, form.face))
                 except FerError as error:
-                    proof = unwritten(str(error))
-                results.append((form, place, proof))
-            if not any(proof.measured for *_, proof in results):
+                    parity = unwritten(str(error))
+                results.append((form, place, parity))
+            if not any(parity.measured for *_, parity in results):
                 raise FerError(results[0][2].failure)
-            self._write_page(results)
-            published = self._publish(results)
-            self._finish(published)
-            return published
+            kept = {form: place for form, place, parity in results if not parity.failure}
+            for name in self.formats:
+                FORMATS[name].finish(self.directory, kept, FER2013)
+            return self._publish(results)
 
     def forms(self) -> Iterator[Form]:
-        """What will be written, in order."""
-        first = self.sizes[0]
-        if "serving" in self.formats:
-            name = f"SavedModel {_words(first)}"
-            yield Form(name, "serving/fer", "float32", first, FACE, 1)
-        if {"tflite", "web"} & {*self.formats}:
-            for size in self.sizes:
-                for precision in self.precisions:
-                    name, path = f"{_words(size)} {precision}", f"fer_{_words(size)}_{precision}"
-                    yield Form(f"TFLite {name}", f"tflite/{path}.tflite", precision, size, size, 3)
-                    if self.grey:
-                        grey = f"tflite/{path}_grey.tflite"
-                        yield Form(f"TFLite {name} grey", grey, precision, size, FACE, 1)
-        if "onnx" in self.formats:
-            for size in self.sizes:
-                for precision in ONNX_PRECISIONS:
-                    name, path = f"{_words(size)} {precision}", f"fer_{_words(size)}_{precision}"
-                    yield Form(f"ONNX {name}", f"onnx/{path}.onnx", precision, size, size, 3)
+        """What will be written, in order: the formats' own forms, and those that they need."""
+        needed = (need for name in self.formats for need in FORMATS[name].needs)
+        wanted = {*self.formats, *needed}
+        for name, row in FORMATS.items():
+            if name in wanted:
+                forms = row.forms(self.sizes, self.grey)
+                yield from (form for form in forms if form.precision in self.precisions)
 
-    def _write(self, form: Form, path: Path, stage: Path) -> Path:
+    def _write(self, form: Form, path: Path) -> Path:
         """Write a form into the stage; returns the file, or the servable's version."""
-        kind = form.path.partition("/")[0]
-        if kind == "serving":
-            from fer_tf.exporting.serving import write_serving
-
-            return write_serving(self.model, stage / "serving", size=form.size, labels=FER2013)
-        if kind == "tflite":
-            from fer_tf.exporting.tflite import write_tflite
-
-            write_tflite(
-                self.model,
-                path,
-                size=form.size,
-                precision=form.precision,
-                channels=form.channels,
-                face=form.face,
-                labels=FER2013,
-                calibration=self.material.calibration,
-                temperature=self.temperature(form.size),
-            )
-            return path
-        from fer_tf.exporting.onnx import write_onnx, write_onnx_int8
-
-        if form.precision == "float32":
-            temperature = self.temperature(form.size)
-            write_onnx(self.model, path, size=form.size, labels=FER2013, temperature=temperature)
-        else:
-            faces = to_input(self.material.calibration, form.size)
-            source = path.with_name(path.name.replace("int8", "float32"))
-            write_onnx_int8(source, path, calibration=faces)
-        return path
+        labels, calibration = FER2013, self.material.calibration
+        source = Source(self.model, labels, calibration, self.temperature(form.size))
+        return FORMATS[form.format].write(form, source, path)
 
     def temperature(self, size: Size) -> float:
         """Of the network at `size`, fitted to the faces that it is compared on; 1 without labels
@@ -235,7 +164,7 @@ class Exporter:
         pixels = (to_input(part, size).astype(np.float32) for part in parts)
         return softmax(np.concatenate([self.model.predict_on_batch(part) for part in pixels]))
 
-    def _prove(self, form: Form, path: Path, reference: np.ndarray) -> Proof:
+    def _compare(self, form: Form, path: Path, reference: np.ndarray) -> Parity:
         faces = self.material.faces
         with quiet():
             runner = open_runner(path, size=form.face)
@@ -243,7 +172,7 @@ class Exporter:
             images = to_input(faces.images, form.size, form.channels)
         else:
             images = faces.images[..., None]
-        return prove(
+        return check_parity(
             runner,
             images,
             reference,
@@ -252,59 +181,33 @@ class Exporter:
             whole_split=self.material.whole_split,
         )
 
-    def _write_page(self, results: list[tuple[Form, Path, Proof]]) -> None:
-        """Write the page for browsers, with a model of its own."""
-        kept = {form.path: staged for form, staged, proof in results if not proof.failure}
-        paths = [f"tflite/fer_{_words(self.sizes[0])}_{p}.tflite" for p in SMALLEST_FIRST]
-        models = [kept[path] for path in paths if path in kept]
-        if "web" in self.formats and models:
-            from fer_tf.exporting.web import write_page
-
-            write_page(self.directory, model=models[0], size=self.sizes[0], labels=FER2013)
-
-    def _publish(self, results: list[tuple[Form, Path, Proof]]) -> list[Exported]:
+    def _publish(self, results: list[tuple[Form, Path, Parity]]) -> list[Exported]:
         published = []
         try:
-            for form, staged, proof in results:
-                written = proof.measured
+            for form, staged, parity in results:
+                written = parity.measured
                 size, outside = (_bytes(staged), _outside(staged)) if written else (0, ())
                 # What was written for the page alone leaves an earlier export as it is.
-                wanted = form.path.partition("/")[0] in self.formats
-                path = self._place(form, staged, proof) if wanted else None
-                published.append(Exported(form, path, size, proof, outside))
+                wanted = form.format in self.formats
+                path = self._place(form, staged, parity) if wanted else None
+                published.append(Exported(form, path, size, parity, outside))
         except OSError as error:
             raise FerError(
                 f"{error.filename or self.directory}: can't be written, {error.strerror}"
             ) from None
         return published
 
-    def _place(self, form: Form, staged: Path, proof: Proof) -> Path | None:
+    def _place(self, form: Form, staged: Path, parity: Parity) -> Path | None:
         """Rename a form to its place, or take away what is there if this one failed."""
         target = self.directory / form.path
-        if proof.failure:
+        if parity.failure:
             if target.is_file():
                 target.unlink()
             return None
-        if form.path.startswith("serving/"):
+        if form.format == "serving":
             return _publish_servable(staged, self.directory / "serving")
         target.parent.mkdir(parents=True, exist_ok=True)
         return staged.replace(target)
-
-    def _finish(self, results: Sequence[Exported]) -> None:
-        """Write what goes with the TFLite files: labels and app guides."""
-        tflite = {
-            result.form.precision: result.path.name
-            for result in results
-            if result.path and result.form.path.startswith("tflite/")
-            if result.form.channels == 3 and result.form.size == self.sizes[0]
-        }
-        if tflite:
-            from fer_tf.exporting.tflite_guides import write_guides
-
-            folder = self.directory / "tflite"
-            files: dict[str, str] = {p: tflite[p] for p in SMALLEST_FIRST if p in tflite}
-            write_guides(folder, files=files, size=self.sizes[0], channels=3, labels=FER2013)
-            write_text(folder / "labels.txt", "".join(f"{label}\n" for label in FER2013))
 
 
 @contextlib.contextmanager
@@ -343,9 +246,3 @@ def _outside(path: Path) -> tuple[str, ...]:
     from fer_tf.exporting.delegation import delegation
 
     return tuple(delegation(path)[1])
-
-
-def _words(size: Size) -> str:
-    """ "224" or "96x128"."""
-    height, width = size
-    return str(height) if height == width else f"{height}x{width}"

@@ -18,8 +18,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import fer_tf
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import at_size, constant_graph
+from fer_tf.exporting.constant_graph import constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
+from fer_tf.files import write_beside
+from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 
 OPSET = 20
@@ -210,13 +212,8 @@ def _finish(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> 
     except Exception as error:
         raise FerError(f"{path}: would be no valid ONNX file: {reason(error)}") from None
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(proto.SerializeToString())
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_beside(path, proto.SerializeToString())
     except OSError as error:
         raise FerError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -40,7 +40,7 @@ TOLERANCES = {
 
 
 @dataclass(frozen=True)
-class Proof:
+class Parity:
     """How an exported file compares with Keras on the same faces.
 
     Attributes:
@@ -67,12 +67,12 @@ class Proof:
         return not math.isnan(self.difference)
 
 
-def unwritten(reason: str) -> Proof:
+def unwritten(reason: str) -> Parity:
     """Of a form that could not be written, and why, in a sentence."""
-    return Proof(0, math.nan, math.nan, None, None, math.nan, reason)
+    return Parity(0, math.nan, math.nan, None, None, math.nan, reason)
 
 
-def prove(
+def check_parity(
     runner: Runner,
     images: np.ndarray,
     reference: np.ndarray,
@@ -80,7 +80,7 @@ def prove(
     precision: str,
     labels: np.ndarray | None = None,
     whole_split: bool = False,
-) -> Proof:
+) -> Parity:
     """Run the faces through an exported file and compare.
 
     Args:
@@ -118,7 +118,7 @@ def prove(
             failures.append(
                 f"{100 * lost:.2f} points of accuracy lost, allowed {100 * allowed.loss:g}"
             )
-    return Proof(
+    return Parity(
         faces=len(images),
         difference=difference,
         agreement=float((ours == theirs).mean()),

@@ -22,8 +22,9 @@ import tensorflow as tf
 
 from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
-from fer_tf.exporting.constant_graph import at_size
 from fer_tf.exporting.serving_graph import servable
+from fer_tf.files import write_beside
+from fer_tf.models.sizes import at_size
 from fer_tf.tasks import FER2013
 
 MODEL = "fer"
@@ -168,14 +169,8 @@ def write_server_files(directory: Path) -> None:
     """Write the files of `SERVER_FILES` that are missing."""
     for source in sorted(SERVER_FILES.iterdir()):
         target = directory / source.name
-        if target.exists():
-            continue
-        new = directory / f".{source.name}.new"
-        try:
-            new.write_bytes(source.read_bytes())
-            os.replace(new, target)
-        finally:
-            new.unlink(missing_ok=True)
+        if not target.exists():
+            write_beside(target, source.read_bytes())
 
 
 def next_version(versions: Path) -> int:

@@ -32,7 +32,7 @@ def servable(
     """The network with everything around it.
 
     Args:
-        model: as `fer_tf.exporting.constant_graph.at_size` returns it, with a layer "features".
+        model: as `fer_tf.models.sizes.at_size` returns it, with a layer "features".
         labels: the classes.
         labels_file: the same, a line each; it is copied among the assets.
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Literal, get_args
 
 import keras
 import numpy as np
@@ -17,15 +15,15 @@ from ai_edge_litert.tools import flatbuffer_utils
 import fer_tf
 from fer_tf.data.synthetic import draw_dataset
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import at_size, constant_graph
+from fer_tf.exporting.constant_graph import constant_graph
+from fer_tf.exporting.formats import Precision
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
+from fer_tf.files import write_beside
+from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import FER2013
-
-Precision = Literal["float32", "float16", "int8"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 QUANTISED = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D", "PAD")
 """What computes in int8. Normalisation, attention and sums stay in float32: in int8 XNNPACK
@@ -148,11 +146,7 @@ def _float_nodes(content: bytes, name: str) -> list[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.tmp")
     try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
+        write_beside(path, content)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise FerError(f"{path}: the file can't be written, {error.strerror}") from None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib.resources import files as package_files
 from pathlib import Path
 from string import Template
 
 from fer_tf.errors import FerError
+from fer_tf.files import write_beside
 
 GUIDES = ("android.md", "ios.md")
 
@@ -85,11 +84,7 @@ def write_guides(
     for name in GUIDES:
         template = (package_files("fer_tf.exporting") / "tflite_files" / name).read_text("utf-8")
         path = Path(directory) / name
-        beside = path.with_name(f".{name}.tmp")
         try:
-            beside.write_text(Template(template).substitute(values), "utf-8")
-            os.replace(beside, path)
+            write_beside(path, Template(template).substitute(values))
         except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
             raise FerError(f"{path}: the guide cannot be written, {error.strerror}") from error

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from fer_tf.errors import FerError
+from fer_tf.files import write_beside
 
 RUNTIME = "@litertjs/core"
 RUNTIME_VERSION = "2.5.3"
@@ -50,19 +49,15 @@ def write_page(
         "description": "The runtime of index.html: npm install && python -m http.server",
         "dependencies": {RUNTIME: RUNTIME_VERSION},
     }
-    texts = {"index.html": page, "package.json": json.dumps(package, indent=2) + "\n"}
+    files: dict[str, bytes | str] = {
+        model.name: model.read_bytes(),
+        "index.html": page,
+        "package.json": json.dumps(package, indent=2) + "\n",
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (model.name, *texts):
-            beside = folder / f".{name}.{os.getpid()}.tmp"
-            try:
-                if name in texts:
-                    beside.write_text(texts[name], encoding="utf-8", newline="\n")
-                else:
-                    shutil.copyfile(model, beside)
-                os.replace(beside, folder / name)
-            finally:
-                beside.unlink(missing_ok=True)
+        for name, content in files.items():
+            write_beside(folder / name, content)
     except OSError as error:
         raise FerError(f"{folder}: cannot be written: {error.strerror or error}") from None
 

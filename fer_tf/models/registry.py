@@ -15,6 +15,7 @@ from fer_tf.errors import FerError, reason
 from fer_tf.models.heads import fusion_head, pooled_head
 from fer_tf.models.mix_transformer import mix_transformer
 from fer_tf.models.resnet import residual_stages
+from fer_tf.models.saving import load_into
 from fer_tf.models.vgg import conv_stages
 from fer_tf.tasks import TASKS, Task
 
@@ -168,8 +169,6 @@ def create_model(
         raise FerError(f"{name} can't be built: {reason(error)}") from error
     model = keras.Model(images, answers, name=name)
     if weights is not None:
-        from fer_tf.models.saving import load_into
-
         load_into(model, weights)
     return model
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,11 +13,12 @@ import h5py
 import keras
 import numpy as np
 
-from fer_tf.data.archives import open_file, open_zip
+from fer_tf import layers
+from fer_tf.archives import open_file, open_zip
 from fer_tf.errors import FerError, reason
+from fer_tf.files import written_beside
 from fer_tf.models.adapting import adapted
 from fer_tf.tasks import TASKS, Task, canonical, from_json, task_of_classes
-from fer_tf.trained.shipped import SHIPPED_NETWORK, shipped_weights
 
 CONFIG_LIMIT = 1 << 24
 """Bytes of a .keras file's JSON: 16.8 MB, where the largest network here has 0.3."""
@@ -27,14 +30,13 @@ UNPACKED_LIMIT = 1 << 32
 """Bytes that a .keras file may unpack to: 4.3 GB."""
 
 
-def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
-    """Load a .keras file, or the network that comes with the package.
+def load_model(path: str | os.PathLike[str]) -> keras.Model:
+    """Load a .keras file.
 
     One for grey images, or one that ends in softmax, comes as `fer_tf.models.adapting` makes it.
 
     Args:
-        path: the file; None for the network that ships, for faces of any size and best at
-            `fer_tf.trained.shipped.shipped_size()`.
+        path: the file.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
@@ -43,8 +45,6 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
         FerError: no such file, one that is not a Keras model or would run code of its own, or a
             network that can't be run or answers NaN.
     """
-    if path is None:
-        return _load_shipped()
     path = Path(path)
     if not path.is_file():
         raise FerError(f"{path}: no such model file, expected a .keras file")
@@ -113,14 +113,12 @@ def save_model(
 ) -> None:
     """Write a .keras file that holds its task, too, beside its place, then rename it."""
     path = Path(path)
-    beside = path.with_name(f".{path.stem}.tmp.keras")
     try:
-        model.save(beside)
-        with zipfile.ZipFile(beside, "a") as archive:
-            archive.writestr(TASK, task.to_json())
-        os.replace(beside, path)
+        with written_beside(path, ".tmp.keras") as beside:
+            model.save(beside)
+            with zipfile.ZipFile(beside, "a") as archive:
+                archive.writestr(TASK, task.to_json())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise FerError(f"{path}: the model could not be written, {error.strerror}") from None
 
 
@@ -134,12 +132,11 @@ def save_half_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            full, half = (Path(folder) / f"{name}.weights.h5" for name in ("full", "half"))
+        with written_beside(path) as half, tempfile.TemporaryDirectory() as folder:
+            full = Path(folder) / "full.weights.h5"
             model.save_weights(full)
             with h5py.File(full) as source, h5py.File(half, "w") as target:
                 _copy_halved(source, target)
-            os.replace(half, path)
     except OSError as error:
         raise FerError(
             f"{path}: the weights could not be written, {error.strerror or error}"
@@ -221,14 +218,7 @@ def _go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: T
         layer.set_weights(arrays)
 
 
-def _load_shipped() -> keras.Model:
-    # Here, not above: the registry loads weights with this module.
-    from fer_tf.models.registry import create_model
-
-    weights = str(shipped_weights())
-    return create_model(SHIPPED_NETWORK, input_shape=(None, None, 3), weights=weights)
-
-
 def _register_layers() -> None:
-    """Import every module whose classes a file may name: the registry uses them all."""
-    import fer_tf.models.registry  # noqa: F401
+    """Import every module whose classes a file may name."""
+    for module in pkgutil.iter_modules(layers.__path__):
+        importlib.import_module(f"{layers.__name__}.{module.name}")

@@ -18,7 +18,7 @@ class Augmentation:
     flip: bool = False
     """Mirror half of the faces left to right."""
     rotation: float = 0.0
-    """Largest angle, degrees, either way."""
+    """Largest angle of rotation, in degrees, to either side."""
     zoom: float = 0.0
     """Largest change of scale, as a share of the side, either way."""
     shift: float = 0.0
@@ -105,32 +105,34 @@ class Recipe:
     batch_size: int = 64
     """Faces in a training step."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """sgd and adam add weight decay to the gradient (L2), adamw decouples it."""
+    """The optimizer: sgd and adam add weight decay to the gradient (L2), adamw decouples it."""
     learning_rate: float = 1e-3
     """Peak learning rate."""
     momentum: float = 0.9
-    """Of sgd."""
+    """Momentum of SGD; Adam and AdamW have their own."""
     weight_decay: float = 0.05
-    """Of adamw: not of biases and norms. Of sgd and adam: of every weight, as in PyTorch."""
+    """Strength of weight decay. AdamW spares biases and norms; SGD and Adam decay every weight, as
+    in PyTorch."""
     clip_norm: float | None = None
-    """Largest global norm of the gradient."""
+    """The gradient is scaled down where its global norm is larger than this; None for never."""
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
-    """Of the learning rate, after warm-up."""
+    """How the learning rate changes after warm-up."""
     warmup_epochs: float = 0.0
-    """Linear rise of the learning rate from 0; not with plateau."""
+    """Epochs in which the learning rate rises linearly from 0; not with plateau."""
     restart: float = 0.0
     """Cosine's peak in each further stage over the one before, each with its own warm-up
     (Loshchilov and Hutter, 2017); 0 for one cosine over all stages."""
     min_learning_rate: float = 1e-6
-    """Where cosine ends and below which plateau does not go."""
+    """The learning rate at which cosine ends, and below which plateau does not go."""
     plateau_factor: float = 0.1
-    """What plateau multiplies the learning rate by."""
+    """Plateau multiplies the learning rate by this."""
     plateau_patience: int = 2
     """Epochs without a better validation accuracy before plateau acts."""
     early_stop: int | None = None
     """Stop after so many epochs without a better validation accuracy."""
     ema: float = 0.0
-    """Momentum of the averaged weights that are validated and kept; 0 for none."""
+    """Decay of the exponential moving average of the weights, which is validated and kept; 0 for
+    none."""
     keep: Literal["best", "last"] = "best"
     """Epoch whose weights best.keras holds: of the best validation accuracy, or the last one, for
     a run whose start is hard to beat but whose weights another run goes on from."""
@@ -148,9 +150,9 @@ class Recipe:
     """Weight of a class in the loss: count ** -class_balance, mean 1; 0 for none, 1 for inverse."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the layers; weights, logits and loss are always float32."""
+    """Number format in which the layers compute; weights, logits and loss are always float32."""
     seed: int = 0
-    """Of every random choice."""
+    """Seed of every random choice."""
     expected_accuracy: float | None = None
     """Validation accuracy that this recipe reached, or that its source states."""
 

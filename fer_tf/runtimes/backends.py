@@ -16,9 +16,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.tflite_metadata import read_temperature
 from fer_tf.models.checks import check_finite
 from fer_tf.runtimes.calibration import checked_temperature
+from fer_tf.runtimes.tflite_files import read_temperature
 
 FACE = (48, 48)
 """(height, width) of FER2013's faces: what a format that takes any size is given."""
@@ -267,8 +267,8 @@ class Keras(Base):
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         tensorflow = _start_tensorflow(path, threads)
-        from fer_tf.exporting.constant_graph import at_size
         from fer_tf.models.saving import load_model
+        from fer_tf.models.sizes import at_size, fitting_size
 
         model = load_model(path)
         super().__init__(
@@ -277,7 +277,7 @@ class Keras(Base):
                 [Port(np.uint8, tuple(image.shape)) for image in model.inputs],
                 [Port(np.float32, tuple(logits.shape)) for logits in model.outputs],
             ),
-            size,
+            fitting_size(model, size, path),
         )
         network = at_size(model, self.size)
 

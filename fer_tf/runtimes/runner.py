@@ -74,8 +74,8 @@ def open_runner(
             operation; later it goes on with those it has.
         runtime: "openvino" for a .tflite or .onnx file, "keras-graph" for a .keras file; None
             for the kind's own: LiteRT, ONNX Runtime, Keras eager, TensorFlow.
-        size: (height, width) of the images, for a form that takes any; None for what a .keras
-            file was built for, else 48x48.
+        size: (height, width) of the images, for a form that takes any; None for 48x48, or of a
+            .keras file for what it was built for, or 224x224.
 
     Raises:
         FerError: no such file, a damaged one or one with other inputs or outputs, a size that it

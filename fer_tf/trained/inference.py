@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from fer_tf.data.batches import evaluation
 from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
-from fer_tf.training.batches import evaluation
 
 TTA = ("none", "flip", "ten-crop")
 """Test-time augmentations: none, the mean over a face and its mirror image, or over ten crops."""

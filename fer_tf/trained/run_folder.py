@@ -10,10 +10,12 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from fer_tf.errors import FerError
+from fer_tf.files import write_beside
 from fer_tf.recipes.as_json import from_json, to_json
 from fer_tf.recipes.schema import Recipe
 
@@ -31,11 +33,8 @@ HISTORY = (
 )
 """Columns of history.csv. Losses in nats, accuracies in [0, 1], seconds since the run began."""
 
-LEFTOVERS = ("recipe.json.tmp", "history.csv.tmp", "wandb-id.txt.tmp", ".best.tmp.keras")
+LEFTOVERS = (".recipe.json.*", ".history.csv.*", ".wandb-id.txt.*", ".best.keras.*")
 """What a process that is killed may leave half-written in a run's folder."""
-
-DEFAULT_SIZE = (224, 224)
-"""(height, width) in pixels for a .keras file that takes any size, where nothing says more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +71,17 @@ class Run:
     def report(self) -> Path:
         return self.folder / "report"
 
+    def recipe(self) -> Recipe:
+        """How it was or is trained.
+
+        Raises:
+            FerError: recipe.json is not there, or is no recipe.
+        """
+        if not self.recipe_file.is_file():
+            raise FerError(f"{self.folder}: has no recipe.json: expected a run folder")
+        text = self.recipe_file.read_text(encoding="utf-8", errors="replace")
+        return from_json(text, source=str(self.recipe_file))
+
     @contextlib.contextmanager
     def open(self, recipe: Recipe) -> Iterator[None]:
         """Hold the folder for one process, making it where it is missing.
@@ -90,7 +100,7 @@ class Run:
             with _locked(self.folder):
                 self._remove_leftovers()
                 if made:
-                    write_text(self.recipe_file, to_json(recipe))
+                    write_beside(self.recipe_file, to_json(recipe))
                 try:
                     yield
                 except BaseException:
@@ -105,8 +115,7 @@ class Run:
 
     def _check(self, recipe: Recipe) -> None:
         if self.recipe_file.exists():
-            text = self.recipe_file.read_text(encoding="utf-8", errors="replace")
-            differences = compare(from_json(text, source=str(self.recipe_file)), recipe)
+            differences = compare(self.recipe(), recipe)
             if differences:
                 raise FerError(
                     f"{self.folder} is a run with other settings ({'; '.join(differences)}): "
@@ -114,14 +123,14 @@ class Run:
                 )
         elif self.folder.exists() and not self.folder.is_dir():
             raise FerError(f"{self.folder} is a file, expected a run's folder or a new name")
-        elif self.folder.exists() and {p.name for p in self.folder.iterdir()} - {*LEFTOVERS}:
+        elif self.folder.exists() and not all(map(_is_leftover, self.folder.iterdir())):
             raise FerError(
                 f"{self.folder} is not a run: it holds files but no recipe.json, expected "
                 "a run's folder, an empty one or a new name"
             )
 
     def _remove_leftovers(self) -> None:
-        for pattern in (*LEFTOVERS, "checkpoints/checkpoint-*.tmp"):
+        for pattern in (*LEFTOVERS, "checkpoints/.checkpoint-*.tmp"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 
@@ -185,29 +194,7 @@ class Run:
         writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.history_file, text.getvalue())
-
-
-def best_model(
-    path: Path, size: tuple[int, int] | None = None
-) -> tuple[Path, tuple[int, int] | None]:
-    """A run's best.keras and the size at which it was best; another path as it is.
-
-    Args:
-        path: a run folder, or anything else.
-        size: (height, width) in pixels, asked for; it goes first.
-
-    Raises:
-        FerError: the run's recipe can't be read, or its best.keras is not there.
-    """
-    run = Run(path)
-    if not run.recipe_file.is_file():
-        return path, size
-    if not run.best_file.is_file():
-        raise FerError(run.why_no_best())
-    text = run.recipe_file.read_text(encoding="utf-8", errors="replace")
-    recipe = from_json(text, source=str(run.recipe_file))
-    return run.best_file, size or (run.best_size(recipe),) * 2
+        write_beside(self.history_file, text.getvalue())
 
 
 def compare(old: Recipe, new: Recipe) -> list[str]:
@@ -223,16 +210,6 @@ def compare(old: Recipe, new: Recipe) -> list[str]:
         for name in before
         if before[name] != after[name] and name != "expected_accuracy"
     ]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place, then rename it."""
-    beside = path.with_name(path.name + ".tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 DISK = {
@@ -252,6 +229,10 @@ DISK = {
 def disk_trouble(error: OSError) -> str:
     """An error in words."""
     return DISK.get(error.errno or 0) or error.strerror or str(error)
+
+
+def _is_leftover(path: Path) -> bool:
+    return any(fnmatch(path.name, pattern) for pattern in LEFTOVERS)
 
 
 @contextlib.contextmanager

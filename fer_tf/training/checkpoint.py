@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.files import written_beside
 from fer_tf.trained.run_folder import disk_trouble
 
 KEPT = 2
@@ -48,15 +49,13 @@ def save(folder: Path, number: int, checkpoint: Checkpoint) -> Path:
         FerError: the disk is full or not writable; earlier checkpoints are untouched.
     """
     path = folder / f"checkpoint-{number:09d}.npz"
-    beside = path.with_suffix(".tmp")
     text = np.frombuffer(json.dumps(checkpoint.state).encode(), np.uint8)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
+        with written_beside(path) as beside, open(beside, "wb") as file:
             np.savez(file, allow_pickle=False, state=text, **checkpoint.arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
         _remove_all_but(newest(folder), path)
     except OSError as error:
         last = newest(folder)

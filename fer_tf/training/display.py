@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from fer_tf.errors import FerError
+from fer_tf.files import write_beside
 from fer_tf.recipes.as_json import to_json
 from fer_tf.recipes.schema import Recipe
-from fer_tf.trained.run_folder import Run, write_text
+from fer_tf.trained.run_folder import Run
 
 LOG_SECONDS = 60.0
 """Between lines about an epoch in progress, where the output is a file and shows no bar."""
@@ -140,7 +141,7 @@ def _start_wandb(recipe: Recipe, run: Run) -> Any:
     except ImportError:
         raise FerError("--wandb needs Weights & Biases: pip install 'fer_tf[wandb]'") from None
     if not run.wandb_file.exists():
-        write_text(run.wandb_file, secrets.token_hex(4))
+        write_beside(run.wandb_file, secrets.token_hex(4))
     return wandb.init(
         project="fer_tf",
         name=run.folder.name,

@@ -7,7 +7,6 @@ Each sees the very view that the student sees, mixed, turned and erased alike, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import keras
 from keras import ops
@@ -16,10 +15,9 @@ from fer_tf.data.targets import mix_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import NETWORKS, create_model
-from fer_tf.models.saving import load_model, task_of
 from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import TASKS, Task
-from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
+from fer_tf.trained.model import open_trained
 
 
 class Teachers:
@@ -109,16 +107,13 @@ def load_teachers(
         return None
     networks, sizes = [], []
     for name in recipe.teachers:
-        path, size = best_model(Path(name))
-        network = load_model(path)
-        its_task = task_of(path, network)
-        if not its_task.same_answers(task) or network.input_shape[-1] != 3:
+        trained = open_trained(name)
+        network = trained.network()
+        if not trained.task.same_answers(task):
             raise FerError(
-                f"{name}: answers {', '.join((*its_task.labels, *its_task.values))} to images "
-                f"{network.input_shape}: expected a teacher from RGB images to "
-                f"{', '.join((*task.labels, *task.values))}"
+                f"{name}: answers {', '.join((*trained.task.labels, *trained.task.values))}: "
+                f"expected a teacher of {', '.join((*task.labels, *task.values))}"
             )
-        built = network.input_shape[1:3]
         if policy != "float32" and network.name in NETWORKS:
             weights = network.get_weights()
             network = create_model(
@@ -126,5 +121,5 @@ def load_teachers(
             )
             network.set_weights(weights)
         networks.append(joined(network))
-        sizes.append(size or (built[0] or DEFAULT_SIZE[0], built[1] or DEFAULT_SIZE[1]))
+        sizes.append(trained.size())
     return Teachers(networks, sizes, recipe.distillation, len(task.values))

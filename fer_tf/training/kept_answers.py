@@ -14,14 +14,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from fer_tf.data.batches import augmented
 from fer_tf.data.draws import Epoch
 from fer_tf.data.mapped import Images
 from fer_tf.data.targets import mix_targets
 from fer_tf.files import write_beside
 from fer_tf.recipes.schema import Recipe
-from fer_tf.runtimes.runner import Runner, open_runner
-from fer_tf.trained.run_folder import best_model
-from fer_tf.training.batches import augmented
+from fer_tf.runtimes.runner import Runner
+from fer_tf.trained.model import open_trained
 
 THREADS = 2
 
@@ -40,7 +40,7 @@ class KeptAnswers:
 
     def __init__(self, recipe: Recipe, folder: Path, images: Images):
         self._recipe, self._folder, self._images = recipe, folder, images
-        self._teachers = [_open(name) for name in recipe.teachers]
+        self._teachers = [open_trained(name).runner(threads=THREADS) for name in recipe.teachers]
 
     def mix_into(self, epoch: Epoch, view: int) -> Epoch:
         """The epoch with the teachers' share in its targets.
@@ -73,8 +73,3 @@ class KeptAnswers:
         for pixels in augmented(self._images, epoch, size=teacher.size, how=how):
             faces = np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
             yield teacher(faces[..., : teacher.channels])
-
-
-def _open(name: str) -> Runner:
-    path, size = best_model(Path(name))
-    return open_runner(path, threads=THREADS, size=size)

@@ -28,7 +28,6 @@ from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.inference import predict_answers, predict_logits
 from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
-from fer_tf.training.batches import trainable
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
@@ -37,6 +36,7 @@ from fer_tf.training.losses import TaskLoss
 from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
+from fer_tf.training.trainable import trainable
 
 
 class Interrupted(Exception):

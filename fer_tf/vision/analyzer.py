@@ -11,11 +11,11 @@ import numpy as np
 from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD
+from fer_tf.pictures.images import listed, name_of, read_image
 from fer_tf.vision.crops import Crop, crop_face, whole_face
 from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import Detector
 from fer_tf.vision.explaining import ExplainedFace, Explainer
-from fer_tf.vision.images import listed, name_of, read_image
 from fer_tf.vision.recognizer import open_recognizer
 from fer_tf.vision.results import Analysis, Box, Detection, Face
 from fer_tf.vision.stream import worked_ahead
@@ -27,7 +27,7 @@ class FaceAnalyzer:
     """Finds the faces of pictures and recognises each one's expression.
 
     An image is a path, bytes, a binary file object, a PIL image, or an array: uint8 RGB
-    [h, w, 3] (BGR with bgr=True), grey or RGBA too; see `fer_tf.vision.images.read_image`. Boxes
+    [h, w, 3] (BGR with bgr=True), grey or RGBA too; see `fer_tf.pictures.images.read_image`. Boxes
     are in pixels of the upright picture. Uses neither TensorFlow nor Keras with the network that
     ships, or another .tflite file, but for `explain`.
 
@@ -70,7 +70,7 @@ class FaceAnalyzer:
         self.detector = open_detector(
             detector, detect_size=detect_size, min_score=min_score, min_face=min_face
         )
-        self.explainer = Explainer(model, self.recognizer.size)
+        self.explainer = Explainer(self.recognizer.trained, self.recognizer.size)
 
     def analyze(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -13,6 +12,7 @@ import numpy as np
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
 from fer_tf.tasks import FER2013
+from fer_tf.trained.model import TrainedModel
 from fer_tf.vision.crops import Crop
 from fer_tf.vision.results import Face
 
@@ -52,13 +52,12 @@ class Explainer:
     """Explains the answers of one model; several threads may call it, and take turns.
 
     Args:
-        model: as `fer_tf.explanations.network.open_network` takes it; opened when first needed.
+        trained: the network; loaded when first needed.
         size: (height, width) in pixels at which it runs.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None, size: tuple[int, int]):
-        self._model, self._size = model, size
-        self._network: keras.Model | None = None
+    def __init__(self, trained: TrainedModel, size: tuple[int, int]):
+        self._trained, self._size = trained, size
         self._lock = Lock()
 
     def open(self) -> None:
@@ -101,14 +100,10 @@ class Explainer:
         ]
 
     def _opened(self) -> keras.Model:
-        if self._network is None:
-            try:
-                from fer_tf.explanations.network import open_network
-
-                self._network, _ = open_network(self._model, size=self._size)
-            except ImportError as error:
-                raise FerError(
-                    f"an explanation needs {error.name}, which is not installed: expected "
-                    "Keras and TensorFlow"
-                ) from None
-        return self._network
+        try:
+            return self._trained.network()
+        except ImportError as error:
+            raise FerError(
+                f"an explanation needs {error.name}, which is not installed: expected "
+                "Keras and TensorFlow"
+            ) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -18,11 +17,8 @@ from fer_tf.quiet import quiet
 from fer_tf.runtimes.calibration import apply_temperature
 from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.resizing import to_input
-from fer_tf.runtimes.runner import Runner, open_runner
-from fer_tf.tasks import FER2013
-from fer_tf.trained.run_folder import DEFAULT_SIZE, best_model
-from fer_tf.trained.shipped import FOLDER as SHIPPED
-from fer_tf.trained.shipped import shipped_model
+from fer_tf.runtimes.runner import Runner
+from fer_tf.trained.model import TrainedModel, open_trained
 
 Size = tuple[int, int]
 
@@ -38,15 +34,16 @@ class Recognizer:
 
     Attributes:
         name: the runtime's, like "LiteRT".
+        trained: the network, as it was found.
         path: the file that answers.
         size: (height, width) in pixels at which the network runs.
         channels: of the images that it takes, 3 or 1.
         temperature: that calibrates its probabilities, from the file's metadata.
     """
 
-    def __init__(self, path: Path, *, size: Size | None, threads: int | None):
-        self.path = path
-        self._open = partial(open_runner, path, size=size)
+    def __init__(self, trained: TrainedModel, *, size: Size | None, threads: int | None):
+        self.trained, self.path = trained, trained.exported or trained.path
+        self._open = partial(trained.runner, size)
         self._alone_threads = threads or ALONE
         self._threads = threads or cores()
         self._alone: Runner | None = None
@@ -60,11 +57,11 @@ class Recognizer:
         # A runtime that cannot run the file, or a file of other classes, shows now.
         noise = np.random.default_rng(0).integers(0, 256, (1, *self.size), np.uint8)
         answers = first(self._input(noise))
-        check_probabilities(answers, path)
-        classes = answers.shape[1]
-        if classes != len(FER2013):
+        check_probabilities(answers, self.path)
+        names, classes = trained.task.labels, answers.shape[1]
+        if classes != len(names):
             raise FerError(
-                f"{path}: has {classes} classes: expected {len(FER2013)} ({', '.join(FER2013)})"
+                f"{self.path}: has {classes} classes: expected {len(names)} ({', '.join(names)})"
             )
 
     def __call__(self, faces: np.ndarray) -> np.ndarray:
@@ -74,7 +71,7 @@ class Recognizer:
             FerError: the network answers NaN.
         """
         if not len(faces):
-            return np.zeros((0, len(FER2013)), np.float32)
+            return np.zeros((0, len(self.trained.task.labels)), np.float32)
         images = self._input(faces)
         with self._lock:
             first = self._first()
@@ -133,20 +130,7 @@ def open_recognizer(
         FerError: no such file, a damaged one or one with other inputs or outputs, a size that it
             does not take, or a runtime that is not installed.
     """
-    path, size = best_model(shipped_model() if model is None else Path(model), size)
-    if path.suffix == ".keras" and size is None:
-        size = _built_for(path)
-    if path.suffix == ".tflite" and path.is_file() and path.parent != SHIPPED:
-        check_in_child(path)
-    return Recognizer(path, size=size, threads=threads)
-
-
-def _built_for(path: Path) -> Size:
-    """(height, width) that a .keras file was built for."""
-    from fer_tf.cli import start_keras
-
-    start_keras()
-    from fer_tf.models.saving import load_model
-
-    height, width = load_model(path).input_shape[1:3]
-    return height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1]
+    trained = open_trained(model)
+    if trained.path.suffix == ".tflite" and not trained.shipped:
+        check_in_child(trained.path)
+    return Recognizer(trained, size=size, threads=threads)

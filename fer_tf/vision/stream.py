@@ -15,7 +15,7 @@ import numpy as np
 
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
-from fer_tf.vision.images import read_image
+from fer_tf.pictures.images import read_image
 from fer_tf.vision.results import Detection
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from fer_tf import create_model
 from fer_tf.exporting import folding
-from fer_tf.exporting.constant_graph import at_size, constant_graph, grey_input, to_luma
+from fer_tf.exporting.constant_graph import constant_graph, grey_input, to_luma
+from fer_tf.models.sizes import at_size
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,10 @@ from fer_tf.data.pipeline import warp
 from fer_tf.data.synthetic import draw
 from fer_tf.exporting.delegation import delegation
 from fer_tf.exporting.tflite import PRECISIONS, write_tflite
-from fer_tf.exporting.tflite_metadata import read_labels
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
+from fer_tf.runtimes.tflite_files import read_labels
 from fer_tf.tasks import FER2013
 
 SIZE = (40, 56)

@@ -10,8 +10,8 @@ from small_tflite import described, small_file
 
 from fer_tf import FerError
 from fer_tf.exporting.delegation import delegation
-from fer_tf.exporting.tflite_metadata import read_labels
 from fer_tf.exporting.tflite_model import delegate_input, sign
+from fer_tf.runtimes.tflite_files import read_labels
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 from small_tflite import SIDE, answers, convert, described, faces, quantise
 
 from fer_tf.exporting.delegation import delegation
-from fer_tf.exporting.tflite_metadata import METADATA, read_labels
+from fer_tf.exporting.tflite_metadata import METADATA
 from fer_tf.exporting.tflite_model import ALIGNMENT, SIGNATURE, delegate_input, read_tflite, sign
+from fer_tf.runtimes.tflite_files import read_labels
 from fer_tf.tasks import FER2013
 
 FORMATS = ("float32", "float16", "int8")
@@ -23,8 +24,8 @@ def model():
     """Two stages of the real network, its answers spread so that their order can be told."""
     from small import register_small
 
-    from fer_tf.exporting.constant_graph import at_size
     from fer_tf.models import registry
+    from fer_tf.models.sizes import at_size
 
     before = registry.NETWORKS
     register_small()

@@ -51,7 +51,7 @@ def _pictures() -> list[tuple[str, bytes]]:
 
 
 def _read_picture(path: Path) -> object:
-    from fer_tf.vision.images import read_image
+    from fer_tf.pictures.images import read_image
 
     return read_image(path)
 

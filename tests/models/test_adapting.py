@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_tf import FerError, load_model
-from fer_tf.exporting.constant_graph import at_size
+from fer_tf.models.sizes import at_size
 from fer_tf.trained.inference import softmax
 
 PIXELS = np.random.default_rng(0).uniform(0, 255, (3, 24, 24, 1)).astype(np.float32)

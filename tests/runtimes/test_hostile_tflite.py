@@ -10,7 +10,7 @@ import pytest
 
 from fer_tf.errors import FerError
 from fer_tf.runtimes import litert_child
-from fer_tf.trained.shipped import shipped_model
+from fer_tf.shipped import shipped_model
 from fer_tf.vision.recognizer import open_recognizer
 
 

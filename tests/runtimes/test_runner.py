@@ -28,9 +28,10 @@ def exports(tmp_path_factory) -> Path:
     import tf2onnx.convert
     from tiny import register_tiny
 
-    from fer_tf.exporting.constant_graph import at_size, constant_graph
+    from fer_tf.exporting.constant_graph import constant_graph
     from fer_tf.models import registry
     from fer_tf.models.saving import save_model
+    from fer_tf.models.sizes import at_size
 
     folder = tmp_path_factory.mktemp("exports")
     before = registry.NETWORKS
@@ -125,7 +126,7 @@ def test_takes_the_newest_version(exports):
 
 
 def test_size_of_a_form_that_takes_any(exports):
-    assert open_runner(exports / "net.keras").size == (48, 48)
+    assert open_runner(exports / "net.keras").size == (224, 224)
 
 
 def test_refuses_images(exports):

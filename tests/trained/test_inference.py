@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from fer_tf.data.batches import evaluation
 from fer_tf.errors import FerError
 from fer_tf.trained.inference import _views, predict_logits, softmax
-from fer_tf.training.batches import evaluation
 
 SIZE = 40
 

@@ -15,7 +15,8 @@ from fer_tf import FerError
 from fer_tf.recipes import RECIPES
 from fer_tf.recipes.as_json import from_json
 from fer_tf.recipes.schema import Augmentation, Recipe
-from fer_tf.trained.run_folder import HISTORY, Run, best_model, compare
+from fer_tf.trained.model import open_trained
+from fer_tf.trained.run_folder import HISTORY, Run, compare
 
 RECIPE = RECIPES["scratch"]
 
@@ -119,7 +120,11 @@ def test_leftovers_of_killed_processes_are_removed(run: Run) -> None:
     with run.open(RECIPE):
         checkpointed(run)
     kept = sorted(run.folder.rglob("*"))
-    for name in ("history.csv.tmp", ".best.tmp.keras", "checkpoints/checkpoint-000000002.tmp"):
+    for name in (
+        ".history.csv.7.tmp",
+        ".best.keras.7.tmp.keras",
+        "checkpoints/.checkpoint-000000002.npz.7.tmp",
+    ):
         (run.folder / name).write_bytes(b"half")
     with run.open(RECIPE):
         assert sorted(run.folder.rglob("*")) == kept
@@ -128,7 +133,7 @@ def test_leftovers_of_killed_processes_are_removed(run: Run) -> None:
 @pytest.mark.parametrize("left", ["", "{", '{"model": "mit_b0_fus'])
 def test_a_run_killed_while_its_recipe_is_written_goes_on(run: Run, left: str) -> None:
     run.folder.mkdir(parents=True)
-    (run.folder / "recipe.json.tmp").write_text(left)
+    (run.folder / ".recipe.json.7.tmp").write_text(left)
     with run.open(RECIPE):
         checkpointed(run)
     assert run.recipe_file.is_file()
@@ -158,7 +163,7 @@ def test_one_process_at_a_time(run: Run) -> None:
     )
     child = [sys.executable, "-c", code, str(run.folder)]
     with run.open(RECIPE):
-        leftover = run.folder / "history.csv.tmp"
+        leftover = run.folder / ".history.csv.7.tmp"
         leftover.write_text("being written")
         done = subprocess.run(child, capture_output=True, text=True)
         assert done.returncode == 2 and "another process is training" in done.stderr
@@ -246,10 +251,10 @@ def test_a_damaged_history_is_told(run: Run, text: bytes) -> None:
 def test_a_lost_best_model_says_what_to_do(run: Run) -> None:
     with run.open(RECIPE):
         with pytest.raises(FerError, match="expected a run with an epoch trained to its end"):
-            best_model(run.folder)
+            open_trained(run.folder)
         checkpointed(run)
     with pytest.raises(FerError, match="go on with the run"):
-        best_model(run.folder)
+        open_trained(run.folder)
     run.write_history([])
     with pytest.raises(FerError, match=r"best\.keras: is lost, .* put the file back from a copy"):
-        best_model(run.folder)
+        open_trained(run.folder)

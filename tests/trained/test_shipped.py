@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tiny import tiny_csv
 
 import fer_tf
-from fer_tf import FerError, benchmark, cli, evaluate, export
+from fer_tf import FerError, benchmark, cli, evaluate, export, shipped
 from fer_tf.data.synthetic import draw
-from fer_tf.evaluate import find_shipped
 from fer_tf.recipes.as_json import from_json
 from fer_tf.report.metrics import Estimate
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
-from fer_tf.trained import shipped
+from fer_tf.trained.model import open_trained
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "fer2013.csv"
@@ -107,7 +105,7 @@ def test_the_card_says_what_was_measured():
 
 def test_a_package_without_its_files_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
-    for needs in (fer_tf.load_model, find_shipped, shipped.shipped_size, shipped.shipped_accuracy):
+    for needs in (fer_tf.load_model, open_trained, shipped.shipped_size, shipped.shipped_accuracy):
         with pytest.raises(FerError, match="the trained network is not there"):
             needs()
     (tmp_path / shipped.METRICS).write_text("{}")
@@ -153,11 +151,10 @@ def test_evaluate_measures_it_at_its_size_and_writes_here(elsewhere, csv, capsys
 
 
 def test_evaluate_takes_another_size_and_names_the_split():
-    target = find_shipped()
-    network = SimpleNamespace(input_shape=(None, None, None, 3))
-    assert evaluate.input_size(target, network, None) == shipped.shipped_size()
-    assert evaluate.input_size(target, network, (32, 40)) == (32, 40)
-    report = evaluate.report_directory(target, "PrivateTest", "flip")
+    trained = open_trained()
+    assert trained.size() == shipped.shipped_size()
+    assert trained.size((32, 40)) == (32, 40)
+    report = evaluate.report_directory(trained, "PrivateTest", "flip")
     assert report == Path("shipped-report-PrivateTest-flip")
 
 

@@ -74,7 +74,7 @@ def test_a_run_teaches_at_its_best_size(csv_file, tmp_path):
 
 def test_a_teacher_that_is_not_there_is_named(csv_file, tmp_path):
     argv = ["--teachers", str(tmp_path / "none"), "--distillation", "0.5"]
-    assert "none: no such model file" in refused(flags(csv_file, tmp_path, *argv))
+    assert "none: no such file or folder" in refused(flags(csv_file, tmp_path, *argv))
     assert not (tmp_path / "scratch").exists()
 
 

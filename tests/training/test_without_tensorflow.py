@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 from tiny import tiny_csv
 
-from fer_tf.data import load_faces
+from fer_tf.data import batches, load_faces
 from fer_tf.data.draws import Epoch, draw_epoch
 from fer_tf.data.targets import training_targets
 from fer_tf.models.saving import load_model
 from fer_tf.recipes.schema import Augmentation, Recipe
 from fer_tf.trained.inference import predict_logits
-from fer_tf.training import batches, checkpoint
+from fer_tf.training import checkpoint
 from fer_tf.training.distillation import Student, Teachers
 from fer_tf.training.losses import soft_cross_entropy
+from fer_tf.training.trainable import trainable
 
 pytest.importorskip("jax", reason="JAX is not installed")
 
@@ -110,7 +111,7 @@ def write_batches() -> None:
     """Write what `fit` and `predict` would see to batches.npz; called in a child process."""
     faces = faces_of("faces.csv")
     network = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Identity()])
-    model, make_batches = batches.trainable(
+    model, make_batches = trainable(
         network, faces.images, sizes=SIZES, how=EVERYTHING, teachers=teachers()
     )
     compiled(model)

@@ -19,6 +19,7 @@ from skimage import data
 
 from fer_tf import FaceAnalyzer
 from fer_tf.errors import FerError
+from fer_tf.vision import detectors
 from fer_tf.vision.crops import between_centres, eye_angle
 from fer_tf.vision.detectors import open_detector, yunet
 from fer_tf.vision.detectors.protocol import glance
@@ -402,3 +403,29 @@ def test_detectors_need_no_training_framework():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+class Middle:
+    """A toy detector: one face, in the middle."""
+
+    name, margin = "middle", 0.0
+
+    def __init__(self, path, *, detect_size, min_score, min_face):
+        self.path, self.numbers = path, (detect_size, min_score, min_face)
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        return [Detection(Box(width / 4, height / 4, width / 2, height / 2), 1.0)]
+
+
+def test_a_new_detector_is_one_row(monkeypatch):
+    monkeypatch.setitem(detectors.DETECTORS, "middle", Middle)
+    found = open_detector("middle", detect_size=320, min_score=0.5)
+    assert found.name == "middle" and found._detector.numbers == (320, 0.5, 24)
+    image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    (face,) = FaceAnalyzer(detector="middle").analyze(image).faces
+    assert face.box == Box(24, 24, 48, 48)
+
+
+def test_each_detector_has_a_row():
+    assert {open_detector(name).name for name in detectors.DETECTORS} == {*detectors.DETECTORS}

@@ -19,8 +19,7 @@ from PIL import Image
 
 import fer_tf
 from fer_tf.errors import FerError
-from fer_tf.trained.shipped import shipped_model
-from fer_tf.vision.recognizer import Recognizer
+from fer_tf.vision.recognizer import open_recognizer
 
 PHOTO = Path(fer_tf.__file__).parent / "demo_files" / "astronaut.jpg"
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,7 +209,7 @@ def test_threads_and_asyncio_answer(pictures):
 
 
 def test_what_can_not_live_on_in_a_forked_child_says_so():
-    recognizer = Recognizer(shipped_model(), size=None, threads=1)
+    recognizer = open_recognizer(threads=1)
     recognizer._forkable = False
     recognizer._forget()
     with pytest.raises(FerError, match="expected the start method spawn"):

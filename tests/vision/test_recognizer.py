@@ -18,7 +18,7 @@ from fer_tf.errors import FerError
 from fer_tf.runtimes.calibration import apply_temperature
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
-from fer_tf.trained.shipped import shipped_model, shipped_size, shipped_weights
+from fer_tf.shipped import shipped_model, shipped_size, shipped_weights
 from fer_tf.vision.recognizer import open_recognizer
 
 FACES = draw(np.arange(9) % 7, seed=5)
@@ -58,8 +58,8 @@ def test_threads_may_share_one(shipped) -> None:
 
 def test_shipped_weights_are_the_same_network(shipped) -> None:
     from fer_tf.models.registry import create_model
+    from fer_tf.shipped import SHIPPED_NETWORK
     from fer_tf.trained.inference import predict_logits, softmax
-    from fer_tf.trained.shipped import SHIPPED_NETWORK
 
     model = create_model(
         SHIPPED_NETWORK, input_shape=(None, None, 3), weights=str(shipped_weights())

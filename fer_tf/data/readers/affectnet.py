@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from fer_tf.data.archives import open_csv
+from fer_tf.archives import open_csv
 from fer_tf.data.faces import Faces
 from fer_tf.data.pictures import Picture, read_pictures
 from fer_tf.data.reader import DEFAULTS, Options, Reader

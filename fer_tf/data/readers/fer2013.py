@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from fer_tf.archives import open_csv
 from fer_tf.data import cache as kept
-from fer_tf.data.archives import open_csv
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.pixels import parse_row, parse_rows, token_table
 from fer_tf.data.reader import DEFAULTS, Options, Reader

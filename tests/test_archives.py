@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_tf.data import archives
-from fer_tf.data.archives import HEADER_LIMIT, open_csv
+from fer_tf import archives
+from fer_tf.archives import HEADER_LIMIT, open_csv
 from fer_tf.errors import FerError
 
 CSV = b"emotion,pixels,Usage\n"

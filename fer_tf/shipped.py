@@ -10,7 +10,10 @@ from fer_tf.errors import FerError
 SHIPPED_NETWORK = "mit_b0_fusion"
 """Its name in the registry, `fer_tf.list_models()`, and of its folder."""
 
-FOLDER = Path(__file__).resolve().parents[1] / "saved_models" / SHIPPED_NETWORK
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED = _PACKAGE / "saved_models" / SHIPPED_NETWORK
+FOLDER = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "saved_models" / SHIPPED_NETWORK
+"""Where its files lie: in the installed package, or beside it in the repository."""
 
 WEIGHTS, LITERT = "float16.weights.h5", "int8.tflite"
 LABELS, RECIPE, HISTORY = "labels.txt", "recipe.json", "history.csv"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer_tf.errors import FerError
-from fer_tf.vision.data_urls import decode_data_url
-from fer_tf.vision.images import name_of, read_image
+from fer_tf.pictures.data_urls import decode_data_url
+from fer_tf.pictures.images import name_of, read_image
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`fer_tf.vision.images` on each form that a picture comes in, and on each way it can be bad."""
+"""`fer_tf.pictures.images` on each form that a picture comes in, and on each way it can be bad."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, features
 
 from fer_tf.errors import FerError
-from fer_tf.vision.finding import find_images
-from fer_tf.vision.images import MAX_PIXELS, listed, name_of, read_image
+from fer_tf.pictures.finding import find_images
+from fer_tf.pictures.images import MAX_PIXELS, listed, name_of, read_image
 
 LOSSLESS = {
     "png": {},
@@ -727,7 +727,7 @@ class TestFindImages:
 
 def test_imports_nothing_heavy():
     code = (
-        "import sys, fer_tf.vision.images\n"
+        "import sys, fer_tf.pictures.images\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'pandas', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
-from fer_tf.vision.data_urls import LONGEST_PATH, decode_data_url, is_data_url
-from fer_tf.vision.jpeg_scans import check_scans
+from fer_tf.pictures.data_urls import LONGEST_PATH, decode_data_url, is_data_url
+from fer_tf.pictures.jpeg_scans import check_scans
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -148,7 +148,7 @@ def _read_file(path: str | os.PathLike, name: str) -> np.ndarray:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            # Raises what is the matter where `fer_tf.vision.finding` could not list it.
+            # Raises what is the matter where `fer_tf.pictures.finding` could not list it.
             os.listdir(path)
             raise FerError(f"{name}: a folder, expected a picture")
         if not stat.S_ISREG(mode):

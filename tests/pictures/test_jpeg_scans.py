@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer_tf.errors import FerError
-from fer_tf.vision import jpeg_scans
-from fer_tf.vision.images import read_image
-from fer_tf.vision.jpeg_scans import MAX_MARKERS, MAX_SCANS, check_scans
+from fer_tf.pictures import jpeg_scans
+from fer_tf.pictures.images import read_image
+from fer_tf.pictures.jpeg_scans import MAX_MARKERS, MAX_SCANS, check_scans
 
 
 def jpeg(*, progressive=True, size=(64, 48), **options):

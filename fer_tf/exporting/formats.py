@@ -1,0 +1,273 @@
+"""The formats by name: what each needs, the forms it has, and who writes them.
+
+A new format is a file with the two functions, and a row of `FORMATS`; a new kind of file is opened
+by a row of `fer_tf.runtimes.runner`. The converters are imported when a form is written.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fer_tf.errors import FerError
+from fer_tf.runtimes.backends import FACE
+from fer_tf.runtimes.resizing import to_input
+from fer_tf.runtimes.runner import SERVABLE, Runtime
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+Precision = Literal["float32", "float16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "int8")
+SMALLEST_FIRST: tuple[Precision, ...] = ("int8", "float16", "float32")
+"""The app guides and the page load the first that is there: it is the fastest, too."""
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One file (or servable) of an export.
+
+    Attributes:
+        format: whose form it is, a key of `FORMATS`.
+        name: for people.
+        path: within the export folder, without the servable's version.
+        precision: "float32", "float16" or "int8".
+        size: (height, width) in pixels at which the network runs.
+        face: (height, width) of the faces that it takes.
+        channels: of the faces, 3 or 1.
+    """
+
+    format: str
+    name: str
+    path: str
+    precision: Precision
+    size: Size
+    face: Size
+    channels: int = 3
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a form is written from.
+
+    Attributes:
+        model: from float32 pixels in [0, 255], [n, h, w, 3], to logits.
+        labels: the classes in their order.
+        calibration: uint8 [n, h, w], what int8 takes its ranges from.
+        temperature: that calibrates the probabilities at the form's size.
+    """
+
+    model: keras.Model
+    labels: Sequence[str]
+    calibration: np.ndarray
+    temperature: float = 1.0
+
+
+def _nothing_more(folder: Path, kept: Mapping[Form, Path], labels: Sequence[str]) -> None:
+    """Nothing goes with the files."""
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """A format that a network is exported in.
+
+    Attributes:
+        name: of the format and of its folder in an export.
+        forms: (sizes, grey) -> what is written; with `grey` for grey faces as well.
+        write: (form, source, path) -> the file or folder that it has written.
+        extra: of the package, which brings the converters.
+        packages: the converters.
+        needs: other formats whose forms it takes.
+        runtimes: by precision, the name in a benchmark, and what runs it there.
+        finish: (export folder, kept forms with their files, labels): writes what goes with them.
+    """
+
+    name: str
+    forms: Callable[[Sequence[Size], bool], Iterable[Form]]
+    write: Callable[[Form, Source, Path], Path]
+    packages: tuple[str, ...] = ()
+    extra: str = "export"
+    needs: tuple[str, ...] = ()
+    runtimes: tuple[tuple[str, Precision, Runtime], ...] = ()
+    finish: Callable[[Path, Mapping[Form, Path], Sequence[str]], None] = _nothing_more
+
+
+def words(size: Size) -> str:
+    """ "224" or "96x128"."""
+    height, width = size
+    return str(height) if height == width else f"{height}x{width}"
+
+
+def _serving_forms(sizes: Sequence[Size], grey: bool) -> Iterator[Form]:
+    yield Form("serving", f"SavedModel {words(sizes[0])}", SERVABLE, "float32", sizes[0], FACE, 1)
+
+
+def _write_serving(form: Form, source: Source, path: Path) -> Path:
+    from fer_tf.exporting.serving import write_serving
+
+    return write_serving(source.model, path.parent, size=form.size, labels=source.labels)
+
+
+def _tflite_forms(sizes: Sequence[Size], grey: bool) -> Iterator[Form]:
+    for size in sizes:
+        for precision in PRECISIONS:
+            name, file = f"TFLite {words(size)} {precision}", f"fer_{words(size)}_{precision}"
+            yield Form("tflite", name, f"tflite/{file}.tflite", precision, size, size)
+            if grey:
+                path = f"tflite/{file}_grey.tflite"
+                yield Form("tflite", f"{name} grey", path, precision, size, FACE, 1)
+
+
+def _write_tflite(form: Form, source: Source, path: Path) -> Path:
+    from fer_tf.exporting.tflite import write_tflite
+
+    write_tflite(
+        source.model,
+        path,
+        size=form.size,
+        precision=form.precision,
+        channels=form.channels,
+        face=form.face,
+        labels=source.labels,
+        calibration=source.calibration,
+        temperature=source.temperature,
+    )
+    return path
+
+
+def _smallest(kept: Mapping[Form, Path]) -> dict[Precision, tuple[Form, Path]]:
+    """The RGB TFLite files of the first size, smallest first."""
+    colour = {f: path for f, path in kept.items() if f.format == "tflite" and f.channels == 3}
+    first = next(iter(colour), None)
+    return {
+        form.precision: (form, path)
+        for precision in SMALLEST_FIRST
+        for form, path in colour.items()
+        if first and form.size == first.size and form.precision == precision
+    }
+
+
+def _finish_tflite(folder: Path, kept: Mapping[Form, Path], labels: Sequence[str]) -> None:
+    """The labels and the app guides."""
+    from fer_tf.exporting.tflite_guides import write_guides
+    from fer_tf.files import write_beside
+
+    files = _smallest(kept)
+    if files:
+        form, _ = next(iter(files.values()))
+        place = folder / "tflite"
+        place.mkdir(parents=True, exist_ok=True)
+        names: dict[str, str] = {kind: path.name for kind, (_, path) in files.items()}
+        write_guides(place, files=names, size=form.size, channels=3, labels=labels)
+        write_beside(place / "labels.txt", "".join(f"{label}\n" for label in labels))
+
+
+def _onnx_forms(sizes: Sequence[Size], grey: bool) -> Iterator[Form]:
+    precisions: tuple[Precision, ...] = ("float32", "int8")
+    for size in sizes:
+        for precision in precisions:
+            name, file = f"ONNX {words(size)} {precision}", f"fer_{words(size)}_{precision}"
+            yield Form("onnx", name, f"onnx/{file}.onnx", precision, size, size)
+
+
+def _write_onnx(form: Form, source: Source, path: Path) -> Path:
+    from fer_tf.exporting.onnx import write_onnx, write_onnx_int8
+
+    float32 = path.with_name(path.name.replace("int8", "float32"))
+    if form.precision == "float32" or not float32.exists():
+        write_onnx(
+            source.model,
+            float32,
+            size=form.size,
+            labels=source.labels,
+            temperature=source.temperature,
+        )
+    if form.precision == "int8":
+        write_onnx_int8(float32, path, calibration=to_input(source.calibration, form.size))
+    return path
+
+
+def _no_forms(sizes: Sequence[Size], grey: bool) -> Iterable[Form]:
+    return ()
+
+
+def _write_none(form: Form, source: Source, path: Path) -> Path:
+    raise NotImplementedError(f"{form.name}: its format has no forms of its own")
+
+
+def _finish_page(folder: Path, kept: Mapping[Form, Path], labels: Sequence[str]) -> None:
+    """The page for browsers, with a model of its own."""
+    from fer_tf.exporting.web import write_page
+
+    for form, path in [*_smallest(kept).values()][:1]:
+        write_page(folder, model=path, size=form.size, labels=labels)
+
+
+TFLITE = ("ai_edge_litert", "ai_edge_quantizer")
+
+FORMATS: dict[str, ExportFormat] = {
+    row.name: row
+    for row in (
+        ExportFormat(
+            "serving",
+            _serving_forms,
+            _write_serving,
+            packages=("tensorflow_serving",),
+            runtimes=(("savedmodel", "float32", "savedmodel"),),
+        ),
+        ExportFormat(
+            "tflite",
+            _tflite_forms,
+            _write_tflite,
+            packages=TFLITE,
+            runtimes=(
+                ("litert-float32", "float32", "litert"),
+                ("litert-float16", "float16", "litert"),
+                ("litert-int8", "int8", "litert"),
+            ),
+            finish=_finish_tflite,
+        ),
+        ExportFormat(
+            "onnx",
+            _onnx_forms,
+            _write_onnx,
+            packages=("tf2onnx", "onnx", "onnxscript", "onnxruntime"),
+            runtimes=(
+                ("onnx", "float32", "onnxruntime"),
+                ("onnx-int8", "int8", "onnxruntime"),
+            ),
+        ),
+        ExportFormat(
+            "web",
+            _no_forms,
+            _write_none,
+            packages=TFLITE,
+            needs=("tflite",),
+            finish=_finish_page,
+        ),
+    )
+}
+"""What `export`, `benchmark` and their tests choose from."""
+
+
+def check_installed(names: Iterable[str]) -> None:
+    """Refuse an unknown format, or one whose converter is not installed, before long work.
+
+    Raises:
+        FerError: names the format, the package and the extra that brings it.
+    """
+    for name in names:
+        if name not in FORMATS:
+            raise FerError(f"--formats {name}: expected some of {', '.join(FORMATS)}")
+        for package in FORMATS[name].packages:
+            if importlib.util.find_spec(package) is None:
+                raise FerError(
+                    f"{name}: needs {package}, which is not installed: expected "
+                    f"fer_tf[{FORMATS[name].extra}]"
+                )

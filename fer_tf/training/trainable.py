@@ -1,0 +1,46 @@
+"""The network and the pipeline that `fit` takes, as suits the Keras backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+
+from fer_tf.data.mapped import Images, MappedImages
+from fer_tf.recipes.schema import Augmentation
+from fer_tf.training.distillation import Student, Teachers
+
+
+def trainable(
+    network: keras.Model,
+    images: Images,
+    *,
+    sizes: Sequence[tuple[int, int]],
+    how: Augmentation,
+    teachers: Teachers | None = None,
+) -> tuple[keras.Model, Any]:
+    """What to call `fit` on, and the function that turns an `Epoch` into what `fit` takes.
+
+    With TensorFlow: the network, and tf.data. With any other backend: the network with the
+    faces and their augmentation in front of it, and a PyDataset.
+
+    Args:
+        network: the network to train.
+        images: uint8 [count, h, w], the training faces.
+        sizes: (height, width) of the network's input, one for each scale.
+        how: the augmentation.
+        teachers: whose answers are mixed into the targets.
+    """
+    if keras.backend.backend() == "tensorflow":
+        from fer_tf.data.pipeline import TrainingBatches
+
+        model = network if teachers is None else Student(network, teachers.share, teachers.values)
+        answers = None if teachers is None else teachers.answers
+        return model, TrainingBatches(images, sizes=sizes, how=how, answers=answers).epoch
+    from fer_tf.data.device import AugmentedModel, EpochBatches
+
+    model = AugmentedModel(network, images, how=how, teachers=teachers)
+    in_file = images if isinstance(images, MappedImages) else None
+    return model, partial(EpochBatches, sizes=sizes, images=in_file)
