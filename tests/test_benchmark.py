@@ -127,9 +127,9 @@ def test_a_process_that_fails_is_told_in_one_sentence(tmp_path):
     bad = tmp_path / "bad.tflite"
     bad.write_bytes(b"not a model")
     candidate = Candidate("m", "litert-float32", bad, (32, 32), (32, 32))
-    with pytest.raises(FerError, match=r"could not answer: .*bad\.tflite: LiteRT cannot open"):
+    with pytest.raises(FerError, match=r"could not answer: .*bad\.tflite: litert cannot open"):
         first_answer.first_answer(candidate)
-    with pytest.raises(FerError, match=r"ended with exit code 2: .*bad\.tflite: LiteRT"):
+    with pytest.raises(FerError, match=r"ended with exit code 2: .*bad\.tflite: litert"):
         timing.time_candidates([candidate], tmp_path, threads=1, rounds=1)
 
 

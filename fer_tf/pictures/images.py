@@ -116,10 +116,10 @@ def name_of(source: Any) -> str:
     """
     if is_data_url(source):
         source = source.partition(",")[0]
-    if isinstance(source, str) and len(source) > LONGEST_PATH:
-        return f"{source[:40]}... ({len(source):,} characters)"
     if isinstance(source, (str, os.PathLike)):
-        return os.fsdecode(source)
+        path = os.fsdecode(source)
+        long = len(path) > LONGEST_PATH
+        return f"{path[:40]}... ({len(path):,} characters)" if long else path
     name = getattr(source, "name", "") if hasattr(source, "read") else ""
     return name if isinstance(name, str) else ""
 

@@ -18,9 +18,7 @@ import numpy as np
 from fer_tf.errors import FerError, reason
 from fer_tf.models.checks import check_finite
 from fer_tf.runtimes.calibration import checked_temperature
-from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.tflite_files import read_temperature
-from fer_tf.shipped import FOLDER as SHIPPED
 
 FACE = (48, 48)
 """(height, width) of FER2013's faces: what a format that takes any size is given."""
@@ -129,8 +127,6 @@ class LiteRT(Base):
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
         litert = _import("ai_edge_litert.interpreter", path)
-        if path.parent != SHIPPED:
-            check_in_child(path, path.stat().st_mtime_ns)
         interpreter = litert.Interpreter(str(path), num_threads=threads)
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()

@@ -82,7 +82,7 @@ def open_runner(
             does not take, a runtime that is not installed or not for this kind.
     """
     path = Path(path)
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):  # a FIFO would be waited for
         raise FerError(f"{path}: no such file or folder: expected an exported model")
     if path.is_dir():
         path, kind = newest_version(path), "SavedModel"

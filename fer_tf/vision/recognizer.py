@@ -15,8 +15,10 @@ from fer_tf.forks import abandon, after_fork
 from fer_tf.models.checks import check_probabilities
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.calibration import apply_temperature
+from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runner
+from fer_tf.shipped import FOLDER as SHIPPED
 from fer_tf.trained.model import TrainedModel, open_trained
 
 Size = tuple[int, int]
@@ -129,4 +131,8 @@ def open_recognizer(
         FerError: no such file, a damaged one or one with other inputs or outputs, a size that it
             does not take, or a runtime that is not installed.
     """
-    return Recognizer(open_trained(model), size=size, threads=threads)
+    trained = open_trained(model)
+    path = trained.path
+    if path.suffix == ".tflite" and path.is_file() and path.parent != SHIPPED:
+        check_in_child(path)
+    return Recognizer(trained, size=size, threads=threads)

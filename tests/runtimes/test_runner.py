@@ -150,7 +150,7 @@ def test_refuses_a_damaged_file(tmp_path, name, content):
 def test_refuses_a_file_cut_short(exports, tmp_path):
     whole = (exports / "3.tflite").read_bytes()
     (tmp_path / "cut.tflite").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FerError, match=r"cut\.tflite: LiteRT cannot open"):
+    with pytest.raises(FerError, match=r"cut\.tflite: litert cannot open"):
         open_runner(tmp_path / "cut.tflite")
 
 
