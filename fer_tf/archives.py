@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO, Self, cast
 from fer_tf.errors import FerError
 
 UNPACKED_LIMIT = 2 << 30
-"""Bytes that an archive may unpack to: seven times FER2013, and far below a zip bomb."""
+"""Bytes that an archive may unpack to by default: seven times FER2013, far below a zip bomb."""
 
 MEMBERS_LIMIT = 100_000
 """Files in a tar: each costs a kilobyte of memory, and a name packs to a few bytes."""
@@ -54,7 +54,7 @@ _BROKEN = (
 
 
 @contextmanager
-def open_csv(path: str, prefer: tuple[str, ...]) -> Iterator[BinaryIO]:
+def open_csv(path: str, prefer: tuple[str, ...], limit: int = UNPACKED_LIMIT) -> Iterator[BinaryIO]:
     """Open the CSV that `path` is or holds, as a buffered stream of its bytes.
 
     The kind is told by the content and by the name's ending. On a normal exit the rest of a
@@ -64,6 +64,7 @@ def open_csv(path: str, prefer: tuple[str, ...]) -> Iterator[BinaryIO]:
         path: a CSV, or a .gz, .zip, .tar or .tar.gz that holds one.
         prefer: lower-case file names to take from an archive that holds several CSVs, the most
             wanted first.
+        limit: bytes that an archive may unpack to.
 
     Raises:
         FerError: no such file, a broken archive, no CSV in it, or several and none preferred.
@@ -71,7 +72,7 @@ def open_csv(path: str, prefer: tuple[str, ...]) -> Iterator[BinaryIO]:
     with ExitStack() as stack:
         try:
             file = stack.enter_context(open_file(path))
-            stream, to_check = _unwrap(file, path, prefer, stack)
+            stream, to_check = _unwrap(file, path, prefer, stack, limit)
         except FerError:
             raise
         except _BROKEN as error:
@@ -128,7 +129,7 @@ class _SmallReads(io.BufferedReader):
 
 
 def _unwrap(
-    file: BinaryIO, path: str, prefer: tuple[str, ...], stack: ExitStack
+    file: BinaryIO, path: str, prefer: tuple[str, ...], stack: ExitStack, limit: int
 ) -> tuple[BinaryIO, BinaryIO | None]:
     """The CSV's stream, and the stream to read to its end before the CSV is believed."""
     name = os.path.basename(path).lower()
@@ -137,20 +138,20 @@ def _unwrap(
     if magic == b"PK\x03\x04" or magic == b"PK\x05\x06" or name.endswith(".zip"):
         archive = stack.enter_context(open_zip(file))
         member = _choose(path, (i.filename for i in archive.infolist() if not i.is_dir()), prefer)
-        return _buffered(stack.enter_context(archive.open(member)), path), None
+        return _buffered(stack.enter_context(archive.open(member)), path, limit), None
     packed = magic[:2] == b"\x1f\x8b" or name.endswith((".gz", ".tgz"))
-    stream = _gunzip(file, path, stack) if packed else file
+    stream = _gunzip(file, path, stack, limit) if packed else file
     start = cast(io.BufferedReader, stream).peek(512)
     if start[257:262] != b"ustar" and not name.endswith((".tar", ".tar.gz", ".tgz")):
         return stream, stream if packed else None
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as members:
         member = _choose(path, _names(path, members), prefer)
     file.seek(0)
-    stream = _gunzip(file, path, stack) if packed else file
+    stream = _gunzip(file, path, stack, limit) if packed else file
     tar = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)  # noqa: SIM115 - by the stack
     stack.enter_context(tar)
     info = next(m for m in tar if m.isreg() and m.name == member)
-    return _buffered(cast(BinaryIO, tar.extractfile(info)), path), stream
+    return _buffered(cast(BinaryIO, tar.extractfile(info)), path, limit), stream
 
 
 class _Header(tarfile.TarInfo):
@@ -185,8 +186,9 @@ def _names(path: str, members: tarfile.TarFile) -> Iterator[str]:
             yield member.name
 
 
-def _gunzip(file: BinaryIO, path: str, stack: ExitStack) -> BinaryIO:
-    return _buffered(cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=file))), path)
+def _gunzip(file: BinaryIO, path: str, stack: ExitStack, limit: int) -> BinaryIO:
+    unzipped = stack.enter_context(gzip.GzipFile(fileobj=file))
+    return _buffered(cast(BinaryIO, unzipped), path, limit)
 
 
 def _choose(path: str, names: Iterable[str], prefer: tuple[str, ...]) -> str:
@@ -209,8 +211,8 @@ def _choose(path: str, names: Iterable[str], prefer: tuple[str, ...]) -> str:
     return next(iter(found.values()))
 
 
-def _buffered(stream: IO[bytes], path: str) -> BinaryIO:
-    return io.BufferedReader(_Unpacked(stream, path), _BUFFER)
+def _buffered(stream: IO[bytes], path: str, limit: int) -> BinaryIO:
+    return io.BufferedReader(_Unpacked(stream, path, limit), _BUFFER)
 
 
 def _broken(path: str, error: BaseException) -> FerError:
@@ -223,9 +225,10 @@ def _broken(path: str, error: BaseException) -> FerError:
 class _Unpacked(io.RawIOBase):
     """A decompressing stream that counts what it gives and tells its errors as FerErrors."""
 
-    def __init__(self, stream: IO[bytes], path: str) -> None:
+    def __init__(self, stream: IO[bytes], path: str, limit: int) -> None:
         self._stream = stream
         self._path = path
+        self._limit = limit
         self._given = 0
 
     def readable(self) -> bool:
@@ -239,8 +242,10 @@ class _Unpacked(io.RawIOBase):
         except _BROKEN as error:
             raise _broken(self._path, error) from error
         self._given += len(data)
-        if self._given > UNPACKED_LIMIT:
-            limit = UNPACKED_LIMIT >> 30
-            raise FerError(f"{self._path}: unpacks to over {limit} GiB, expected FER2013's 0.3")
+        if self._given > self._limit:
+            raise FerError(
+                f"{self._path}: unpacks to over {self._limit / (1 << 30):g} GiB, expected "
+                "FER2013's 0.3; for data that you trust, pass a higher --unpack-limit"
+            )
         buffer[: len(data)] = data
         return len(data)

@@ -6,7 +6,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,7 @@ from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
 from fer_tf.exporting.formats import check_installed
 from fer_tf.files import refuse_strangers, write_beside
+from fer_tf.recipes.schema import Reading
 from fer_tf.report.figure_theme import png
 from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
@@ -56,6 +57,7 @@ class Benchmark:
     """Sides of the faces in pixels."""
     data: str | None = None
     """fer2013.csv (plain or packed): also measure the accuracy on PublicTest."""
+    reading: Reading = field(default_factory=Reading)
     formats: tuple[str, ...] = tuple(runtimes())
     """The forms to measure; OpenVINO is left out where it is not installed, and so is what a folder
     lacks."""
@@ -95,7 +97,7 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> Results:
     check(args)
     with tempfile.TemporaryDirectory(prefix="fer_tf-benchmark-") as folder:
         place = Path(folder)
-        faces = _load(args.data)
+        faces = _load(args.data, args.reading)
         candidates = collect(args, place, faces, say)
         if not candidates:
             asked = [*args.models, *["--shipped"] * args.shipped]
@@ -201,12 +203,12 @@ def _keras_file(path: Path, model: keras.Model, place: Path) -> Path:
     return place / "shipped.keras"
 
 
-def _load(data: str | None) -> Faces | None:
+def _load(data: str | None, reading: Reading) -> Faces | None:
     if data is None:
         return None
     from fer_tf.data import load_faces
 
-    return load_faces(data)
+    return load_faces(data, say=print, **vars(reading))
 
 
 def write_faces(faces: Faces, candidates: Sequence[Candidate], place: Path) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.files import refuse_strangers, write_beside
+from fer_tf.recipes.schema import Reading
 
 if TYPE_CHECKING:
     from fer_tf.report.dataset import DatasetSummary
@@ -21,7 +22,11 @@ class Describe:
     """Show a data set before anyone trains on it: its classes, samples and defects."""
 
     data: str = "synthetic"
-    """fer2013.csv (plain or packed), a folder of images, or "synthetic" for drawn faces."""
+    """fer2013.csv (plain or packed), a folder of images, another data set that a reader knows, or
+    "synthetic" for drawn faces."""
+    reading: Reading = field(default_factory=Reading)
+    split: str | None = None
+    """Shares such as 80:20 that data without validation faces is divided by."""
     votes: str | None = None
     """fer2013new.csv: the FERPlus votes of the same rows."""
     out: str = "runs/describe"
@@ -39,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from fer_tf.report.dataset import summarise
     from fer_tf.report.dataset_page import dataset_page
 
-    faces = load_faces(args.data, votes=args.votes)
+    faces = load_faces(
+        args.data, votes=args.votes, split=args.split, say=print, **vars(args.reading)
+    )
     summary = summarise(faces)
     name = "Drawn faces" if args.data == "synthetic" else os.path.basename(args.data.rstrip("/"))
     page = Path(args.out) / "dataset.html"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.errors import FerError
+from fer_tf.recipes.schema import Reading
 from fer_tf.report.writing import check_directory
 from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
@@ -32,10 +33,11 @@ class Evaluate:
     """Instead of MODEL_OR_RUN: the network that comes with the package."""
     data: str | None = None
     """fer2013.csv (plain or packed), a folder of images, or "synthetic"; of a run: its own."""
+    reading: Reading = field(default_factory=Reading)
     votes: str | None = None
     """fer2013new.csv: the FERPlus votes of the same rows."""
     split: Literal["Training", "PublicTest", "PrivateTest"] = "PublicTest"
-    """The part of the data to measure on."""
+    """The part of the data to measure on; of a run's own data, divided as the run divided it."""
     size: str | None = None
     """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224;
     of what ships: its own."""
@@ -63,7 +65,7 @@ def evaluate(
 
     Args:
         args: see `Evaluate`.
-        say: is given the lines of the table of corruptions, where they are asked for.
+        say: is given what the reader left out, and the lines of the table of corruptions.
 
     Returns:
         The scores, and the report folder.
@@ -73,11 +75,12 @@ def evaluate(
     """
     trained = open_either(args.model, args.shipped)
     asked = None if args.size is None else parse_size(args.size)
-    data, votes = args.data, args.votes
+    data, votes, reading, shares = args.data, args.votes, args.reading, None
     if data is None:
         if trained.recipe is None or trained.shipped:
             raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
         data, votes = trained.recipe.data, votes or trained.recipe.votes
+        reading, shares = trained.recipe.reading, trained.recipe.split
     directory = Path(args.out) if args.out else report_directory(trained, args.split, args.tta)
     check_directory(directory)
 
@@ -89,7 +92,7 @@ def evaluate(
     from fer_tf.trained.inference import predict_logits, softmax
 
     size = trained.size(asked)
-    faces = load_faces(data, votes=votes).of(args.split)
+    faces = load_faces(data, votes=votes, split=shares, say=say, **vars(reading)).of(args.split)
     logits = predict_logits(model, faces.images, size=size, tta=args.tta)
     check_finite(logits, trained.path)
     probabilities = softmax(logits)
@@ -98,7 +101,7 @@ def evaluate(
         faces.labels,
         probabilities,
         faces.images,
-        trained.task.labels,
+        faces.task.labels,
         history=trained.history,
         title=f"{trained.name} on {args.split}",
         facts={
@@ -128,10 +131,12 @@ def corrupted_accuracy(
         predict: from uint8 [n, h, w] to logits [n, classes].
         faces: what is corrupted and judged.
     """
+    import numpy as np
+
     from fer_tf.data.corrupted import CORRUPTIONS
 
     for name, corrupt in CORRUPTIONS.items():
-        answers = predict(corrupt(faces.images)).argmax(axis=1)
+        answers = predict(corrupt(np.asarray(faces.images))).argmax(axis=1)
         yield name, float((answers == faces.labels).mean())
 
 

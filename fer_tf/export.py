@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.exporting.formats import FORMATS, check_installed
 from fer_tf.files import refuse_strangers
+from fer_tf.recipes.schema import Reading
 from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Export:
     data: str | None = None
     """fer2013.csv: int8 takes its ranges from Training, PublicTest is compared; of a run: its own;
     drawn faces if there is none."""
+    reading: Reading = field(default_factory=Reading)
     verify: bool = False
     """Compare on all of PublicTest, not on 512 of its faces, and judge the accuracy."""
 
@@ -98,7 +100,7 @@ def export(args: Export) -> list[Exported]:
         sizes=sizes,
         formats=args.formats,
         grey=args.grey,
-        material=gather(args.data, trained, verify=args.verify),
+        material=gather(args.data, args.reading, trained, verify=args.verify),
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()
@@ -106,11 +108,12 @@ def export(args: Export) -> list[Exported]:
     return results
 
 
-def gather(data: str | None, trained: TrainedModel, *, verify: bool) -> Material:
+def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify: bool) -> Material:
     """The faces that the export is made and judged with, chosen by a fixed seed.
 
     Args:
         data: fer2013.csv, a folder or "synthetic"; None for a run's own, or drawn faces.
+        reading: how `data` is read; a run's own is read as the run read it.
         trained: what is exported.
         verify: compare on all of PublicTest.
 
@@ -124,16 +127,18 @@ def gather(data: str | None, trained: TrainedModel, *, verify: bool) -> Material
     from fer_tf.exporting.exporter import Material
 
     rng = np.random.default_rng(SEED)
+    shares = None
     if data is None and trained.recipe is not None:
         own = trained.recipe.data
         data = own if own == "synthetic" or Path(own).exists() else None
+        reading, shares = trained.recipe.reading, trained.recipe.split
     if data is None:
         if verify:
             raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
         print("comparing on drawn faces: pass --data fer2013.csv for real ones", flush=True)
         drawn = draw_dataset(COMPARED_FACES, SEED)
         return Material(drawn.images[:CALIBRATION_FACES], drawn, "drawn faces", False, False)
-    faces = load_faces(data)
+    faces = load_faces(data, split=shares, say=print, **vars(reading))
     training, validation = faces.of("Training"), faces.of("PublicTest")
     count = min(CALIBRATION_FACES, len(training))
     calibration = training.images[np.sort(rng.choice(len(training), count, replace=False))]

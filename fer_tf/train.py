@@ -98,7 +98,9 @@ def train(args: Arguments, command: str = "the same call") -> None:
     recipe = args.recipe
     run = Run(args.runs / run_name(args))
     with run.open(recipe):
-        faces = load_faces(recipe.data, votes=recipe.votes)
+        faces = load_faces(
+            recipe.data, votes=recipe.votes, split=recipe.split, say=print, **vars(recipe.reading)
+        )
         start_keras()
 
         from fer_tf.training.display import Display

@@ -118,7 +118,7 @@ def ship(args: Ship) -> Metrics:
         weights = Path(folder) / WEIGHTS
         save_half_weights(network, weights)
         model = create_model(recipe.model, input_shape=(None, None, 3), weights=str(weights))
-        material = gather(args.data or recipe.data, trained, verify=True)
+        material = gather(args.data or recipe.data, recipe.reading, trained, verify=True)
         measured = _measure(args, model, trained.size(size), material, Path(folder))
         accuracy = round(measured.metrics.accuracy.value, 4)
         written = (trained.path.parent / RECIPE).read_text(encoding="utf-8")

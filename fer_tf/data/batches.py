@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from fer_tf.data.draws import Epoch
+from fer_tf.data.mapped import Images
 from fer_tf.recipes.schema import Augmentation
 
 
 def augmented(
-    images: np.ndarray, epoch: Epoch, *, size: tuple[int, int], how: Augmentation
+    images: Images, epoch: Epoch, *, size: tuple[int, int], how: Augmentation
 ) -> Iterator[np.ndarray]:
     """An epoch's batches at one size, whatever its scales: float32 [n, height, width, 3]."""
     from fer_tf.data.augment import augment, warp_by_gather
@@ -31,7 +32,7 @@ def augmented(
         yield keras.ops.convert_to_numpy(view)
 
 
-def evaluation(images: np.ndarray, **keywords: Any) -> Any:
+def evaluation(images: Images, **keywords: Any) -> Any:
     """Batches for `predict`: the arguments are those of `fer_tf.data.pipeline.evaluation_batches`.
 
     Order and values are the same on every backend; without TensorFlow the last batch is full.

@@ -82,7 +82,7 @@ def load(key: str) -> Faces | None:
     with np.load(io.BytesIO(kept[_DIGEST:]), allow_pickle=False) as stored:
         faces = Faces(stored["images"], stored["labels"], stored["split"])
     with suppress(OSError):
-        os.utime(path)  # so that `_prune` drops what was not used for longest
+        os.utime(path)  # so that `prune` drops what was not used for longest
     return faces
 
 
@@ -96,7 +96,7 @@ def store(key: str, faces: Faces) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_beside(path, _digest(key, arrays.getbuffer()) + arrays.getbuffer())
-        _prune(path.parent)
+        prune(path.parent, _OWN, _KEEP)
 
 
 def _path(key: str) -> Path:
@@ -109,11 +109,11 @@ def _digest(key: str, arrays: memoryview) -> bytes:
     return digest.digest()
 
 
-def _prune(folder: Path) -> None:
+def prune(folder: Path, own: re.Pattern[str], keep: int) -> None:
     """Drop all but the newest of our own files, half-written ones of killed processes among them.
 
     The folder may be one that the user named, with files of the user's in it.
     """
-    own = (file for file in folder.iterdir() if _OWN.fullmatch(file.name))
-    for file in sorted(own, key=lambda file: file.stat().st_mtime)[:-_KEEP]:
+    files = (file for file in folder.iterdir() if own.fullmatch(file.name))
+    for file in sorted(files, key=lambda file: file.stat().st_mtime)[:-keep]:
         file.unlink(missing_ok=True)

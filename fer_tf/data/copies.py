@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fer_tf.data.faces import Faces
+from fer_tf.data.mapped import pieces
 
 SIDE = 16
 """Pixels of the small pictures that are compared."""
@@ -23,16 +24,14 @@ def learnable(faces: Faces, others: Faces) -> np.ndarray:
         faces: to be trained on.
         others: that the training is measured on, of the same size.
     """
-    small, known = _small(faces.images), _small(others.images)
+    known = np.concatenate([_small(piece) for piece in pieces(others.images)])
     squares = (known**2).sum(axis=1)
-    nearest = np.concatenate(
-        [
-            (squares - 2 * part @ known.T).min(axis=1) + (part**2).sum(axis=1)
-            for part in np.array_split(small, len(small) // 4096 + 1)
-        ]
-    )
-    copied = nearest <= NEAR**2 * small.shape[1]
-    return ~copied & (small.std(axis=1) > 1.0)
+    kept = []
+    for piece in pieces(faces.images):
+        small = _small(piece)
+        nearest = (squares - 2 * small @ known.T).min(axis=1) + (small**2).sum(axis=1)
+        kept.append((nearest > NEAR**2 * small.shape[1]) & (small.std(axis=1) > 1.0))
+    return np.concatenate(kept)
 
 
 def _small(images: np.ndarray) -> np.ndarray:

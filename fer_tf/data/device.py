@@ -16,6 +16,7 @@ from keras import ops
 
 from fer_tf.data import augment
 from fer_tf.data.draws import COLUMN, Epoch
+from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.data.targets import mix_targets
 from fer_tf.recipes.schema import Augmentation
 
@@ -29,12 +30,20 @@ class EpochBatches(keras.utils.PyDataset):
     Args:
         epoch: what to give out.
         sizes: (height, width) of the batches, one for each scale.
+        images: those that stay in a file: their pixels are given out, as "faces", not their rows.
     """
 
-    def __init__(self, epoch: Epoch, *, sizes: Sequence[tuple[int, int]]):
+    def __init__(
+        self,
+        epoch: Epoch,
+        *,
+        sizes: Sequence[tuple[int, int]],
+        images: MappedImages | None = None,
+    ):
         super().__init__()
         self.epoch = epoch
         self.sizes = sizes
+        self.images = images
 
     def __len__(self) -> int:
         return len(self.epoch)
@@ -43,7 +52,8 @@ class EpochBatches(keras.utils.PyDataset):
         rows, size = self.epoch.rows[step], self.sizes[self.epoch.scale[step]]
         # Without a value: its shape says the size, and each size is compiled once.
         canvas = np.zeros((len(rows), *size, 0), np.float32)
-        inputs = {"rows": rows, "draws": self.epoch.draws[step], "canvas": canvas}
+        inputs = {"draws": self.epoch.draws[step], "canvas": canvas}
+        inputs |= {"rows": rows} if self.images is None else {"faces": self.images[rows]}
         return inputs, self.epoch.targets[step]
 
 
@@ -51,7 +61,8 @@ class AugmentedModel(keras.Model):
     """A network with the training faces and their augmentation in front of it.
 
     Takes {"rows": int32 [n], "draws": float32 [n, columns], "canvas": float32 [n, height, width,
-    0]} and returns the network's logits for faces of the canvas' size.
+    0]} and returns the network's logits for faces of the canvas' size. Where the faces stay in a
+    file, "rows" gives way to "faces", uint8 [n, h, w] or [n, h, w, 3].
 
     Args:
         network: the model to train; its variables are this model's trainable ones.
@@ -63,7 +74,7 @@ class AugmentedModel(keras.Model):
     def __init__(
         self,
         network: keras.Model,
-        images: np.ndarray,
+        images: Images,
         *,
         how: Augmentation,
         teachers: Teachers | None = None,
@@ -74,10 +85,15 @@ class AugmentedModel(keras.Model):
         self.teachers = teachers
         # Tracked, so that JAX is given their weights.
         self.teaching = [] if teachers is None else teachers.networks
-        self.faces = self.add_weight(
-            shape=images.shape, dtype="uint8", initializer="zeros", trainable=False, name="faces"
-        )
-        self.faces.assign(images)
+        if not isinstance(images, MappedImages):
+            self.faces = self.add_weight(
+                shape=images.shape,
+                dtype="uint8",
+                initializer="zeros",
+                trainable=False,
+                name="faces",
+            )
+            self.faces.assign(images)
         self.built = True
 
     def call(self, inputs, training=False):
@@ -90,7 +106,9 @@ class AugmentedModel(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def _view(self, inputs, size):
-        images = ops.take(self.faces, inputs["rows"], axis=0)
+        images = inputs.get("faces")
+        if images is None:
+            images = ops.take(self.faces, inputs["rows"], axis=0)
         draws = inputs["draws"]
         ratios = draws[:, COLUMN["mix_ratio"]]
         return augment.augment(images, draws, ratios, size, self.how, augment.warp_by_gather)
@@ -111,7 +129,7 @@ class EvaluationBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Images,
         *,
         size: tuple[int, int],
         batch_size: int,

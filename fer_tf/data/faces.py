@@ -6,11 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.errors import FerError
 from fer_tf.tasks import TASKS, Task
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 """FER2013's names for what is trained on, what choices are made on, and what is only measured."""
+
+WORDS = {"training": "Training", "validation": "PublicTest", "test": "PrivateTest"}
+"""Other words for the splits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +22,8 @@ class Faces:
     """Faces with their labels.
 
     Attributes:
-        images: uint8 [n, h, w], grey, 0 is black; or [n, h, w, 3], RGB; may be memory-mapped.
+        images: uint8 [n, h, w], grey, 0 is black; or [n, h, w, 3], RGB; those of
+            a data set above the memory's measure stay in a file (`fer_tf.data.mapped`).
         labels: uint8 [n], index into `task.labels`.
         split: uint8 [n], index into `SPLITS`.
         votes: uint8 [n, 10], FERPlus votes in the order of `fer_tf.tasks.FERPLUS`, or None.
@@ -27,7 +32,7 @@ class Faces:
             or None, for a task without values.
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
     split: np.ndarray
     votes: np.ndarray | None = None
@@ -39,20 +44,23 @@ class Faces:
 
     def take(self, rows: np.ndarray) -> Faces:
         """The faces at `rows`: indices or a boolean mask, [n]."""
-        arrays = {"images", "labels", "split", "votes", "values"}
-        taken = {name: getattr(self, name) for name in arrays}
-        return replace(
-            self, **{name: each[rows] for name, each in taken.items() if each is not None}
-        )
+        names = ("labels", "split", "votes", "values")
+        arrays = {name: getattr(self, name) for name in names}
+        taken = {name: each[rows] for name, each in arrays.items() if each is not None}
+        images = self.images
+        images = images.take(rows) if isinstance(images, MappedImages) else images[rows]
+        return replace(self, images=images, **taken)
 
     def of(self, split: str) -> Faces:
-        """The faces of one split: "Training", "PublicTest" or "PrivateTest".
+        """The faces of one split: "Training", "PublicTest" or "PrivateTest", or one of `WORDS`.
 
         Raises:
             FerError: `split` is not the name of a split, or it has no faces here.
         """
+        split = WORDS.get(split, split)
         if split not in SPLITS:
-            raise FerError(f"unknown split {split!r}: expected one of {', '.join(SPLITS)}")
+            known = ", ".join((*SPLITS, *WORDS))
+            raise FerError(f"unknown split {split!r}: expected one of {known}")
         rows = self.split == SPLITS.index(split)
         if not rows.any():
             present = ", ".join(name for i, name in enumerate(SPLITS) if (self.split == i).any())

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fer_tf.data import augment
 from fer_tf.data.draws import COLUMN, Epoch
+from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.recipes.schema import Augmentation
 
 Answers = Callable[[Callable[[tuple[int, int]], Any]], Any]
@@ -48,20 +49,19 @@ class TrainingBatches:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Images,
         *,
         sizes: Sequence[tuple[int, int]],
         how: Augmentation,
         answers: Answers | None = None,
         workers: int = 2,
     ):
-        with tf.device("cpu"):
-            faces = tf.constant(images)
+        gather = _gathering(images)
         self.workers = workers
 
         @tf.function(reduce_retracing=True)
         def make(rows, draws, targets, scale):
-            images, ratios = tf.gather(faces, rows), draws[:, COLUMN["mix_ratio"]]
+            images, ratios = gather(rows), draws[:, COLUMN["mix_ratio"]]
 
             def view(size):
                 return augment.augment(images, draws, ratios, size, how, warp, to_rgb)
@@ -85,7 +85,7 @@ class TrainingBatches:
 
 
 def evaluation_batches(
-    images: np.ndarray,
+    images: Images,
     *,
     size: tuple[int, int],
     batch_size: int,
@@ -108,8 +108,26 @@ def evaluation_batches(
     def resize(faces):
         return augment.resize(faces, size, warp, flip=flip, crop=crop)
 
-    batches = _in_order(images).batch(batch_size)
+    if isinstance(images, MappedImages):
+        rows = _in_order(np.arange(len(images))).batch(batch_size)
+        batches = rows.map(_gathering(images), num_parallel_calls=2, deterministic=True)
+    else:
+        batches = _in_order(images).batch(batch_size)
     return batches.map(resize, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def _gathering(images: Images) -> Callable[[Any], Any]:
+    """The function from rows, int [n], to these images, from memory or from their file."""
+    if isinstance(images, MappedImages):
+
+        def read(rows):
+            faces = tf.numpy_function(images.__getitem__, [rows], tf.uint8, stateful=False)
+            return tf.ensure_shape(faces, [rows.shape[0], *images.shape[1:]])
+
+        return read
+    with tf.device("cpu"):
+        faces = tf.constant(images)
+    return lambda rows: tf.gather(faces, rows)
 
 
 def _in_order(arrays) -> tf.data.Dataset:

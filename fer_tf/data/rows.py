@@ -23,21 +23,22 @@ def shown(field: bytes) -> str:
 
 
 def read_rows(
-    stream: BinaryIO, path: str, columns: Sequence[str]
+    stream: BinaryIO, path: str, columns: Sequence[str], optional: Sequence[str] = ()
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield (row number from 1, the fields of `columns`, blanks stripped) of each row.
+    """Yield (row number from 1, the fields of `columns` and of `optional`, stripped) of each row.
 
     Args:
         stream: the CSV's bytes: ASCII or UTF-8, lines ended by LF or CRLF.
         path: what messages call it.
         columns: names to find in the header, whatever their order, case and blanks; other
             columns are passed over.
+        optional: such names, too, whose fields are empty where the header lacks them.
 
     Raises:
         FerError: empty, not UTF-8, a column missing or twice there, no rows, an empty line
             between rows, or a row with another number of fields than the header.
     """
-    where, width = _header(stream.readline(_LINE_LIMIT), path, columns)
+    where, width = _header(stream.readline(_LINE_LIMIT), path, columns, optional)
     row, empty = 0, 0
     while line := stream.readline(_LINE_LIMIT):
         row += 1
@@ -53,13 +54,16 @@ def read_rows(
             raise FerError(
                 f"{place(path, row)}: {len(fields)} fields{hint}, expected {width} as in the header"
             )
+        fields.append(b"")  # of the columns that are not there
         yield row, [fields[i].strip(b" \t") for i in where]
     if row == 0 or empty == 1:
         raise FerError(f"{path}: a header without rows, expected at least one row")
 
 
-def _header(line: bytes, path: str, columns: Sequence[str]) -> tuple[list[int], int]:
-    """Where `columns` are, and how many fields a row has."""
+def _header(
+    line: bytes, path: str, columns: Sequence[str], optional: Sequence[str]
+) -> tuple[list[int], int]:
+    """Where `columns` and `optional` are, and how many fields a row has: the place of no column."""
     if not line:
         raise FerError(f"{path}: empty, expected a header with {','.join(columns)}")
     try:
@@ -69,16 +73,17 @@ def _header(line: bytes, path: str, columns: Sequence[str]) -> tuple[list[int], 
     if "\0" in text:
         raise FerError(f"{path}: the header holds NUL bytes, expected UTF-8 text and not UTF-16")
     names = [name.decode().strip().lower() for name in _fields(text.encode(), f"{path}: header")]
-    for column in columns:
+    wanted = [column.lower() for column in (*columns, *optional)]
+    for column in (*columns, *optional):
         count = names.count(column.lower())
-        if count != 1:
+        if count > 1 or (count == 0 and column in columns):
             found = "missing" if count == 0 else f"there {count} times"
             header = shown(text.encode())
             raise FerError(
                 f"{path}: column {column!r} is {found} in the header {header}, "
                 f"expected {','.join(columns)}"
             )
-    return [names.index(column.lower()) for column in columns], len(names)
+    return [names.index(name) if name in names else len(names) for name in wanted], len(names)
 
 
 def _fields(text: bytes, where: str) -> list[bytes]:

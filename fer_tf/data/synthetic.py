@@ -1,6 +1,7 @@
 """Drawn faces whose expression can be learnt: data for a first run, for tests and for demos.
 
     python -m fer_tf.data.synthetic out.csv --count 2000                      as a fer2013.csv
+    python -m fer_tf.data.synthetic folder --layout affectnet                 as another data set
     python -m fer_tf.data.synthetic --grid docs/drawn_faces.png --seed 1      as a picture
 
 Only the muscles know the label. Each emotion is a set of facial action units, those of the
@@ -12,19 +13,20 @@ occlusion, light and noise are drawn before the label is looked at.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
 
 from fer_tf import cli
+from fer_tf.data.drawing.affect import valence_and_arousal
 from fer_tf.data.drawing.face import draw_face
 from fer_tf.data.drawing.sketch import SIZE, UNITS, Person
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.errors import FerError
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import AFFECT, FER2013, TASKS
 
 PROTOTYPES: dict[str, tuple[dict[int, float], ...]] = {
     "Angry": (
@@ -68,7 +70,12 @@ GRID_ZOOM = 2
 
 
 def draw(labels: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Draw one face for each label.
+    """Draw one face for each label: uint8 [n, 48, 48] as of `draw_with_affect`."""
+    return draw_with_affect(labels, seed)[0]
+
+
+def draw_with_affect(labels: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one face for each label, and say how pleasant and how excited it looks.
 
     Face i depends on (seed, i, labels[i]) alone, and all of it but the expression on (seed, i):
     the same i with another label is the same person in the same light with another expression.
@@ -78,7 +85,8 @@ def draw(labels: np.ndarray, seed: int = 0) -> np.ndarray:
         seed: 0 or more.
 
     Returns:
-        uint8 [n, 48, 48], grey, 0 is black.
+        uint8 [n, 48, 48], grey, 0 is black; and float32 [n, 2], valence and arousal in [-1, 1],
+        from the drawn action units alone (`drawing.affect`).
 
     Raises:
         FerError: a label is not an integer in 0..6, or the seed is negative.
@@ -92,13 +100,15 @@ def draw(labels: np.ndarray, seed: int = 0) -> np.ndarray:
     if seed < 0:
         raise FerError(f"seed is {seed}: expected 0 or more")
     images = np.empty((len(labels), SIZE, SIZE), np.uint8)
+    values = np.empty((len(labels), len(AFFECT)), np.float32)
     for i, label in enumerate(labels.tolist()):
         rng = np.random.Generator(np.random.PCG64([seed, i]))
         person = Person.sample(rng)
         noise = rng.standard_normal((SIZE, SIZE), np.float32)
         left, right = _express(FER2013[label], rng)
         images[i] = _photograph(draw_face(person, left, right), person, noise)
-    return images
+        values[i] = valence_and_arousal(left, right)
+    return images, values
 
 
 def _express(emotion: str, rng: np.random.Generator) -> tuple[list[float], list[float]]:
@@ -125,11 +135,11 @@ def _photograph(picture: np.ndarray, person: Person, noise: np.ndarray) -> np.nd
     return np.clip(np.rint(exposed + person.noise * noise), 0, 255).astype(np.uint8)
 
 
-def draw_dataset(count: int = 4800, seed: int = 0) -> Faces:
+def draw_dataset(count: int = 4800, seed: int = 0, *, affect: bool = False) -> Faces:
     """Draw a data set with as many faces of each emotion as of any other, in random order.
 
     Five sixths of the rows are Training, one eighth PublicTest and the rest PrivateTest, in
-    this order and each balanced, as in fer2013.csv.
+    this order and each balanced, as in fer2013.csv. With `affect` they have valence and arousal.
 
     Raises:
         FerError: `count` is below 24, which is too few for three splits, or the seed negative.
@@ -145,7 +155,11 @@ def draw_dataset(count: int = 4800, seed: int = 0) -> Faces:
     training, private = count * 5 // 6, count // 24
     sizes = (training, count - training - private, private)
     split = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), sizes)
-    return Faces(images=draw(labels, seed), labels=labels, split=split)
+    images, values = draw_with_affect(labels, seed)
+    if not affect:
+        return Faces(images=images, labels=labels, split=split)
+    task = replace(TASKS["fer2013"], values=AFFECT)
+    return Faces(images=images, labels=labels, split=split, task=task, values=values)
 
 
 def write_csv(path: str | os.PathLike[str], faces: Faces) -> None:
@@ -193,12 +207,16 @@ def draw_grid(columns: int = GRID_COLUMNS, seed: int = 0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Args:
-    """Draw faces, and write them as a fer2013.csv or as a picture."""
+    """Draw faces, and write them as a fer2013.csv, as another data set, or as a picture."""
 
     out: Annotated[Path | None, tyro.conf.Positional] = None
-    """CSV file to write, in the layout of Kaggle's fer2013.csv."""
+    """CSV file to write, in the layout of Kaggle's fer2013.csv; of the other layouts, a folder."""
+    layout: Literal["fer2013", "ferplus", "folder", "affectnet", "affectnet-csv", "rafdb"] = (
+        "fer2013"
+    )
+    """Data set whose layout the faces are written in, for trying out what reads it."""
     count: int = 4800
-    """Number of faces in the CSV file."""
+    """Number of faces in it."""
     seed: int = 0
     """The same seed draws the same faces."""
     grid: Path | None = None
@@ -211,7 +229,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.out is None and args.grid is None:
         raise FerError("nothing to write: expected a CSV file to write, or --grid with a PNG file")
     if args.out is not None:
-        write_csv(args.out, draw_dataset(args.count, args.seed))
+        from fer_tf.data.layouts import LAYOUTS
+
+        LAYOUTS[args.layout](args.out, draw_dataset(args.count, args.seed, affect=True))
         print(f"{args.out}: {args.count} drawn faces")
     if args.grid is not None:
         _write_png(args.grid, draw_grid(seed=args.seed))

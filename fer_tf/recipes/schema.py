@@ -44,13 +44,33 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How data is read; every default leaves it to the data."""
+
+    reader: str | None = None
+    """Name of the reader of the data's layout; the first that knows it if not given."""
+    face_size: int | None = None
+    """Side in pixels of the square that pictures are reduced to; the layout's own if not given."""
+    task: str | None = None
+    """Name of the task whose classes and order are wanted, such as affectnet7; classes that it
+    lacks are left out and counted."""
+    unpack_limit: float = 2.0
+    """GiB that an archive may unpack to: more only for data that you trust."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A training, whole: what is not here does not change the weights."""
 
     name: str = "scratch"
     """Where the recipe starts from; the default name of the run."""
     data: str = "synthetic"
-    """fer2013.csv (plain, .gz, .zip, .tar.gz), a folder of images, or "synthetic": drawn faces."""
+    """fer2013.csv (plain, .gz, .zip, .tar.gz), a folder of images, another data set that a reader
+    knows (docs/data.md), or "synthetic": drawn faces."""
+    split: str | None = None
+    """Shares such as 80:20 (training and validation) or 80:10:10 (and test) that data without
+    validation faces is divided by, within each class and always the same."""
+    reading: Reading = field(default_factory=Reading)
     votes: str | None = None
     """fer2013new.csv: the FERPlus votes of the same rows."""
     vote_weight: float = 0.0
@@ -164,6 +184,8 @@ def check(recipe: Recipe) -> None:
         raise FerError(f"scales: expected numbers above 0 to 16, found {recipe.scales}")
     a = recipe.augmentation
     ranges = {
+        "face_size": (recipe.reading.face_size, 1, 1024),
+        "unpack_limit": (recipe.reading.unpack_limit, 1e-3, 1e6),
         "distillation": (recipe.distillation, 0, 1),
         "restart": (recipe.restart, 0, 1e3),
         "vote_weight": (recipe.vote_weight, 0, 1),
@@ -205,8 +227,9 @@ def check(recipe: Recipe) -> None:
         if value is not None and not low <= value <= high:
             raise FerError(f"{name}: expected a value from {low} to {high}, found {value}")
     for name in ("vote_weight", "vote_answer"):
-        if getattr(recipe, name) and recipe.votes is None:
-            raise FerError(f"{name} needs the FERPlus votes: pass --votes fer2013new.csv")
+        brings_votes = recipe.votes is not None or recipe.reading.reader == "ferplus"
+        if getattr(recipe, name) and not brings_votes:
+            raise FerError(f"{name} needs the FERPlus votes: pass --votes or --reader ferplus")
     if not all(0 <= weight <= 1e6 for weight in recipe.loss_weights):
         raise FerError(f"loss_weights: expected values from 0 to 1e6, found {recipe.loss_weights}")
     if recipe.minutes and (len(recipe.stages) > 1 or recipe.schedule != "cosine"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
 from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
 from fer_tf.report.metrics import Metrics
@@ -180,7 +181,7 @@ def curves_figure(history: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
 def examples_figure(
     labels: np.ndarray,
     probabilities: np.ndarray,
-    images: np.ndarray,
+    images: Images,
     names: Sequence[str],
     values: Values | None = None,
     theme: Theme = LIGHT,

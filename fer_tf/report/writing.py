@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
 from fer_tf.files import refuse_strangers
 from fer_tf.report import figures, value_figures
@@ -39,7 +40,7 @@ def write_report(
     directory: str | Path,
     labels: np.ndarray,
     probabilities: np.ndarray,
-    images: np.ndarray,
+    images: Images,
     names: Sequence[str],
     *,
     values: Values | None = None,
@@ -159,7 +160,7 @@ def _pictures(
     metrics: Metrics,
     labels: np.ndarray,
     probabilities: np.ndarray,
-    images: np.ndarray,
+    images: Images,
     names: Sequence[str],
     values: Values | None,
     history: str | Path | None,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_tf.data.mapped import Images
 
-def to_input(faces: np.ndarray, size: tuple[int, int], channels: int = 3) -> np.ndarray:
+
+def to_input(faces: Images, size: tuple[int, int], channels: int = 3) -> np.ndarray:
     """Grey faces at another size, by the same bilinear interpolation as evaluation, rounded.
 
     Args:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from fer_tf.data.batches import evaluation
+from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
 
 TTA = ("none", "flip", "ten-crop")
@@ -18,14 +19,14 @@ CROP = 40 / 48
 """Side of each of the ten crops over the face's: 40 of 48 pixels (Khaireddin and Chen, 2021)."""
 
 
-def predict_logits(model: keras.Model, images: np.ndarray, **keywords: Any) -> np.ndarray:
+def predict_logits(model: keras.Model, images: Images, **keywords: Any) -> np.ndarray:
     """The logits of `predict_answers`, float32 [n, classes]; the arguments are the same."""
     return predict_answers(model, images, **keywords)[0]
 
 
 def predict_answers(
     model: keras.Model,
-    images: np.ndarray,
+    images: Images,
     *,
     size: tuple[int, int],
     tta: str = "none",

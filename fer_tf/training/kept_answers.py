@@ -16,6 +16,7 @@ import numpy as np
 
 from fer_tf.data.batches import augmented
 from fer_tf.data.draws import Epoch
+from fer_tf.data.mapped import Images
 from fer_tf.data.targets import mix_targets
 from fer_tf.files import write_beside
 from fer_tf.recipes.schema import Recipe
@@ -37,7 +38,7 @@ class KeptAnswers:
         FerError: a teacher can't be opened.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, images: np.ndarray):
+    def __init__(self, recipe: Recipe, folder: Path, images: Images):
         self._recipe, self._folder, self._images = recipe, folder, images
         self._teachers = [open_trained(name).runner(threads=THREADS) for name in recipe.teachers]
 

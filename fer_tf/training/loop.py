@@ -73,7 +73,10 @@ class Training:
         try:
             self.faces, self.validation = faces.of("Training"), faces.of("PublicTest")
         except FerError as error:
-            raise FerError(f"{recipe.data}: {error}, expected Training and PublicTest") from None
+            raise FerError(
+                f"{recipe.data}: {error}, expected Training and PublicTest; --split 80:20 makes "
+                "validation faces of training ones"
+            ) from None
         if recipe.clean:
             self.faces = self.faces.take(learnable(self.faces, self.validation))
         self.task = faces.task
@@ -270,12 +273,12 @@ class Training:
             add_shift(self.keeper, fit_shift(logits, self.faces.labels[rows]))
         logits, values = predict_answers(self.keeper, self.validation.images, size=(size, size))
         labels = self.validation.labels
-        targets, answers = [one_hot(labels, len(self.task.labels))], [logits]
+        wanted, given = [one_hot(labels, len(self.task.labels))], [logits]
         if values is not None and self.validation.values is not None:
-            targets.append(self.validation.values)
-            answers.append(values)
-        rows_of = (np.concatenate(each, axis=1) for each in (targets, answers))
-        loss = float(keras.ops.mean(self.loss(*rows_of)))
+            wanted.append(self.validation.values)
+            given.append(values)
+        pair = (np.concatenate(each, axis=1) for each in (wanted, given))
+        loss = float(keras.ops.mean(self.loss(*pair)))
         if not math.isfinite(loss):
             raise self._diverged(self.steps)
         return loss, float((logits.argmax(axis=1) == labels).mean())

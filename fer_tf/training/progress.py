@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fer_tf.data.faces import Faces
+from fer_tf.data.mapped import pieces
 from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.run_folder import HISTORY
@@ -128,7 +129,9 @@ class Progress:
 def digest_of(faces: Faces) -> str:
     """SHA-256 of the images, labels, votes and values, hexadecimal."""
     digest = hashlib.sha256()
-    for array in (faces.images, faces.labels, faces.votes, faces.values):
+    for piece in pieces(faces.images):
+        digest.update(np.ascontiguousarray(piece).data)
+    for array in (faces.labels, faces.votes, faces.values):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

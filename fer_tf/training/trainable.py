@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 
+from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.recipes.schema import Augmentation
 from fer_tf.training.distillation import Student, Teachers
 
 
 def trainable(
     network: keras.Model,
-    images: np.ndarray,
+    images: Images,
     *,
     sizes: Sequence[tuple[int, int]],
     how: Augmentation,
@@ -42,4 +42,5 @@ def trainable(
     from fer_tf.data.device import AugmentedModel, EpochBatches
 
     model = AugmentedModel(network, images, how=how, teachers=teachers)
-    return model, partial(EpochBatches, sizes=sizes)
+    in_file = images if isinstance(images, MappedImages) else None
+    return model, partial(EpochBatches, sizes=sizes, images=in_file)

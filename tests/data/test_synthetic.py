@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
-from fer_tf.data import fer2013
 from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.data.readers import fer2013
 from fer_tf.data.synthetic import PROTOTYPES, draw, draw_dataset, main, write_csv
 from fer_tf.errors import FerError
 from fer_tf.tasks import FER2013

@@ -78,9 +78,10 @@ def _archives() -> list[tuple[str, bytes]]:
 
 
 def _read_archive(path: Path) -> object:
-    from fer_tf.data.fer2013 import read
+    from fer_tf.data.reader import Options
+    from fer_tf.data.readers.fer2013 import read
 
-    return read(str(path), cache=False)
+    return read(str(path), Options(cache=False))
 
 
 def _caches() -> list[tuple[str, bytes]]:
@@ -191,7 +192,7 @@ def _videos() -> list[tuple[str, bytes]]:
 
 
 def _read_video(path: Path) -> object:
-    from fer_tf.vision.video.reader import VideoReader
+    from fer_tf.vision.video.video_reader import VideoReader
 
     return sum(1 for _ in VideoReader(str(path)).frames())
 

@@ -4,36 +4,55 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from fer_tf.archives import open_csv
 from fer_tf.data import cache as kept
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.data.folder import read_folder, zipped_folder
 from fer_tf.data.pixels import parse_row, parse_rows, token_table
+from fer_tf.data.reader import DEFAULTS, Options, Reader
+from fer_tf.data.readers.folder import zipped_folder
 from fer_tf.data.rows import place, read_rows, shown
 from fer_tf.data.votes import read_votes
 from fer_tf.errors import FerError
 from fer_tf.tasks import FER2013
+
+FILES = ("fer2013.csv", "icml_face_data.csv")
+"""What Kaggle's archives call the CSV, in lower case."""
+
+USAGE_HINT = "; --split 80:10:10 divides rows without one"
 
 _TOGETHER = 16  # rows: 130 kB of text, whose arrays stay in the processor's cache
 _EMOTIONS = {str(label).encode(): label for label in range(len(FER2013))}
 _USAGES = {name.encode(): index for index, name in enumerate(SPLITS)}
 
 
-def read(path: str, *, votes: str | None = None, cache: bool = True) -> Faces:
-    """Read FER2013 from a CSV, from an archive that holds the CSV, or from an image folder.
+def matches(path: str) -> bool:
+    """Whether it is a file, but no zip of folders, whose header has emotion and pixels.
+
+    What can't be opened counts as well: `read` tells what is the matter with it.
+    """
+    if os.path.isdir(path) or zipped_folder(path) is not None:
+        return False
+    try:
+        with open_csv(path, prefer=FILES) as stream:
+            header = stream.readline(1 << 16).lower()
+    except FerError:
+        return True
+    return (b"emotion" in header and b"pixels" in header) or not header.strip()
+
+
+def read(path: str, options: Options = DEFAULTS) -> Faces:
+    """Read FER2013 from a CSV, or from an archive that holds the CSV.
 
     Args:
-        path: a CSV with the columns emotion, pixels and Usage, in any order and with blanks in
-            the header allowed (`fer2013.csv`, `icml_face_data.csv`), plain or in a .gz, .zip,
-            .tar or .tar.gz; or a folder, or a zip of one, as `fer_tf.data.folder.read_folder`
-            describes it.
-        votes: fer2013new.csv, the FERPlus votes, to join by row; None for no votes.
-        cache: keep the parsed rows in the user's cache folder (`fer_tf.data.cache`), keyed by
-            the file's content, and start from there the next time. Folders are never cached.
+        path: a CSV with the columns emotion, pixels and Usage, in any order, among others, and
+            with blanks in the header allowed (`fer2013.csv`, `icml_face_data.csv`), with or
+            without a byte order mark, plain or in a .gz, .zip, .tar or .tar.gz.
+        options: votes are joined by row; with `split`, Usage may be missing or empty, and such
+            rows are Training. With `cache`, the parsed rows are kept in the user's cache folder
+            (`fer_tf.data.cache`), keyed by the file's content, for the next time.
 
     Returns:
         Faces with images uint8 [n, 48, 48], in the order of the rows.
@@ -42,23 +61,23 @@ def read(path: str, *, votes: str | None = None, cache: bool = True) -> Faces:
         FerError: malformed; the sentence names the file, the row (from 1, and its line, where
             the header is line 1), what was found and what was expected.
     """
-    folder = Path(path) if os.path.isdir(path) else zipped_folder(path)
-    if folder is not None:
-        if votes is not None:
-            raise FerError(f"{path}: a folder has no rows to join {votes} to, expected a CSV")
-        return read_folder(folder)
-    faces = _through_cache(path) if cache else _parse(path)
-    if votes is None:
+    # Without a Usage the same bytes are other faces.
+    if options.cache and not options.split:
+        faces = _through_cache(path, options)
+    else:
+        faces = _parse(path, options)
+    if options.votes is None:
         return faces
-    return replace(faces, votes=read_votes(votes, faces.split, path))
+    votes, _ = read_votes(options.votes, None if options.split else faces.split, len(faces), path)
+    return replace(faces, votes=votes)
 
 
-def _through_cache(path: str) -> Faces:
+def _through_cache(path: str, options: Options) -> Faces:
     before = _stamp(path)
     key = kept.content_key(path)
     faces = kept.load(key)
     if faces is None:
-        faces = _parse(path)
+        faces = _parse(path, options)
         if _stamp(path) == before:
             kept.store(key, faces)
     return faces
@@ -73,15 +92,17 @@ def _stamp(path: str) -> tuple[int, ...] | None:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def _parse(path: str) -> Faces:
+def _parse(path: str, options: Options) -> Faces:
     table = token_table()
     images, labels, split = bytearray(), bytearray(), bytearray()
     pending: list[bytes] = []
-    with open_csv(path, prefer=("fer2013.csv", "icml_face_data.csv")) as stream:
-        columns = ("emotion", "pixels", "Usage")
-        for row, (emotion, pixels, usage) in read_rows(stream, path, columns):
+    usages = {**_USAGES, b"": 0} if options.split else _USAGES
+    with open_csv(path, FILES, options.unpack_limit) as stream:
+        for row, (emotion, pixels, usage) in read_rows(
+            stream, path, ("emotion", "pixels"), ("Usage",)
+        ):
             labels.append(_look_up(_EMOTIONS, emotion, "emotion", "0..6", path, row))
-            split.append(_look_up(_USAGES, usage, "Usage", ", ".join(SPLITS), path, row))
+            split.append(_look_up(usages, usage, "Usage", ", ".join(SPLITS), path, row))
             pending.append(pixels)
             if len(pending) == _TOGETHER:
                 images += _block(pending, path, row, table)
@@ -100,8 +121,9 @@ def _look_up(
 ) -> int:
     value = values.get(field)
     if value is None:
-        found = shown(field) if field else "empty"
-        raise FerError(f"{place(path, row)}: {column} is {found}, expected {expected}")
+        found = shown(field) if field else "missing or empty"
+        hint = USAGE_HINT if column == "Usage" and not field else ""
+        raise FerError(f"{place(path, row)}: {column} is {found}, expected {expected}{hint}")
     return value
 
 
@@ -117,3 +139,6 @@ def _block(fields: list[bytes], path: str, last_row: int, table: np.ndarray) -> 
         except ValueError as error:
             raise FerError(f"{place(path, row)}: {error}") from error
     return b"".join(rows)
+
+
+READER = Reader("fer2013", "CSV with the columns emotion and pixels", matches, read, votes=True)

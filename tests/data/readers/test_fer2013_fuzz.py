@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.data.fer2013 import read
 from fer_tf.data.pixels import PIXELS, parse_row, parse_rows, token_table
+from fer_tf.data.reader import Options
+from fer_tf.data.readers.fer2013 import read
 from fer_tf.errors import FerError
 
 TABLE = token_table()
@@ -62,7 +63,7 @@ def read_bytes(data: bytes, name: str = "a.csv") -> Faces | None:
         with open(path, "wb") as file:
             file.write(data)
         try:
-            return read(path, cache=False)
+            return read(path, Options(cache=False))
         except FerError as error:
             assert "\n" not in str(error)
             return None

@@ -1,4 +1,4 @@
-"""`fer_tf.data.fer2013.read` on good files of each form, and on each way a file can be bad."""
+"""`readers.fer2013.read` on good files of each form, and on each way a file can be bad."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_tf import archives
-from fer_tf.data import cache, fer2013, load_faces
+from fer_tf.data import cache, load_faces
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.data.fer2013 import read
+from fer_tf.data.reader import Options
+from fer_tf.data.readers import fer2013
+from fer_tf.data.readers.fer2013 import read
 from fer_tf.errors import FerError
 from fer_tf.tasks import FERPLUS
 
-REAL = Path(__file__).parents[2] / "data"
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+REAL = Path(__file__).parents[3] / "data"
 
 
 def drawn(count: int = 20, seed: int = 0) -> Faces:
@@ -116,7 +112,7 @@ PACKED = {
 def test_reads_archives_without_unpacking_them_to_disk(tmp_path, name):
     faces = drawn()
     path = save(tmp_path, PACKED[name](as_csv(faces)), name)
-    assert same(read(path, cache=False), faces)
+    assert same(read(path, Options(cache=False)), faces)
     assert os.listdir(tmp_path) == [name]
 
 
@@ -130,7 +126,7 @@ def test_accepts_what_spreadsheets_and_csv_writers_do(tmp_path):
     extra = "".join(f"{i},{line}\n" for i, line in enumerate(text.splitlines()))
     unended = text.rstrip("\n")
     for good in (quoted, spaced, extra, unended, "\ufeff" + text, text + "\n\r\n"):
-        assert same(read(save(tmp_path, good.encode()), cache=False), faces)
+        assert same(read(save(tmp_path, good.encode()), Options(cache=False)), faces)
 
 
 def with_row(number: int, row: bytes) -> bytes:
@@ -155,10 +151,10 @@ BAD_ROWS = {
     "none": (b"0,,Training", "0 pixels, expected 2304"),
     "emotion 7": (b"7," + GOOD + b",Training", "emotion is '7', expected 0..6"),
     "emotion -1": (b"-1," + GOOD + b",Training", "emotion is '-1'"),
-    "emotion empty": (b"," + GOOD + b",Training", "emotion is empty"),
+    "emotion empty": (b"," + GOOD + b",Training", "emotion is missing or empty"),
     "emotion named": (b"Happy," + GOOD + b",Training", "emotion is 'Happy'"),
     "usage": (b"0," + GOOD + b",Validation", "Usage is 'Validation', expected Training, Pub"),
-    "usage empty": (b"0," + GOOD + b",", "Usage is empty"),
+    "usage empty": (b"0," + GOOD + b",", "Usage is missing or empty"),
     "field more": (b"0," + GOOD + b",Training,1", "4 fields, expected 3"),
     "field less": (b"0," + GOOD, "2 fields, expected 3"),
     "empty line": (b"", "an empty line"),
@@ -194,7 +190,7 @@ BAD_FILES = {
     "header only": ("a.csv", b"emotion,pixels,Usage\n", "without rows"),
     "header and blank lines": ("a.csv", b"emotion,pixels,Usage\n\n\n", "without rows"),
     "no header": ("a.csv", CSV.partition(b"\n")[2], "column 'emotion' is missing"),
-    "no Usage": ("a.csv", b"emotion,pixels\n0,1\n", "column 'Usage' is missing"),
+    "no Usage": ("a.csv", b"emotion,pixels\n0,1\n", "Usage is missing or empty"),
     "pixels twice": ("a.csv", b"emotion,pixels,pixels,Usage\n", "column 'pixels' is there 2 times"),
     "UTF-16": ("a.csv", CSV.decode().encode("utf-16"), "not UTF-8"),
     "UTF-16 without mark": ("a.csv", CSV.decode().encode("utf-16-le"), "NUL bytes"),
@@ -257,23 +253,22 @@ def test_damage_inside_an_archive_is_found_by_its_checksum(tmp_path):
         read(save(tmp_path, bytes(data), "a.tar.gz"))
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "UNPACKED_LIMIT", 1 << 20)
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path):
     bomb = b"emotion,pixels,Usage\n" + b"\n" * (2 << 20)
     for name, data in [
         ("a.gz", gzip.compress(bomb)),
         ("a.zip", zipped({"a.csv": bomb})),
         ("a.tgz", tarred({"first": bytes(2 << 20), "a.csv": bomb})),
     ]:
-        with pytest.raises(FerError, match="unpacks to over"):
-            read(save(tmp_path, data, name))
+        with pytest.raises(FerError, match=r"unpacks to over 0\.000976562 GiB.*--unpack-limit"):
+            read(save(tmp_path, data, name), Options(unpack_limit=1 << 20))
 
 
 def test_second_read_comes_from_the_cache(tmp_path, monkeypatch):
     faces = drawn()
     path = save(tmp_path, as_csv(faces))
     first = read(path)
-    monkeypatch.setattr(fer2013, "_parse", lambda path: pytest.fail("parsed again"))
+    monkeypatch.setattr(fer2013, "_parse", lambda *_: pytest.fail("parsed again"))
     assert same(first, faces)
     assert same(read(path), faces)
     assert same(read(str(Path(path).rename(tmp_path / "moved.csv"))), faces)
@@ -296,9 +291,9 @@ def test_a_file_written_to_while_it_is_parsed_is_not_cached(tmp_path, monkeypatc
     path = save(tmp_path, as_csv(drawn(seed=1)))
     parse = fer2013._parse
 
-    def edit_and_parse(path: str) -> Faces:
+    def edit_and_parse(path: str, options: Options) -> Faces:
         Path(path).write_bytes(as_csv(drawn(seed=2)))
-        return parse(path)
+        return parse(path, options)
 
     with monkeypatch.context() as patch:
         patch.setattr(fer2013, "_parse", edit_and_parse)
@@ -388,12 +383,12 @@ def test_joins_votes_by_row(tmp_path):
     path = save(tmp_path, as_csv(faces))
     votes = save(tmp_path, as_votes(faces), "fer2013new.csv")
     for _ in range(2):
-        joined = read(path, votes=votes)
+        joined = read(path, Options(votes=votes))
         assert same(joined, faces)
         assert joined.votes.dtype == np.uint8
         assert joined.votes[7].tolist() == [2, 8, 0, 0, 0, 0, 0, 0, 0, 0]
     packed = save(tmp_path, zipped({"fer2013new.csv": as_votes(faces), "x.csv": b""}), "v.zip")
-    assert np.array_equal(read(path, votes=packed).votes, joined.votes)
+    assert np.array_equal(read(path, Options(votes=packed)).votes, joined.votes)
 
 
 def test_refuses_votes_that_do_not_fit(tmp_path):
@@ -404,7 +399,7 @@ def test_refuses_votes_that_do_not_fit(tmp_path):
     def refused(lines: list[str], reason: str) -> None:
         votes = save(tmp_path, "\n".join(lines).encode(), "v.csv")
         with pytest.raises(FerError) as caught:
-            read(path, votes=votes)
+            read(path, Options(votes=votes))
         assert reason in str(caught.value)
         assert str(caught.value).startswith(votes)
 
@@ -417,12 +412,12 @@ def test_refuses_votes_that_do_not_fit(tmp_path):
     refused([*good[:3], good[3].split(",")[0] + ",x" + ",0" * 10], "no votes at all")
     refused([good[0].replace("contempt", "scorn"), *good[1:]], "column 'contempt' is missing")
     with pytest.raises(FerError, match="row"):
-        read(str(tmp_path), votes=str(tmp_path / "v.csv"))
+        load_faces(str(tmp_path), votes=str(tmp_path / "v.csv"))
 
 
 @pytest.mark.skipif(not (REAL / "fer2013.csv").exists(), reason="data/fer2013.csv is not here")
 def test_real_file_agrees_with_its_votes():
-    faces = read(str(REAL / "fer2013.csv"), votes=str(REAL / "fer2013new.csv"), cache=False)
+    faces = read(str(REAL / "fer2013.csv"), Options(votes=str(REAL / "fer2013new.csv")))
     assert faces.images.shape == (len(faces), 48, 48)
     assert faces.images[0, 0, :5].tolist() == [70, 80, 82, 72, 58]
     assert faces.votes is not None and faces.votes.sum(axis=1).max() == 10
