@@ -85,7 +85,7 @@ def evaluate(
     check_directory(directory)
 
     # After the cheap checks: these need Keras and its backend.
-    model = trained.network()
+    model, task = trained.network(), trained.task
     from fer_tf.data import load_faces
     from fer_tf.models.checks import check_finite
     from fer_tf.report import write_report
@@ -93,6 +93,11 @@ def evaluate(
 
     size = trained.size(asked)
     faces = load_faces(data, votes=votes, split=shares, say=say, **vars(reading)).of(args.split)
+    if faces.task.labels != task.labels:
+        raise FerError(
+            f"{trained.path}: answers {', '.join(task.labels)}: expected the classes of {data}, "
+            f"{', '.join(faces.task.labels)}"
+        )
     logits = predict_logits(model, faces.images, size=size, tta=args.tta)
     check_finite(logits, trained.path)
     probabilities = softmax(logits)
@@ -101,7 +106,7 @@ def evaluate(
         faces.labels,
         probabilities,
         faces.images,
-        trained.task.labels,
+        task.labels,
         history=trained.history,
         title=f"{trained.name} on {args.split}",
         facts={

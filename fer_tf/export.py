@@ -100,6 +100,7 @@ def export(args: Export) -> list[Exported]:
         sizes=sizes,
         formats=args.formats,
         grey=args.grey,
+        labels=trained.task.labels,
         material=gather(args.data, args.reading, trained, verify=args.verify),
         say=lambda form: print(f"writing {form}", flush=True),
     )

@@ -168,7 +168,7 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
     if args.video is None:
         mark = mark_for(args.paths)
     else:
-        from fer_tf.vision.video.reader import is_live
+        from fer_tf.vision.video.video_reader import is_live
 
         mark = mark_for([args.video], live=is_live(args.video))
     with RowWriter(format_, path, mark=mark) as rows:
@@ -178,8 +178,8 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
 
 
 def _predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | None) -> None:
+    from fer_tf.progress_bar import progress_bar
     from fer_tf.vision.picture_folder import PictureFolder
-    from fer_tf.vision.progress_bar import progress_bar
     from fer_tf.vision.stream import read_ahead
 
     tally = Tally()
@@ -315,8 +315,8 @@ def _nothing_read(args: Predict, tally: Tally) -> str:
 def _predict_video(
     args: Predict, source: str, analyzer: FaceAnalyzer, rows: RowWriter | None
 ) -> None:
+    from fer_tf.progress_bar import progress_bar
     from fer_tf.vision.face_rows import Row
-    from fer_tf.vision.progress_bar import progress_bar
     from fer_tf.vision.video.people import People
     from fer_tf.vision.video.session import VideoOptions, run_video
 

@@ -40,8 +40,8 @@ from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Box
 from fer_tf.vision.video import session, writer
 from fer_tf.vision.video.flow import PointFlow
-from fer_tf.vision.video.reader import VideoReader
 from fer_tf.vision.video.tracking import Tracker
+from fer_tf.vision.video.video_reader import VideoReader
 
 FACE = Box(45, 47, 97, 97)
 """The face in the astronaut's picture."""

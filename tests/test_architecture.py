@@ -13,7 +13,7 @@ import fer_tf
 
 PACKAGE = Path(fer_tf.__file__).parent
 LAYERS = (
-    "errors cores forks quiet files cli detecting archives shipped worker_pool",
+    "errors cores forks quiet files cli detecting archives shipped worker_pool progress_bar",
     "tasks",
     "layers",
     "models",

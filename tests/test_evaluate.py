@@ -130,7 +130,7 @@ def test_works_on_jax_without_tensorflow(run):
 
 def test_refuses_what_does_not_fit(run, tmp_path, csv):
     data = ["--data", str(csv)]
-    with pytest.raises(FerError, match=r"has 8 classes: expected 7"):
+    with pytest.raises(FerError, match=r"has 8 classes and does not name them"):
         main([str(brightness_model(tmp_path / "eight.keras", classes=8)), *data])
     fixed = str(brightness_model(tmp_path / "fixed.keras", size=(24, 24)))
     with pytest.raises(FerError, match=r"24x24 pixels only.* found 48x48"):

@@ -83,7 +83,7 @@ def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> Images:
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[int], None]]:
     """A bar of reading each picture and decoding it."""
-    from fer_tf.vision.progress_bar import progress_bar
+    from fer_tf.progress_bar import progress_bar
 
     with progress_bar(total, "pictures read, then decoded") as (_, advance):
         yield advance

@@ -16,7 +16,6 @@ from fer_tf.exporting.parity import TIMED_RUNS
 from fer_tf.files import write_beside
 from fer_tf.recipes.as_json import to_json
 from fer_tf.report import machine
-from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     from fer_tf.exporting.exporter import Exported, Exporter
@@ -65,7 +64,7 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
         }
         for result in results
     ]
-    table = {"model": exporter.model.name, "fer_tf": fer_tf.__version__, "labels": FER2013}
+    table = {"model": exporter.model.name, "fer_tf": fer_tf.__version__, "labels": exporter.labels}
     return json.dumps({**table, "forms": rows}, indent=2) + "\n"
 
 
@@ -84,7 +83,7 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         text,
         name=trained.name,
         file=trained.path.name,
-        labels=FER2013,
+        labels=exporter.labels,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         version=fer_tf.__version__,
         model=model.name,

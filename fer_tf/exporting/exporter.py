@@ -83,6 +83,7 @@ class Exporter:
         formats: keys of `FORMATS`.
         grey: TFLite files for grey faces of 48x48 pixels as well.
         material: faces to calibrate on and to compare on.
+        labels: the classes in their order.
         precisions: those that are written.
         say: is told what is being done.
     """
@@ -93,6 +94,7 @@ class Exporter:
     formats: Sequence[str]
     grey: bool
     material: Material
+    labels: Sequence[str] = FER2013
     precisions: Sequence[Precision] = PRECISIONS
     say: Callable[[str], None] = field(default=lambda _: None)
     _references: dict[tuple[Size, Size], np.ndarray] = field(
@@ -125,7 +127,7 @@ class Exporter:
                 raise FerError(results[0][2].failure)
             kept = {form: place for form, place, parity in results if not parity.failure}
             for name in self.formats:
-                FORMATS[name].finish(self.directory, kept, FER2013)
+                FORMATS[name].finish(self.directory, kept, self.labels)
             return self._publish(results)
 
     def forms(self) -> Iterator[Form]:
@@ -139,8 +141,8 @@ class Exporter:
 
     def _write(self, form: Form, path: Path) -> Path:
         """Write a form into the stage; returns the file, or the servable's version."""
-        labels, calibration = FER2013, self.material.calibration
-        source = Source(self.model, labels, calibration, self.temperature(form.size))
+        calibration, temperature = self.material.calibration, self.temperature(form.size)
+        source = Source(self.model, self.labels, calibration, temperature)
         return FORMATS[form.format].write(form, source, path)
 
     def temperature(self, size: Size) -> float:

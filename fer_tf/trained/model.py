@@ -197,7 +197,7 @@ def open_trained(model: str | os.PathLike[str] | None = None) -> TrainedModel:
             f"{path}: no such file or folder: expected a run folder, a .keras file or an exported "
             "model"
         )
-    return TrainedModel(path, path.with_name(f"{path.stem}-report"))
+    return TrainedModel(path, path.parent / f"{path.stem}-report")
 
 
 def open_either(model: str | None, shipped: bool) -> TrainedModel:

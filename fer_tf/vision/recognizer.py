@@ -18,6 +18,7 @@ from fer_tf.runtimes.calibration import apply_temperature
 from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runner
+from fer_tf.shipped import FOLDER as SHIPPED
 from fer_tf.trained.model import TrainedModel, open_trained
 
 Size = tuple[int, int]
@@ -131,6 +132,7 @@ def open_recognizer(
             does not take, or a runtime that is not installed.
     """
     trained = open_trained(model)
-    if trained.path.suffix == ".tflite" and not trained.shipped:
-        check_in_child(trained.path)
+    path = trained.path
+    if path.suffix == ".tflite" and path.is_file() and path.parent != SHIPPED:
+        check_in_child(path)
     return Recognizer(trained, size=size, threads=threads)

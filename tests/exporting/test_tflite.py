@@ -16,7 +16,8 @@ from fer_tf.data.augment import resize
 from fer_tf.data.pipeline import warp
 from fer_tf.data.synthetic import draw
 from fer_tf.exporting.delegation import delegation
-from fer_tf.exporting.tflite import PRECISIONS, write_tflite
+from fer_tf.exporting.formats import PRECISIONS
+from fer_tf.exporting.tflite import write_tflite
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner

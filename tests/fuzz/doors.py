@@ -192,7 +192,7 @@ def _videos() -> list[tuple[str, bytes]]:
 
 
 def _read_video(path: Path) -> object:
-    from fer_tf.vision.video.reader import VideoReader
+    from fer_tf.vision.video.video_reader import VideoReader
 
     return sum(1 for _ in VideoReader(str(path)).frames())
 

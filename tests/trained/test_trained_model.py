@@ -104,6 +104,8 @@ def test_what_is_not_there_or_no_network(run, tmp_path):
         open_trained(tmp_path / "bad.keras").network()
     with pytest.raises(FerError, match=r"expected a run folder with its best\.keras"):
         open_trained(tmp_path).network()
+    with pytest.raises(FerError, match="is no Keras network"):
+        open_trained(".").network()
     network(classes=3).save(tmp_path / "three.keras")
     with pytest.raises(FerError, match="has 3 classes and does not name them"):
         _ = open_trained(tmp_path / "three.keras").task

@@ -11,9 +11,9 @@ import cv2
 from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
 from fer_tf.vision.video.appearance import appearance
-from fer_tf.vision.video.reader import Frame
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.tracking import Tracked, Tracker
+from fer_tf.vision.video.video_reader import Frame
 
 if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer

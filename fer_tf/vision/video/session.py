@@ -18,9 +18,9 @@ from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Face
 from fer_tf.vision.video.ahead import Ahead
 from fer_tf.vision.video.analysis import Seen, follow, recognize
-from fer_tf.vision.video.reader import VideoReader
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
 from fer_tf.vision.video.timeline import Timeline
+from fer_tf.vision.video.video_reader import VideoReader
 from fer_tf.vision.video.writer import VideoWriter
 
 if TYPE_CHECKING:

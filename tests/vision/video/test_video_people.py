@@ -12,9 +12,9 @@ from fer_tf import FaceAnalyzer
 from fer_tf.vision.results import Box
 from fer_tf.vision.video.analysis import follow
 from fer_tf.vision.video.appearance import appearance
-from fer_tf.vision.video.reader import Frame
 from fer_tf.vision.video.session import VideoOptions
 from fer_tf.vision.video.tracking import ALIKE, UNLIKE
+from fer_tf.vision.video.video_reader import Frame
 
 DETECT_EVERY = VideoOptions("").detect_every
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
-from fer_tf.vision.video import reader as module
-from fer_tf.vision.video.reader import LONGEST_GAP_S, VideoReader, _Clock, _stretch
+from fer_tf.vision.video import video_reader as module
+from fer_tf.vision.video.video_reader import LONGEST_GAP_S, VideoReader, _Clock, _stretch
 
 needs_ffmpeg = pytest.mark.skipif(
     not shutil.which("ffmpeg"), reason="ffmpeg is not on PATH: it makes this clip"
@@ -262,7 +262,7 @@ def test_refusing_prints_nothing_beside_the_error(tmp_path):
     script = """
 import sys
 from fer_tf.errors import FerError
-from fer_tf.vision.video.reader import VideoReader
+from fer_tf.vision.video.video_reader import VideoReader
 for source in sys.argv[1:]:
     try:
         VideoReader(source)

@@ -18,8 +18,8 @@ from stub import PROBABILITIES, StubAnalyzer
 
 from fer_tf.errors import FerError
 from fer_tf.vision.results import Box
-from fer_tf.vision.video.reader import VideoReader
 from fer_tf.vision.video.session import VideoOptions, run_video
+from fer_tf.vision.video.video_reader import VideoReader
 
 COUNT = 50
 SMALL = (320, 240)

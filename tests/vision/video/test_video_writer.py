@@ -13,7 +13,7 @@ from clips import ffmpeg
 from fer_tf.errors import FerError
 from fer_tf.files import mark_for
 from fer_tf.vision.video import writer as module
-from fer_tf.vision.video.reader import VideoReader
+from fer_tf.vision.video.video_reader import VideoReader
 from fer_tf.vision.video.writer import VideoWriter
 
 needs_ffmpeg = pytest.mark.skipif(

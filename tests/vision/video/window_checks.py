@@ -82,7 +82,7 @@ def a_camera_that_is_faster_skips_frames(folder: Path) -> None:
     import time
 
     from fer_tf.vision.video import session
-    from fer_tf.vision.video.reader import VideoReader
+    from fer_tf.vision.video.video_reader import VideoReader
 
     class Camera(VideoReader):
         """Plays a file as fast as it can be read, as a camera that waits for nobody."""
