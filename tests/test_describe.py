@@ -136,3 +136,18 @@ def test_an_interrupted_page_leaves_the_one_before(tmp_path, monkeypatch):
         describe._write(page, "after")
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.html"]
     assert page.read_text() == "before"
+
+
+def test_any_data_set_is_described(tmp_path, capsys, monkeypatch):
+    from fer_tf.data.layouts import write_affectnet_csv
+    from fer_tf.data.synthetic import draw_dataset
+
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+    write_affectnet_csv(tmp_path / "set", draw_dataset(48, affect=True))
+    out = tmp_path / "out"
+    flags = ["--data", str(tmp_path / "set"), "--task", "affectnet7", "--face-size", "40"]
+    describe.main([*flags, "--out", str(out)])
+    said = capsys.readouterr().out
+    assert "left out 0 of 'Contempt'" in said and "left out 0 of 'Uncertain'" in said
+    page = (out / "dataset.html").read_text()
+    assert "40x40 pixels" in page and "Anger" in page and "Angry" not in page

@@ -103,14 +103,28 @@ def _digest(picture: Picture) -> bytes:
 
 def _face(picture: Picture, shape: tuple[int, ...], *, exact: bool) -> np.ndarray:
     """A picture's face, uint8 of that shape."""
+    return fitted(_cropped(picture), str(picture.file), shape, exact=exact)
+
+
+def fitted(pixels: np.ndarray, name: str, shape: tuple[int, ...], *, exact: bool) -> np.ndarray:
+    """Pixels as a face of a data set.
+
+    Args:
+        pixels: uint8 [height, width, 3], RGB, or [height, width, 1], grey.
+        name: what messages call them.
+        shape: of the face, (h, w) for grey or (h, w, 3).
+        exact: they have its size already; else the square in their middle is resized to it.
+
+    Raises:
+        FerError: they have another size, and should not.
+    """
     import cv2
 
-    pixels = _cropped(picture)
     height, width = pixels.shape[:2]
     if (height, width) != shape[:2]:
         if exact:
             raise FerError(
-                f"{picture.file}: {width}x{height} pixels, expected {shape[1]}x{shape[0]} as the "
+                f"{name}: {width}x{height} pixels, expected {shape[1]}x{shape[0]} as the "
                 "first picture; --face-size N reduces all to N"
             )
         side = min(height, width)
@@ -118,6 +132,8 @@ def _face(picture: Picture, shape: tuple[int, ...], *, exact: bool) -> np.ndarra
         square = pixels[top : top + side, left : left + side]
         how = cv2.INTER_AREA if side > shape[0] else cv2.INTER_LINEAR
         pixels = cv2.resize(square, (shape[1], shape[0]), interpolation=how)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return pixels.reshape(shape)
     return pixels if len(shape) == 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
 
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
-from fer_tf.tasks import FER2013, FERPLUS, FERPLUS_TO_FER2013
+from fer_tf.tasks import FERPLUS
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +17,8 @@ class DatasetSummary:
     """Counts of a data set; rows are numbered from 1, as the reader's messages number them.
 
     Attributes:
-        counts: int [3, 7], faces by split and class.
+        labels: names of the k classes.
+        counts: int [3, k], faces by split and class.
         blank: rows whose pixels are all of one grey.
         groups: rows that share one picture to the last pixel, for each picture that more than
             one row has; blank pictures are left out.
@@ -29,6 +30,7 @@ class DatasetSummary:
             None without votes.
     """
 
+    labels: tuple[str, ...]
     counts: np.ndarray
     blank: tuple[int, ...]
     groups: tuple[tuple[int, ...], ...]
@@ -88,7 +90,8 @@ def summarise(faces: Faces) -> DatasetSummary:
         if (splits == 0).any():
             leaked += np.bincount(splits[splits > 0], minlength=len(SPLITS))
     return DatasetSummary(
-        counts=_by_split(faces.split, faces.labels, len(FER2013)),
+        labels=faces.task.labels,
+        counts=_by_split(faces.split, faces.labels, len(faces.task.labels)),
         blank=_numbers(np.array(blanks, int)),
         groups=tuple(_numbers(rows) for rows in groups),
         across=tuple(_numbers(rows) for rows in groups if np.ptp(faces.split[rows])),
@@ -97,7 +100,7 @@ def summarise(faces: Faces) -> DatasetSummary:
         vote_counts=None
         if faces.votes is None
         else _by_split(faces.split, faces.votes.argmax(axis=1), len(FERPLUS)),
-        vote_agreement=None if faces.votes is None else _agreement(faces.labels, faces.votes),
+        vote_agreement=None if faces.votes is None else _agreement(faces, faces.votes),
     )
 
 
@@ -111,9 +114,14 @@ def _by_split(split: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
     return counts
 
 
-def _agreement(labels: np.ndarray, votes: np.ndarray) -> float:
-    column = np.argsort(FERPLUS_TO_FER2013)[labels]
-    return float((votes[np.arange(len(labels)), column] == votes.max(axis=1)).mean())
+def _agreement(faces: Faces, votes: np.ndarray) -> float:
+    found = [faces.task.index(name) for name in FERPLUS]
+    columns = [
+        found.index(label) if label in found else -1 for label in range(len(faces.task.labels))
+    ]
+    column = np.array(columns)[faces.labels]
+    most = votes[np.arange(len(faces)), column] == votes.max(axis=1)
+    return float((most & (column >= 0)).mean())
 
 
 def _some_rows(rows: tuple[int, ...], most: int = 8) -> str:

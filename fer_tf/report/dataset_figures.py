@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.report.dataset import DatasetSummary
 from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
-from fer_tf.tasks import FER2013
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,22 +19,23 @@ WIDTH = 6.4  # inches, of every figure: at one width their texts have one size o
 COLUMNS = 8
 
 
-def counts_figure(counts: np.ndarray, theme: Theme = LIGHT) -> Figure:
-    """Bars of the faces by class and split, from int [3, 7]; empty splits are left out."""
+def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
+    """Bars of the faces by class and split; empty splits are left out."""
+    counts, names = summary.counts, summary.labels
     present = [i for i in range(len(SPLITS)) if counts[i].any()]
     colours = (theme.accent, theme.second, theme.faint)
-    figure = new_figure(theme, WIDTH, 0.9 + 0.22 * len(FER2013) * (len(present) + 0.6))
+    figure = new_figure(theme, WIDTH, 0.9 + 0.22 * len(names) * (len(present) + 0.6))
     axes = figure.add_subplot()
     style(axes, theme)
     axes.grid(False, axis="y")
     height = 0.8 / len(present)
     for place, split in enumerate(present):
-        at = np.arange(len(FER2013)) + (place - (len(present) - 1) / 2) * height
+        at = np.arange(len(names)) + (place - (len(present) - 1) / 2) * height
         bars = axes.barh(at, counts[split], 0.88 * height, color=colours[split])
         bars.set_label(f"{SPLITS[split]} ({counts[split].sum():,})")
         labels = [f"{count:,}" for count in counts[split]]
         axes.bar_label(bars, labels, padding=3, fontsize=7.5, color=theme.faint)
-    axes.set_yticks(range(len(FER2013)), FER2013)
+    axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", colors=theme.ink)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.1 * counts.max())
@@ -55,7 +56,8 @@ def counts_figure(counts: np.ndarray, theme: Theme = LIGHT) -> Figure:
 def samples_figure(faces: Faces, seed: int = 0, theme: Theme = LIGHT) -> Figure:
     """A row of up to `COLUMNS` faces for each class that has any, chosen by `seed`."""
     random = np.random.default_rng(seed)
-    present = [label for label in range(len(FER2013)) if (faces.labels == label).any()]
+    names = faces.task.labels
+    present = [label for label in range(len(names)) if (faces.labels == label).any()]
     figure = new_figure(theme, WIDTH, 0.68 * len(present) + 0.05)
     grid = figure.subplots(len(present), COLUMNS, squeeze=False)
     for line, label in zip(grid, present, strict=True):
@@ -68,7 +70,7 @@ def samples_figure(faces: Faces, seed: int = 0, theme: Theme = LIGHT) -> Figure:
         line[0].text(
             -0.15,
             0.5,
-            FER2013[label],
+            names[label],
             color=theme.ink,
             fontsize=10,
             ha="right",
@@ -94,7 +96,7 @@ def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme 
     for axes, group in zip(grid.flat, groups, strict=False):
         rows = np.array(group) - 1
         _show(axes, faces.images[rows[0]])
-        labels = "\n".join(FER2013[label] for label in np.unique(faces.labels[rows])[:3])
+        labels = "\n".join(faces.task.labels[label] for label in np.unique(faces.labels[rows])[:3])
         axes.text(
             0.5, -0.08, labels, color=theme.ink, fontsize=7.5, ha="center", va="top",
             transform=axes.transAxes,

@@ -14,7 +14,7 @@ from fer_tf.report.dataset import DatasetSummary
 from fer_tf.report.dataset_figures import COLUMNS, counts_figure, groups_figure, samples_figure
 from fer_tf.report.evaluation_page import HEAD, Picture
 from fer_tf.report.figure_theme import DARK, LIGHT, Theme, png
-from fer_tf.tasks import FER2013, FERPLUS
+from fer_tf.tasks import FERPLUS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ class CountTable:
 
 def count_tables(summary: DatasetSummary) -> list[CountTable]:
     """The table of the labels, and that of the votes where there are any."""
-    tables = [_count_table("Faces by class and split", summary.counts, FER2013)]
+    tables = [_count_table("Faces by class and split", summary.counts, summary.labels)]
     if summary.vote_counts is not None:
         title = "Rows by the class with the most FERPlus votes"
         tables.append(_count_table(title, summary.vote_counts, FERPLUS))
@@ -85,7 +85,7 @@ def _count_table(title: str, counts: np.ndarray, names: tuple[str, ...]) -> Coun
 def _pictures(faces: Faces, summary: DatasetSummary) -> list[Picture]:
     pictures = [
         _drawn(
-            lambda theme: counts_figure(summary.counts, theme=theme),
+            lambda theme: counts_figure(summary, theme=theme),
             "Class balance",
             "Faces of each class, by split.",
         ),
@@ -114,7 +114,8 @@ def _drawn(draw: Callable[[Theme], Figure], title: str, caption: str) -> Picture
 
 def _group(faces: Faces, group: tuple[int, ...]) -> str:
     rows = (
-        f"{row} ({FER2013[faces.labels[row - 1]]}, {SPLITS[faces.split[row - 1]]})" for row in group
+        f"{row} ({faces.task.labels[faces.labels[row - 1]]}, {SPLITS[faces.split[row - 1]]})"
+        for row in group
     )
     return ", ".join(rows)
 

@@ -11,21 +11,18 @@ import numpy as np
 
 from fer_tf.archives import open_file, open_zip
 from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.data.naming import (
+    SPLIT_NAMES,
+    indices_in,
+    plain,
+    refuse_twins,
+    split_indices,
+    task_of_names,
+)
 from fer_tf.data.pictures import Picture, Place, read_pictures
 from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.errors import FerError
-from fer_tf.tasks import TASKS, Task, canonical
-
-_SPLIT_NAMES = {
-    "train": 0,
-    "training": 0,
-    "test": 1,
-    "val": 1,
-    "valid": 1,
-    "validation": 1,
-    "publictest": 1,
-    "privatetest": 2,
-}
+from fer_tf.tasks import canonical
 
 _STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
 """What Windows and macOS leave in folders, in lower case, beside their hidden files."""
@@ -89,7 +86,7 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     for name, split in _splits(root, divided=options.split).items():
         place = root / name if name else root
         folders = _folders(place, "class", "one for each class")
-        _refuse_twins(place, {folder: canonical(folder) for folder in folders})
+        refuse_twins(place, {folder: canonical(folder) for folder in folders})
         for folder in folders:
             for file in _files(place / folder):
                 own = file.name.partition("_")[0]
@@ -97,8 +94,10 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
                 found.append(_Found(SPLITS.index(own) if mixed else split, folder, file))
     if not found:
         raise FerError(f"{root}: no pictures, expected train/angry/*.jpg and the like")
-    task = _task(root, {each.folder for each in found}, options)
-    order = {canonical(name): label for label, name in enumerate(task.labels)}
+    names = {canonical(each.folder): each.folder for each in reversed(found)}
+    labels = [names[each] for each in sorted(names)]
+    task = task_of_names(labels, root, Path(str(root)).stem or "folder", options.say)
+    order = dict(zip(sorted(names), indices_in(task, labels), strict=True))
     found.sort(key=lambda each: (each.split, order[canonical(each.folder)], str(each.file)))
     images = read_pictures([Picture(each.file) for each in found], options.face_size)
     height, width, channels = (*images.shape[1:], 1)[:3]
@@ -110,29 +109,10 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     )
 
 
-def _task(root: Place, folders: set[str], options: Options) -> Task:
-    """FER2013's task where it has all the classes, else one of these folders' own."""
-    names = {canonical(name): name for name in sorted(folders, reverse=True)}
-    if all(TASKS["fer2013"].index(name) is not None for name in names):
-        return TASKS["fer2013"]
-    labels = tuple(names[each] for each in sorted(names))
-    options.say(f"{root}: classes of its own, in this order: {', '.join(labels)}")
-    return Task(Path(str(root)).stem or "folder", labels)
-
-
-def _refuse_twins(folder: Place, meanings: dict[str, str]) -> None:
-    """Refuse two names that mean the same."""
-    for meaning in set(meanings.values()):
-        twins = [name for name in meanings if meanings[name] == meaning]
-        if len(twins) > 1:
-            both = " and ".join(twins)
-            raise FerError(f"{folder}: {both} both mean {meaning}, expected one of them")
-
-
 def _splits(root: Place, *, divided: bool) -> dict[str, int]:
     """The folders of splits and their indices; {"": Training} where the classes are at the top."""
     names = _folders(root, "split", "train, validation, test, or one for each class")
-    indices = {name: _SPLIT_NAMES[_plain(name)] for name in names if _plain(name) in _SPLIT_NAMES}
+    indices = split_indices(names, root, divided=divided)
     if not indices:
         return {"": 0}
     for name in names:
@@ -140,21 +120,13 @@ def _splits(root: Place, *, divided: bool) -> dict[str, int]:
             raise FerError(
                 f"{root}: {name!r} is not a split, expected folders train, validation, test"
             )
-    tests = [name for name in names if name.lower() == "test"]
-    if tests and (divided or len(names) > len({*indices.values()})):
-        indices[tests[0]] = SPLITS.index("PrivateTest")
-    _refuse_twins(root, {name: SPLITS[index] for name, index in indices.items()})
     return indices
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _innermost(root: Place) -> Place:
     """The folder with the splits or classes: archives often hold all in one more."""
     folders = [path for path in _entries(root) if path.is_dir()]
-    if len(folders) == 1 and _plain(folders[0].name) not in _SPLIT_NAMES:
+    if len(folders) == 1 and plain(folders[0].name) not in SPLIT_NAMES:
         inner = folders[0]
         if any(path.is_dir() for path in _entries(inner)):
             return inner

@@ -1,0 +1,53 @@
+"""A training on faces in a file ends with the weights of one on faces in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fer_tf.recipe_json import from_json
+
+from fer_tf import train
+from fer_tf.data import decoded, load_faces
+from fer_tf.data.layouts import write_affectnet, write_rafdb
+from fer_tf.data.mapped import MappedImages
+from fer_tf.data.synthetic import draw_dataset
+from fer_tf.models.saving import load_model
+
+FLAGS = ["--face-size", "24", "--stages", "32", "1", "--batch-size", "16", "--precision", "float32"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+
+
+def test_faces_in_a_file_train_as_those_in_memory(
+    tmp_path, monkeypatch, small_network, no_report, capsys
+):
+    write_affectnet(tmp_path / "set", draw_dataset(96, affect=True))
+    runs = ["--runs", str(tmp_path / "runs"), "--model", small_network, *FLAGS, "--clean"]
+    flags = ["scratch", "--data", str(tmp_path / "set"), "--task", "affectnet7", *runs]
+    train.main([*flags, "--run", "memory"])
+    monkeypatch.setattr(decoded, "IN_MEMORY", 0)
+    faces = load_faces(str(tmp_path / "set"), task="affectnet7", face_size=24)
+    assert isinstance(faces.images, MappedImages)
+    train.main([*flags, "--run", "file"])
+    assert "left out 0 of 'Contempt'" in capsys.readouterr().out
+    one, other = (
+        load_model(tmp_path / "runs" / name / "best.keras") for name in ("memory", "file")
+    )
+    assert len(one.outputs) == 2
+    for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, same)
+
+
+def test_what_brings_no_validation_is_divided(tmp_path, small_network, no_report, capsys):
+    write_rafdb(tmp_path / "set", draw_dataset(96))
+    runs = ["--runs", str(tmp_path / "runs"), "--model", small_network, *FLAGS]
+    flags = ["scratch", "--data", str(tmp_path / "set"), *runs]
+    with pytest.raises(ValueError, match=r"no PublicTest rows.*--split 80:20"):
+        train.main([*flags, "--run", "none"])
+    train.main([*flags, "--run", "divided", "--split", "80:20"])
+    assert "divided 80:20 within each class, seed 0" in capsys.readouterr().out
+    recipe = from_json((tmp_path / "runs" / "divided" / "recipe.json").read_text())
+    assert recipe.split == "80:20" and recipe.reading.face_size == 24
