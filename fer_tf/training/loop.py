@@ -125,7 +125,7 @@ class Training:
             first = self._build("float32", weights=recipe.weights)
             self.first_weights = first.get_weights()
         self.schedule = learning_rate(recipe, self.steps)
-        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule)
+        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule, self.steps)
         self.optimizer = self.inner_optimizer
         if self.progress.precision == "float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.inner_optimizer)
