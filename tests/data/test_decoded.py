@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,11 @@ def test_pictures_are_decoded_once():
 def test_who_is_stopped_goes_on_after_the_last_block(tmp_path):
     with pytest.raises(FerError, match="damaged"):
         decoded(KEY, SHAPE, Decoder(fails_at=7))
-    assert {file.suffix for file in (tmp_path / "cache").iterdir()} == {".partial", ".done"}
+    assert {file.suffix for file in (tmp_path / "cache").iterdir()} == {
+        ".partial",
+        ".done",
+        ".lock",
+    }
     rest = Decoder()
     images = decoded(KEY, SHAPE, rest)
     assert rest.rows == [6, 7, 8, 9] and images[:, 0, 0].tolist() == list(range(10))
@@ -92,6 +97,14 @@ def test_a_full_disk_is_told_before_anything_is_decoded(monkeypatch):
     with pytest.raises(FerError, match="No space left on device"):
         decoded(KEY, SHAPE, decoder)
     assert decoder.rows == []
+
+
+def test_two_at_a_time_decode_once():
+    decoder = Decoder()
+    with ThreadPoolExecutor(4) as pool:
+        same = list(pool.map(lambda _: decoded(KEY, SHAPE, decoder), range(4)))
+    assert decoder.rows == list(range(10))
+    assert all((images[:, 0, 0] == np.arange(10)).all() for images in same)
 
 
 def test_few_files_are_kept(tmp_path):

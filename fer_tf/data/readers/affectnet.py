@@ -47,6 +47,8 @@ WITHOUT_EMOTION = ("None", "Uncertain", "Non-face")
 UNKNOWN = -2.0
 """Valence and arousal where there is none."""
 
+_NUMBER_LIMIT = 4096  # bytes of a number in a .npy file
+
 _FOLDERS = {"train_set": 0, "val_set": 1, "": 0}
 _LISTS = {"training.csv": 0, "validation.csv": 1}
 
@@ -140,9 +142,13 @@ def _number(file: Path) -> float:
     """The number in a .npy file, which holds it as text or as it is, without dimensions."""
     try:
         with open(file, "rb") as stream:
-            array = np.lib.format.read_array(stream, allow_pickle=False, max_header_size=1000)
-        return float(array.item())
-    except (OSError, ValueError, EOFError, TypeError) as error:
+            np.lib.format.read_magic(stream)
+            # What the header says would else be allocated.
+            shape, _, kind = np.lib.format.read_array_header_1_0(stream, max_header_size=1000)
+            if shape or kind.hasobject or kind.itemsize > _NUMBER_LIMIT:
+                raise ValueError(f"an array {list(shape)} of {kind}")
+            return float(np.frombuffer(stream.read(_NUMBER_LIMIT), kind, count=1).item())
+    except Exception as error:  # a damaged header makes NumPy raise what its tokenizer does
         raise FerError(f"{file}: holds no number ({error}), expected one in a .npy file") from error
 
 
