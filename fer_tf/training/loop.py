@@ -23,7 +23,7 @@ from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import create_model, family_arguments
-from fer_tf.models.saving import load_into, save_model
+from fer_tf.models.saving import save_model
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.inference import predict_answers, predict_logits
 from fer_tf.trained.run_folder import Run
@@ -115,9 +115,8 @@ class Training:
         keras.utils.set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self._width)
         # Validated and saved: the weights, their average, or part of the way there, in float32.
-        self.keeper = self._build("float32")
+        self.keeper = self._build("float32", weights=weights)
         if weights is not None:
-            load_into(self.keeper, weights, self.task)
             copy_weights(self.keeper, self.network)
         # A checkpoint does not hold them: the file is read again when the run goes on.
         self.first_weights: list[np.ndarray] | None = None
@@ -125,7 +124,7 @@ class Training:
             first = self._build("float32", weights=recipe.weights)
             self.first_weights = first.get_weights()
         self.schedule = learning_rate(recipe, self.steps)
-        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule)
+        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule, self.steps)
         self.optimizer = self.inner_optimizer
         if self.progress.precision == "float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.inner_optimizer)
