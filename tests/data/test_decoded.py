@@ -115,7 +115,7 @@ def test_few_files_are_kept(tmp_path):
 
 def test_an_edited_picture_is_decoded_again(tmp_path, monkeypatch):
     file = tmp_path / "a.png"
-    decoding: list[Path] = []
+    decoding: list[str] = []
     face = pictures._face
     monkeypatch.setattr(
         pictures, "_face", lambda each, *a, **k: decoding.append(each.file) or face(each, *a, **k)
@@ -124,9 +124,9 @@ def test_an_edited_picture_is_decoded_again(tmp_path, monkeypatch):
         before = os.stat(file).st_mtime_ns if file.exists() else 0
         Image.new("L", (8, 8), grey).save(file)
         os.utime(file, ns=(before, before))
-        assert (read_pictures([Picture(file)], None) == grey).all()
+        assert (read_pictures([Picture(str(file))], None) == grey).all()
     assert len(decoding) == 2
-    cut = read_pictures([Picture(file, (2, 3, 4, 4)), Picture(file, (0, 0, 9, 9))], 4)
+    cut = read_pictures([Picture(str(file), (2, 3, 4, 4)), Picture(str(file), (0, 0, 9, 9))], 4)
     assert cut.shape == (2, 4, 4) and len(decoding) == 4
 
 

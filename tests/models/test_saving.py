@@ -245,9 +245,7 @@ def test_what_ships_goes_on_with_other_classes():
 
     network = create_model("mit_b0_fusion", weights="shipped", input_shape=(32, 32, 3))
     task = Task("own", ("bored", "Happiness", "cross", "sad"))
-    other = create_model(
-        "mit_b0_fusion", task=task, weights="shipped", input_shape=(32, 32, 3)
-    )
+    other = create_model("mit_b0_fusion", task=task, weights="shipped", input_shape=(32, 32, 3))
     for old, new in zip(network.layers[:-1], other.layers[:-1], strict=True):
         for before, after in zip(old.get_weights(), new.get_weights(), strict=True):
             np.testing.assert_array_equal(before, after)

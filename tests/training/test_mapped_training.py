@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fer_tf.recipe_json import from_json
 
 from fer_tf import train
 from fer_tf.data import decoded, load_faces
@@ -12,6 +11,7 @@ from fer_tf.data.layouts import write_affectnet, write_rafdb
 from fer_tf.data.mapped import MappedImages
 from fer_tf.data.synthetic import draw_dataset
 from fer_tf.models.saving import load_model
+from fer_tf.recipes.as_json import from_json
 
 FLAGS = ["--face-size", "24", "--stages", "32", "1", "--batch-size", "16", "--precision", "float32"]
 
