@@ -83,7 +83,8 @@ class Recipe:
     model: str = "mit_b0_fusion"
     """Name of the network (`fer_tf.list_models()`)."""
     weights: str | None = None
-    """Weights to start from: "imagenet", or a .keras or .weights.h5 file."""
+    """Weights to start from: "shipped" (the trained network that comes with the package),
+    "imagenet", or a .keras or .weights.h5 file. Classes that it does not know start at random."""
     drop_path: float = 0.1
     """Stochastic depth of the last block; the others rise linearly from 0."""
     stages: tuple[tuple[int, int], ...] = ((64, 30),)
