@@ -1,8 +1,9 @@
 """Train a network: `python -m fer_tf.train [RECIPE] --data fer2013.csv [--run NAME]`.
 
 RECIPE is `drawn` (drawn faces, the default without --data), `scratch` (from random weights, the
-default with --data), `paper` (Safavi et al., 2023), or the recipe.json of another run. Every field
-of the recipe is a flag. The same command again goes on where the run stopped.
+default with --data), `paper` (Safavi et al., 2023), `affect` (classes with valence and arousal),
+`drawn_affect` (the same of drawn faces), or the recipe.json of another run. Every field of the
+recipe is a flag. The same command again goes on where the run stopped.
 """
 
 from __future__ import annotations
@@ -124,22 +125,23 @@ def train(args: Arguments, command: str = "the same call") -> None:
 
 def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     """Measure the best model on the validation split, and say where everything is."""
-    import numpy as np
-
     from fer_tf.models.saving import load_model
     from fer_tf.report import write_report
-    from fer_tf.trained.inference import predict_logits, softmax
+    from fer_tf.report.judging import judged
+    from fer_tf.trained.inference import predict_answers, softmax
 
-    validation = faces.of("PublicTest")
+    common = judged(faces, "PublicTest", faces.task, recipe.data)
+    validation = common.faces
     size = run.best_size(recipe)
     model = load_model(run.best_file)
-    probabilities = softmax(predict_logits(model, validation.images, size=(size, size)))
+    logits, values = predict_answers(model, validation.images, size=(size, size))
     metrics = write_report(
         run.report,
         validation.labels,
-        np.asarray(probabilities),
+        softmax(logits),
         validation.images,
         faces.task.labels,
+        values=common.estimates(values),
         history=run.history_file,
         title=f"{run.folder.name}: {recipe.model} on PublicTest",
         facts={
@@ -151,6 +153,8 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
         },
     )
     print(f"validation accuracy {metrics.accuracy.value:.2%} at {size}x{size}")
+    for value in metrics.values:
+        print(f"validation CCC of {value.name} {value.ccc.value:.3f}")
     _say_where(run)
     if recipe.data == "synthetic":
         print(f"\n{GET_FER2013}")
