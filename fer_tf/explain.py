@@ -1,6 +1,7 @@
-"""Why: each face, what speaks for its emotion, and its landmarks, as a picture.
+"""Why: each face, what speaks for its answer, and its landmarks, as a picture.
 
-`python -m fer_tf.explain photo.jpg` writes explained/photo-explained.png.
+`python -m fer_tf.explain photo.jpg` writes explained/photo-explained.png. `--of Sad` explains
+another class than the most probable one, and `--of valence` a value of a network that gives it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
@@ -23,19 +24,18 @@ if TYPE_CHECKING:
 
     from fer_tf.vision.analyzer import FaceAnalyzer
 
-Emotion = Literal["Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"]
-
 
 @dataclass(frozen=True)
 class Explain:
-    """Show why: each face, what speaks for its emotion, and its landmarks, as a picture."""
+    """Show why: each face, what speaks for its answer, and its landmarks, as a picture."""
 
     pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE_OR_FOLDER")] = ()
     """Pictures, and folders of pictures (with the folders in them)."""
     method: Method = DEFAULT_METHOD
     """How the saliency map is made; docs/explanations says how faithful each one is."""
-    target: Emotion | None = None
-    """Explain this emotion; if not given, each face's most probable one."""
+    of: str | None = None
+    """Explain this class, such as Sad, or this value, such as valence, of those that the network
+    answers; if not given, each face's most probable class."""
     model: Path | None = None
     """A run folder or a .keras file; if not given, the network that ships."""
     size: str | None = None
@@ -101,7 +101,7 @@ def _panels(analyzer: FaceAnalyzer, path: Path, args: Explain) -> list[tuple[str
     from fer_tf.vision.panels import answer
 
     image = read_image(path)
-    found = analyzer.explain(image, method=args.method, target=args.target, cropped=args.cropped)
+    found = analyzer.explain(image, method=args.method, target=args.of, cropped=args.cropped)
     return [(answer(each.explanation), each.panels(image)) for each in found]
 
 

@@ -24,6 +24,7 @@ from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
 from fer_tf.files import MARK, mark_of
 from fer_tf.predict import main
+from fer_tf.tasks import TASKS
 from fer_tf.vision import stream
 from fer_tf.vision.face_rows import Row, RowWriter, csv_columns, to_csv, to_json
 from fer_tf.vision.results import Box, Detection, Face
@@ -432,7 +433,7 @@ def drawn_reason(monkeypatch):
     from fer_tf.vision import explaining
 
     def explain(self, faces, crops, *, method, target):
-        why = Explanation(np.eye(48, dtype=np.float32), method, 3, SHARES)
+        why = Explanation(np.eye(48, dtype=np.float32), method, 3, SHARES, TASKS["fer2013"])
         return [
             explaining.ExplainedFace(face, why, crop)
             for face, crop in zip(faces, crops, strict=True)

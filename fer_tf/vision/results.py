@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import TASKS
 
 Point = tuple[float, float]
 
@@ -81,7 +81,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Face:
-    """A face and its expression.
+    """A face and what the network says of it.
 
     Attributes:
         box: as the detector drew it; the whole picture for a face that was given cropped.
@@ -89,13 +89,17 @@ class Face:
         probabilities: calibrated, in [0, 1], of each of `labels`; their sum is 1.
         labels: the emotions, in the order of `probabilities`.
         eyes: as in `Detection`.
+        values: continuous ones, such as valence, each in [-1, 1]; () of a network without any.
+        value_names: their names, in the order of `values`.
     """
 
     box: Box
     score: float
     probabilities: tuple[float, ...]
-    labels: tuple[str, ...] = FER2013
+    labels: tuple[str, ...] = TASKS["fer2013"].labels
     eyes: tuple[Point, Point] | tuple[()] = ()
+    values: tuple[float, ...] = ()
+    value_names: tuple[str, ...] = ()
 
     @property
     def emotion(self) -> str:
@@ -111,6 +115,11 @@ class Face:
     def by_emotion(self) -> dict[str, float]:
         """The probabilities by name, in the order of `labels`."""
         return dict(zip(self.labels, self.probabilities, strict=True))
+
+    @property
+    def by_value(self) -> dict[str, float]:
+        """The values by name, in the order of `value_names`."""
+        return dict(zip(self.value_names, self.values, strict=True))
 
 
 @dataclass(frozen=True)
