@@ -13,7 +13,7 @@ from fer_tf.benchmarking.multiply_adds import multiply_adds, precision
 from fer_tf.errors import FerError
 from fer_tf.exporting.formats import FORMATS, Precision, Source
 from fer_tf.quiet import quiet
-from fer_tf.runtimes.backends import FACE
+from fer_tf.runtimes.graph import FACE
 from fer_tf.runtimes.runner import Runtime, newest_version, open_runner
 from fer_tf.tasks import FER2013
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fer_tf.errors import FerError
-from fer_tf.runtimes.backends import FACE
+from fer_tf.runtimes.graph import FACE
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import SERVABLE, Runtime
 

@@ -10,6 +10,10 @@ ROUNDING = 0.05
 """How far the sum of probabilities may be from 1: int8 rounds each of seven by 1/512 at most."""
 
 
+BEYOND = 1.05
+"""How far from 0 a value in [-1, 1] may be: int8 rounds it."""
+
+
 def check_finite(answers: np.ndarray, name: object) -> None:
     """Refuse what a network answers whose weights or arithmetic are broken.
 
@@ -22,6 +26,22 @@ def check_finite(answers: np.ndarray, name: object) -> None:
     """
     if not np.isfinite(answers).all():
         raise FerError(f"{name}: the network answers NaN or infinity: expected finite numbers")
+
+
+def check_values(values: np.ndarray, name: object) -> None:
+    """Refuse values, such as valence, that are out of [-1, 1] by more than rounding.
+
+    Args:
+        values: float [n, k].
+        name: as of `check_finite`.
+
+    Raises:
+        FerError: NaN or infinity is among them, or a number further from 0 than `BEYOND`.
+    """
+    check_finite(values, name)
+    farthest = np.abs(values).max(initial=0.0)
+    if farthest > BEYOND:
+        raise FerError(f"{name}: answers a value {farthest:.3g} from 0: expected them in [-1, 1]")
 
 
 def check_probabilities(answers: np.ndarray, name: object) -> None:

@@ -1,4 +1,4 @@
-"""Every exported form of the network behind one call: uint8 faces in, probabilities out.
+"""Every exported form of the network behind one call: uint8 faces in, answers out.
 
 A runtime is imported when the first file of its kind is opened: a .tflite file needs neither
 TensorFlow nor Keras.
@@ -15,6 +15,8 @@ import numpy as np
 
 from fer_tf.errors import FerError, reason
 from fer_tf.runtimes import backends
+from fer_tf.runtimes.graph import Answers
+from fer_tf.tasks import Task
 
 Runtime = Literal["litert", "onnxruntime", "openvino", "savedmodel", "keras-eager", "keras-graph"]
 SERVABLE = "serving/fer"
@@ -31,6 +33,8 @@ class Runner(Protocol):
         batch: how many images one run of the graph takes; None for any number.
         temperature: that calibrates the probabilities (`fer_tf.runtimes.calibration`): from the
             file's metadata, 1 where it has none.
+        task: what it answers: as the file says, or FER2013's classes where it says nothing and has
+            as many.
         forkable: whether the runtime can open the file anew in a process that was forked from one
             in which it ran.
     """
@@ -46,16 +50,22 @@ class Runner(Protocol):
     @property
     def temperature(self) -> float: ...
     @property
+    def task(self) -> Task: ...
+    @property
     def forkable(self) -> bool: ...
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Probabilities, float32 [n, classes], of uint8 images [n, *size, channels].
+    def answer(self, images: np.ndarray) -> Answers:
+        """Probabilities and values of uint8 images [n, *size, channels].
 
         A graph of fixed batch runs as often as n needs.
 
         Raises:
-            FerError: images of another type or shape, or an answer that is NaN or infinite.
+            FerError: images of another type or shape, or an answer that is NaN or infinite, or a
+                value that is not in [-1, 1].
         """
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """The probabilities of `answer`, float32 [n, classes]."""
 
 
 def open_runner(
@@ -74,8 +84,8 @@ def open_runner(
             operation; later it goes on with those it has.
         runtime: "openvino" for a .tflite or .onnx file, "keras-graph" for a .keras file; None
             for the kind's own: LiteRT, ONNX Runtime, Keras eager, TensorFlow.
-        size: (height, width) of the images, for a form that takes any; None for 48x48, or of a
-            .keras file for what it was built for, or 224x224.
+        size: (height, width) of the images, for a form that takes any; None for its task's
+            faces', or of a .keras file for what it was built for, or 224x224.
 
     Raises:
         FerError: no such file, a damaged one or one with other inputs or outputs, a size that it

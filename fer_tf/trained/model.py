@@ -59,13 +59,16 @@ class TrainedModel:
 
     @cached_property
     def task(self) -> Task:
-        """What it answers: as its .keras file says, which is loaded for that, or FER2013's classes.
+        """What it answers: as its file says, which is loaded for that, or FER2013's classes.
 
         Raises:
-            FerError: as of `network`, or the file names something else than the network answers.
+            FerError: as of `network` or `runner`, or the file names something else than the network
+                answers.
         """
-        if self.path.suffix != ".keras":
+        if self.path.suffix == ".h5":  # of the network that ships
             return TASKS["fer2013"]
+        if not self.is_keras:
+            return self.runner().task
         from fer_tf.models.saving import task_of
 
         return task_of(self.path, self.network())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD
 from fer_tf.pictures.images import listed, name_of, read_image
+from fer_tf.tasks import Task
 from fer_tf.vision.crops import Crop, crop_face, whole_face
 from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import Detector
@@ -141,8 +143,7 @@ class FaceAnalyzer:
         """
         pictures = [read_image(crop, bgr=bgr) for crop in listed(crops)]
         whole = [[_whole(picture)] for picture in pictures]
-        size = self.recognizer.size
-        answers = self._answer(whole, [whole_face(picture, size).pixels for picture in pictures])
+        answers = self._answer(whole, [self._whole_face(picture).pixels for picture in pictures])
         return [face for (face,) in answers]
 
     def explain(
@@ -175,7 +176,7 @@ class FaceAnalyzer:
         picture = read_image(image, bgr=bgr)
         if cropped:
             (face,) = self.analyze_faces([picture])
-            crop = whole_face(picture, self.recognizer.size)
+            crop = self._whole_face(picture)
             return self.explainer.explain([face], [crop], method=method, target=target)
         return self.explain_found(
             picture, self._faces(picture, boxes), method=method, target=target
@@ -204,6 +205,11 @@ class FaceAnalyzer:
         crops = [self.crop(image, detection) for detection in found]
         return self.explainer.explain(faces, crops, method=method, target=target)
 
+    @property
+    def task(self) -> Task:
+        """What the network answers: names of its classes and of its values."""
+        return self.recognizer.task
+
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first."""
         if self.cropped:
@@ -230,16 +236,24 @@ class FaceAnalyzer:
         return self._answer(detections, crops)
 
     def crop(self, image: np.ndarray, detection: Detection) -> Crop:
-        """A face as the network is given it: `pixels`, uint8 [h, w], grey, of its size.
+        """A face as the network is given it, of its size, in colour where it learnt from colours.
 
         Raises:
             FerError: the box has no area or lies outside the picture.
         """
         if self.cropped:
-            return whole_face(image, self.recognizer.size)
+            return self._whole_face(image)
         return crop_face(
-            image, detection, self.recognizer.size, margin=self.detector.margin, align=True
+            image,
+            detection,
+            self.recognizer.size,
+            margin=self.detector.margin,
+            align=True,
+            colour=self.recognizer.colour,
         )
+
+    def _whole_face(self, image: np.ndarray) -> Crop:
+        return whole_face(image, self.recognizer.size, colour=self.recognizer.colour)
 
     def _faces(
         self, image: np.ndarray, boxes: Iterable[Box | Sequence[float]] | None
@@ -253,10 +267,20 @@ class FaceAnalyzer:
     def _answer(
         self, detections: Sequence[Sequence[Detection]], crops: Sequence[np.ndarray]
     ) -> list[tuple[Face, ...]]:
-        faces = np.array(crops, np.uint8).reshape(-1, *self.recognizer.size)
-        probabilities = iter(self.recognizer(faces).tolist())
+        answers = self.recognizer.answer(np.array(crops, np.uint8))
+        values = iter([] if answers.values is None else answers.values.tolist())
+        faces = (
+            partial(
+                Face,
+                probabilities=tuple(shares),
+                labels=self.task.labels,
+                values=tuple(next(values, ())),
+                value_names=self.task.values,
+            )
+            for shares in answers.probabilities.tolist()
+        )
         return [
-            tuple(Face(d.box, d.score, tuple(next(probabilities)), eyes=d.eyes) for d in found)
+            tuple(next(faces)(box=d.box, score=d.score, eyes=d.eyes) for d in found)
             for found in detections
         ]
 

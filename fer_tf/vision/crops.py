@@ -28,7 +28,7 @@ class Crop:
     """A face as the network takes it.
 
     Attributes:
-        pixels: uint8 [h, w], grey, of the size at which the network runs.
+        pixels: uint8 [h, w], grey, or [h, w, 3], RGB, of the size at which the network runs.
         matrix: float64 [2, 3], the affine map from the picture to the crop, in coordinates where
             pixel i covers [i, i + 1): the square's corners go to (0, 0) and (w, h), exactly
             as `Box` counts. OpenCV's warps count from pixel centres: see `between_centres`.
@@ -71,6 +71,7 @@ def crop_face(
     margin: float,
     align: bool = False,
     level: float = LEVEL,
+    colour: bool = False,
 ) -> Crop:
     """The square around a detection's box, widened, upright if asked for, as the network takes it.
 
@@ -85,6 +86,7 @@ def crop_face(
         margin: by which share of the square's side it is widened: 0.1 makes 110 pixels of 100.
         align: turn the square about the middle of the box so that the eyes lie level.
         level: degrees; a face that is turned by less stays as it is.
+        colour: keep the colours, for a network that has learnt from them.
 
     Raises:
         FerError: the box lies wholly outside the picture, or is empty or not finite.
@@ -94,10 +96,10 @@ def crop_face(
     side = (box.width + box.height) / 2 * (1 + margin)
     angle = eye_angle(detection) if align else 0.0
     matrix = _square_to_crop(box.center, side, angle if abs(angle) >= level else 0.0, size)
-    return Crop(_grey(image, matrix, size), matrix)
+    return Crop(_pixels(image, matrix, size, colour), matrix)
 
 
-def whole_face(image: np.ndarray, size: Size) -> Crop:
+def whole_face(image: np.ndarray, size: Size, *, colour: bool = False) -> Crop:
     """A picture that is a face already, without looking for one.
 
     A picture that isn't square is stretched, so that nothing of the face is lost; FER2013's
@@ -106,10 +108,11 @@ def whole_face(image: np.ndarray, size: Size) -> Crop:
     Args:
         image: uint8 RGB [h, w, 3], h and w at least 1.
         size: (height, width) in pixels of the crop.
+        colour: as of `crop_face`.
     """
     height, width = image.shape[:2]
     matrix = np.array([[size[1] / width, 0, 0], [0, size[0] / height, 0]], np.float64)
-    return Crop(_grey(image, matrix, size), matrix)
+    return Crop(_pixels(image, matrix, size, colour), matrix)
 
 
 def sampled(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
@@ -140,7 +143,9 @@ def sampled(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA) if fine > 1 else pixels
 
 
-def _grey(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
+def _pixels(image: np.ndarray, matrix: np.ndarray, size: Size, colour: bool) -> np.ndarray:
+    if colour:
+        return sampled(image, matrix, size)
     region, matrix = _region(image, matrix, size)
     grey = cv2.cvtColor(region, cv2.COLOR_RGB2GRAY)  # ITU-R BT.601's weights
     return sampled(grey, matrix, size)

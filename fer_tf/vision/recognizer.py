@@ -1,4 +1,4 @@
-"""From faces to calibrated probabilities, on whichever runtime the model's file needs."""
+"""From faces to calibrated answers, on whichever runtime the model's file needs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fer_tf.forks import abandon, after_fork
 from fer_tf.models.checks import check_probabilities
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.calibration import apply_temperature
+from fer_tf.runtimes.graph import Answers
 from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runner
@@ -36,6 +37,7 @@ class Recognizer:
     Attributes:
         name: the runtime's, like "LiteRT".
         trained: the network, as it was found.
+        task: what it answers.
         path: the file that answers.
         size: (height, width) in pixels at which the network runs.
         channels: of the images that it takes, 3 or 1.
@@ -52,33 +54,41 @@ class Recognizer:
         self._copies: list[Runner] = []
         self._lock = Lock()
         first = self._first()
+        self.task = first.task
         self.name, self.size, self.channels = first.name, first.size, first.channels
         self.temperature, self._forkable = first.temperature, first.forkable
         after_fork(self._forget)
         # A runtime that cannot run the file, or a file of other classes, shows now.
         noise = np.random.default_rng(0).integers(0, 256, (1, *self.size), np.uint8)
-        answers = first(self._input(noise))
-        check_probabilities(answers, self.path)
-        names, classes = trained.task.labels, answers.shape[1]
-        if classes != len(names):
-            raise FerError(
-                f"{self.path}: has {classes} classes: expected {len(names)} ({', '.join(names)})"
-            )
+        check_probabilities(first(self._input(noise)), self.path)
+
+    @property
+    def colour(self) -> bool:
+        """Whether it has learnt from faces in colour; else it is given grey ones."""
+        return self.task.face[2] == 3
 
     def __call__(self, faces: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities, float32 [n, 7], of grey faces, uint8 [n, h, w], n from 0.
+        """The probabilities of `answer`, float32 [n, classes]."""
+        return self.answer(faces).probabilities
+
+    def answer(self, faces: np.ndarray) -> Answers:
+        """Calibrated probabilities, and values where the task has them.
+
+        Args:
+            faces: uint8 [n, h, w], grey, or [n, h, w, 3], RGB; n from 0.
 
         Raises:
-            FerError: the network answers NaN.
+            FerError: the network answers NaN, or a value out of [-1, 1].
         """
         if not len(faces):
-            return np.zeros((0, len(self.trained.task.labels)), np.float32)
+            none = np.zeros((0, len(self.task.labels)), np.float32)
+            return Answers(none, none[:, :0] if self.task.values else None)
         images = self._input(faces)
         with self._lock:
             first = self._first()
             spread = first.batch == 1 and min(self._threads, len(images)) > 1
-            answers = self._spread(images) if spread else first(images)
-        return apply_temperature(answers, self.temperature)
+            probabilities, values = self._spread(images) if spread else first.answer(images)
+        return Answers(apply_temperature(probabilities, self.temperature), values)
 
     def _input(self, faces: np.ndarray) -> np.ndarray:
         return to_input(faces, self.size, self.channels)
@@ -101,15 +111,19 @@ class Recognizer:
         self._stranded = not self._forkable
         self._alone, self._copies, self._lock = None, [], Lock()
 
-    def _spread(self, images: np.ndarray) -> np.ndarray:
+    def _spread(self, images: np.ndarray) -> Answers:
         if not self._copies:
             self._copies = [self._open(threads=1) for _ in range(self._threads)]
             self._pool = ThreadPoolExecutor(self._threads, "fer_tf-recognize")
         parts = np.array_split(images, min(len(images), self._threads))
         jobs = [
-            self._pool.submit(run, part) for run, part in zip(self._copies, parts, strict=False)
+            self._pool.submit(run.answer, part)
+            for run, part in zip(self._copies, parts, strict=False)
         ]
-        return np.concatenate([job.result() for job in jobs])
+        done = [job.result() for job in jobs]
+        values = [answers.values for answers in done if answers.values is not None]
+        probabilities = np.concatenate([answers.probabilities for answers in done])
+        return Answers(probabilities, np.concatenate(values) if values else None)
 
 
 def open_recognizer(

@@ -92,9 +92,9 @@ def test_a_batch_goes_on_after_bad_files_and_equals_single_answers(
     grey = np.full((90, 90), 7, np.uint8)
     images = [astronaut, tmp_path / "text.jpg", grey, hopper, tmp_path, b"", tmp_path / "no.png"]
     calls = []
-    recognize = Recognizer.__call__
+    recognize = Recognizer.answer
     monkeypatch.setattr(
-        Recognizer, "__call__", lambda *args: calls.append(len(args[1])) or recognize(*args)
+        Recognizer, "answer", lambda *args: calls.append(len(args[1])) or recognize(*args)
     )
     answers = analyzer.analyze_batch(images)
     monkeypatch.undo()
