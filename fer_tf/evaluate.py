@@ -30,32 +30,33 @@ class Evaluate:
     """Measure a trained network and write its report."""
 
     model: Annotated[Positional[str | None], arg(metavar="MODEL_OR_RUN")] = None
-    """A run folder, or a .keras file."""
+    """The network that is measured is a run folder's, or a .keras file."""
     shipped: bool = False
-    """Instead of MODEL_OR_RUN: the network that comes with the package."""
+    """The network that comes with the package is measured, in place of MODEL_OR_RUN."""
     data: str | None = None
-    """The data to measure on, in any layout that a reader knows (docs/data.md): fer2013.csv, a
-    folder of images, "synthetic"; if not given, a run's own. Its classes may be others than the
-    network's: those that both have are compared (docs/evaluation.md)."""
+    """The network is measured on this data, in any layout that a reader knows (docs/data.md):
+    fer2013.csv, a folder of images, "synthetic". If not given, it is a run's own. Its classes may
+    be others than the network's: those that both have are compared (docs/evaluation.md)."""
     reading: Reading = field(default_factory=Reading)
     votes: str | None = None
-    """fer2013new.csv: the FERPlus votes of the same rows."""
+    """FERPlus' votes for the rows of fer2013.csv are read from this file, fer2013new.csv."""
     split: Literal["Training", "PublicTest", "PrivateTest", "training", "validation", "test"] = (
         "PublicTest"
     )
-    """The part of the data to measure on; of a run's own data, divided as the run divided it.
-    PublicTest is another word for validation, and PrivateTest for test."""
+    """The network is measured on this part of the data. A run's own data is divided as the run
+    divided it. PublicTest is FER2013's word for validation, and PrivateTest the one for test."""
     size: str | None = None
-    """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224;
-    of what ships: its own."""
+    """The network runs at this size, N or HxW pixels. If not given, it is the size at which a run
+    was best, else the one that the network was built for, or 224."""
     tta: Literal["none", "flip", "ten-crop"] = "none"
-    """Test-time augmentation: mean probability of the face and its mirror image, or ten crops."""
+    """Test-time augmentation: the answer is the mean over the face and its mirror image (flip), or
+    over ten crops of it."""
     corruptions: bool = False
-    """Measure in poor light, blurred, noisy, compressed, coarse and covered as well: a table of
-    accuracy at three strengths or more each, beside the clean figure. Takes 29 times as long."""
+    """The faces are also measured in poor light, blurred, noisy, compressed, coarse and covered,
+    each at three strengths or more, beside the clean figure. It takes 29 times as long."""
     out: str | None = None
-    """Folder to write; else RUN/report, MODEL-report or shipped-report, with split and tta unless
-    the defaults."""
+    """The report is written into this folder. If not given, it is RUN/report, MODEL-report or
+    shipped-report, with split and tta in its name unless they are the defaults."""
 
 
 def report_directory(trained: TrainedModel, split: str, tta: str) -> Path:

@@ -30,20 +30,21 @@ class Explain:
     """Show why: each face, what speaks for its answer, and its landmarks, as a picture."""
 
     pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE_OR_FOLDER")] = ()
-    """Pictures, and folders of pictures (with the folders in them)."""
+    """These pictures are explained, and those in these folders and in the folders in them."""
     method: Method = DEFAULT_METHOD
-    """How the saliency map is made; docs/explanations says how faithful each one is."""
+    """This method makes the saliency map. docs/explanations says how faithful each one is."""
     of: str | None = None
-    """Explain this class, such as Sad, or this value, such as valence, of those that the network
-    answers; if not given, each face's most probable class."""
+    """This class, such as Sad, or this value, such as valence, of those that the network answers is
+    explained. If not given, it is each face's most probable class."""
     model: Path | None = None
-    """A run folder or a .keras file; if not given, the network that ships."""
+    """The network is a run folder's, or a .keras file. If not given, it is the one that ships."""
     size: str | None = None
-    """N or HxW pixels at which a .keras file runs that takes any; if not given, its best."""
+    """A network that takes any size runs at this one, N or HxW pixels. If not given, it runs at its
+    best size."""
     cropped: bool = False
-    """The pictures are a face each: look for none."""
+    """Each picture is a face already, so none is looked for."""
     out: Path = Path("explained")
-    """Folder to write the pictures to."""
+    """The explained pictures are written into this folder."""
     detecting: Detecting = field(default_factory=Detecting)
 
 

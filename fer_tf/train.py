@@ -37,15 +37,15 @@ class Arguments:
 
     recipe: Recipe = field(default_factory=lambda: RECIPES["drawn"])
     run: str | None = None
-    """Name of the run's folder; the recipe's name if not given."""
+    """The run's folder has this name. If not given, it has the recipe's."""
     runs: Path = Path("runs")
-    """Where the folders of runs are."""
+    """The folders of runs lie in this folder."""
     checkpoint_minutes: float = 5.0
-    """Between the checkpoints within an epoch; there is one at every epoch's end as well."""
+    """Within an epoch a checkpoint is written every so many minutes, and one more at its end."""
     report: bool = True
-    """Write the report at the end."""
+    """A report of the best network is written at the end."""
     wandb: bool = False
-    """Log to Weights & Biases as well (extra "wandb")."""
+    """The run is logged to Weights & Biases as well, which needs the extra "wandb"."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
