@@ -42,8 +42,8 @@ def main() -> None:
     for name, model in models.items():
         cells = []
         for size in args.sizes:
-            said = softmax(predict_logits(model, faces.images, size=(size, size)))
-            scores = evaluate(faces.labels, said, FER2013, bootstrap=1)
+            probabilities = softmax(predict_logits(model, faces.images, size=(size, size)))
+            scores = evaluate(faces.labels, probabilities, FER2013, bootstrap=1)
             cells.append(f"{scores.accuracy.value:.1%}, {scores.nll:.3f} |")
         print(f"| {name} |", *cells, flush=True)
 

@@ -29,17 +29,17 @@ def main() -> None:
     args = parser.parse_args()
 
     faces = fer_tf.load_faces(args.data).of("PublicTest")
-    said = {}
+    probabilities = {}
     for name in args.runs:
         trained = open_trained(name)
         model = trained.network()
         size = trained.size()
-        said[name] = softmax(predict_logits(model, faces.images, size=size))
+        probabilities[name] = softmax(predict_logits(model, faces.images, size=size))
         print(f"{name}: {size[0]}x{size[1]} px", flush=True)
     print("", header(), "", "accuracy  log loss", sep="\n")
-    for count in range(1, len(said) + 1):
-        for names in combinations(said, count):
-            mean = np.mean([said[name] for name in names], axis=0)
+    for count in range(1, len(probabilities) + 1):
+        for names in combinations(probabilities, count):
+            mean = np.mean([probabilities[name] for name in names], axis=0)
             scores = evaluate(faces.labels, mean, FER2013, bootstrap=1)
             print(f"{scores.accuracy.value:8.2%}  {scores.nll:8.4f}  {' + '.join(names)}")
 

@@ -25,7 +25,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, small_network: str) -> Pat
         LAYOUTS["affectnet-csv"](folder / name, draw_dataset(96, seed, affect=True))
     given = {"--data": str(folder / "drawn"), "--runs": str(folder), "--face-size": "24"}
     given |= {"--stages": "24 2", "--batch-size": "16", "--model": small_network}
-    train.main(["affect", *(word for flag, each in given.items() for word in [flag, *each.split()])])
+    flags = (word for flag, each in given.items() for word in [flag, *each.split()])
+    train.main(["affect", *flags])
     return folder / "affect"
 
 

@@ -461,7 +461,7 @@ def test_explain_writes_each_persons_surest_moment(clip, here, drawn_reason, cap
 def test_explain_needs_a_network_with_gradients(photo, here):
     from fer_tf.shipped import shipped_model
 
-    with pytest.raises(FerError, match="can't be explained"):
+    with pytest.raises(FerError, match="is no Keras network"):
         main([str(photo), "--explain", "--model", str(shipped_model())])
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ IN_MEMORY = 1 << 30
 BLOCK = 4096  # pictures
 
 _FORMAT = 1  # to be raised when the same pictures come to be decoded to other faces
-_OWN = re.compile(r"faces-v\d+-[0-9a-f]{64}\.(npy|partial|done)")
+_OWN = re.compile(r"\.?faces-v\d+-[0-9a-f]{64}\.(npy|partial|done)(\.\d+\.tmp)?")
 _KEEP = 6  # files
 
 
@@ -52,7 +52,11 @@ def decoded(
     size = int(np.prod(shape))
     try:
         if not path.is_file():
-            _fill(path, shape, decode)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.with_suffix(".lock")
+            with _alone(lock):
+                _fill(path, shape, decode)
+            lock.unlink(missing_ok=True)
         images = np.load(path, mmap_mode="r")
         os.utime(path)  # so that `prune` drops what was not used for longest
     except OSError as error:
@@ -68,7 +72,8 @@ def decoded(
 
 def _fill(path: Path, shape: tuple[int, ...], decode: Decode) -> None:
     """Decode what is missing of a file, and rename it when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():  # whoever held the lock has made it
+        return
     partial, done = path.with_suffix(".partial"), path.with_suffix(".done")
     start = _rows_done(done) if partial.is_file() else 0
     mode = "r+" if start else "w+"
@@ -86,6 +91,18 @@ def _fill(path: Path, shape: tuple[int, ...], decode: Decode) -> None:
     os.replace(partial, path)
     done.unlink(missing_ok=True)
     prune(path.parent, _OWN, _KEEP)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until nobody else decodes the same; the lock dies with the process."""
+    with open(lock, "wb") as file:
+        # Not every system has such locks, nor every network disk.
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _rows_done(file: Path) -> int:

@@ -56,10 +56,18 @@ def task_of_names(
         source: what messages call the data.
         own: name of a task of its own.
         say: is told the order of such a task.
+
+    Raises:
+        FerError: one class, more than labels of 8 bits can tell apart, or names that no task has.
     """
     if all(TASKS["fer2013"].index(name) is not None for name in names):
         return TASKS["fer2013"]
-    task = Task(own, tuple(names))
+    if len(names) > 256:
+        raise FerError(f"{source}: has {len(names):,} classes, expected at most 256")
+    try:
+        task = Task(own, tuple(names))
+    except FerError as error:
+        raise FerError(f"{source}: {error}") from None
     say(f"{source}: classes of its own, in this order: {', '.join(names)}")
     return task
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,17 +27,17 @@ MEMBER_LIMIT = 1 << 24
 Place = Path | zipfile.Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture of a face, not read yet.
 
     Attributes:
-        file: a path, or one within a zip.
+        file: a path, as text, which takes the least memory; or one within a zip.
         box: (x, y, width, height) of the face in its pixels, cut off at the picture's edges; None
             for the whole picture.
     """
 
-    file: Place
+    file: str | zipfile.Path
     box: tuple[int, int, int, int] | None = None
 
 
@@ -92,12 +93,12 @@ def _bar(total: int) -> Iterator[Callable[[int], None]]:
 def _digest(picture: Picture) -> bytes:
     """SHA-256 of a picture's file and of its box; of the box alone where decoding will complain."""
     digest = hashlib.sha256(str(picture.box).encode())
-    file = picture.file if isinstance(picture.file, Path) else _Member(picture.file)
+    file = picture.file
     with suppress(Exception):
-        if not isinstance(file, Path):
-            digest.update(file.read())
-        elif file.is_file():
-            digest.update(file.read_bytes())
+        if not isinstance(file, str):
+            digest.update(_Member(file).read())
+        elif os.path.isfile(file):
+            digest.update(Path(file).read_bytes())
     return digest.digest()
 
 
@@ -142,7 +143,7 @@ def _cropped(picture: Picture) -> np.ndarray:
     from fer_tf.pictures.images import read_image
 
     file = picture.file
-    pixels = read_image(file) if isinstance(file, Path) else read_image(_Member(file))
+    pixels = read_image(Path(file)) if isinstance(file, str) else read_image(_Member(file))
     if picture.box is None:
         return pixels
     x, y, width, height = picture.box

@@ -26,6 +26,7 @@ from fer_tf.data.drawing.face import draw_face
 from fer_tf.data.drawing.sketch import SIZE, UNITS, Person
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.errors import FerError
+from fer_tf.files import write_beside, written_beside
 from fer_tf.tasks import AFFECT, FER2013, TASKS
 
 PROTOTYPES: dict[str, tuple[dict[int, float], ...]] = {
@@ -174,20 +175,19 @@ def write_csv(path: str | os.PathLike[str], faces: Faces) -> None:
         found = "x".join(map(str, faces.images.shape[1:]))
         raise FerError(f"{path}: faces are {found} pixels, but fer2013.csv holds {SIZE}x{SIZE}")
     target = Path(path)
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     text = [str(grey) for grey in range(256)]
     rows = zip(faces.images, faces.labels.tolist(), faces.split.tolist(), strict=True)
     try:
-        with open(partial, "w", encoding="ascii", newline="\n") as file:
+        with (
+            written_beside(target) as beside,
+            open(beside, "w", encoding="ascii", newline="\n") as file,
+        ):
             file.write("emotion,pixels,Usage\n")
             for image, label, split in rows:
                 pixels = " ".join([text[grey] for grey in image.ravel().tolist()])
                 file.write(f"{label},{pixels},{SPLITS[split]}\n")
-        os.replace(partial, target)
     except OSError as error:
         raise FerError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def draw_grid(columns: int = GRID_COLUMNS, seed: int = 0) -> np.ndarray:
@@ -241,14 +241,10 @@ def main(argv: list[str] | None = None) -> None:
 def _write_png(path: Path, picture: np.ndarray) -> None:
     import cv2
 
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-        os.replace(partial, path)
+        write_beside(path, cv2.imencode(".png", picture)[1].tobytes())
     except OSError as error:
         raise FerError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

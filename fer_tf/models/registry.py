@@ -15,8 +15,9 @@ from fer_tf.errors import FerError, reason
 from fer_tf.models.heads import fusion_head, pooled_head
 from fer_tf.models.mix_transformer import mix_transformer
 from fer_tf.models.resnet import residual_stages
-from fer_tf.models.saving import load_into
+from fer_tf.models.saving import go_on_from, load_into
 from fer_tf.models.vgg import conv_stages
+from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
 from fer_tf.tasks import TASKS, Task
 
 
@@ -133,9 +134,10 @@ def create_model(
         classes: width of the logits, where that is not the number of the task's classes.
         input_shape: (height, width, channels); None for the published one. Height and width may
             be None, for any size; the exporters need them known.
-        weights: None for random ones, "imagenet" for KerasCV's `mit_b0_imagenet` encoder (needs
-            the extra "imagenet" and, once, the network), or the path of a .keras or .weights.h5
-            file of ours.
+        weights: None for random ones, "shipped" for those of the network that ships, "imagenet"
+            for KerasCV's `mit_b0_imagenet` encoder (needs the extra "imagenet" and, once, the
+            network), or the path of a .keras or .weights.h5 file of ours. Of another task's
+            network, the last layers give only the classes and values that both name.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
         overrides: arguments of the family, such as drop_path=0.2 or seed=1.
 
@@ -168,8 +170,13 @@ def create_model(
     except ValueError as error:
         raise FerError(f"{name} can't be built: {reason(error)}") from error
     model = keras.Model(images, answers, name=name)
-    if weights is not None:
-        load_into(model, weights)
+    if weights == "shipped":
+        if name != SHIPPED_NETWORK:
+            raise FerError(f"weights: {SHIPPED_NETWORK} is what ships: expected that as the model")
+        source = create_model(name, input_shape=(None, None, 3), weights=str(shipped_weights()))
+        go_on_from(source, TASKS["fer2013"], model, task)
+    elif weights is not None:
+        load_into(model, weights, task)
     return model
 
 

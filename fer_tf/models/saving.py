@@ -183,7 +183,7 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
             if task is None or its_task.same_answers(task):
                 model.set_weights(source.get_weights())
             else:
-                _go_on_from(source, its_task, model, task)
+                go_on_from(source, its_task, model, task)
         else:
             model.load_weights(path)
     except FerError:
@@ -196,8 +196,16 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
         raise FerError(f"{weights}: NaN or infinity is among the weights: expected finite numbers")
 
 
-def _go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Task) -> None:
-    """Set a model's weights to those of the same network for another task."""
+def go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Task) -> None:
+    """Set a model's weights to those of the same network for another task.
+
+    Args:
+        source: gives all its weights but, of its last layers, those of classes and values that
+            `task` does not name.
+        its_task: of `source`.
+        model: is changed; what `source` can't give stays as it is.
+        task: of `model`.
+    """
     heads = {"logits": its_task.labels, "values": its_task.values}
     bodies = (
         [layer for layer in each.layers if layer.name not in heads] for each in (source, model)

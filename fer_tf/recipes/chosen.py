@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from fer_tf.recipes.schema import Augmentation, Reading, Recipe
-from fer_tf.recipes.shared import HARSH, LONG_TAUGHT, MILD, MIXED, TEACHER
+from fer_tf.recipes.shared import FINE_TUNED, HARSH, LONG_TAUGHT, MILD, MIXED, TEACHER
 
 CHOSEN: dict[str, Recipe] = {
     # Safavi et al., IEEE BSN 2023, section III, to the letter but for the ImageNet weights, which
@@ -37,6 +37,19 @@ CHOSEN: dict[str, Recipe] = {
         label_smoothing=0.1,
         augmentation=MILD,
         expected_accuracy=0.608,
+    ),
+    # The network that ships goes on with faces and classes of one's own: some hundreds are enough.
+    "fine_tune": dataclasses.replace(
+        FINE_TUNED,
+        name="fine_tune",
+        weights="shipped",
+        stages=((96, 10),),
+        batch_size=32,
+        learning_rate=3e-4,
+        ema=0.99,
+        label_smoothing=0.1,
+        augmentation=MILD,
+        precision="auto",
     ),
     # A teacher of another kind, from random weights; not behind what ships.
     "resnet": dataclasses.replace(

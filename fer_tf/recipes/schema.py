@@ -92,8 +92,9 @@ class Recipe:
     model: str = "mit_b0_fusion"
     """The network of this name is trained, one of `fer_tf.list_models()`."""
     weights: str | None = None
-    """The training starts from these weights: "imagenet", or a .keras or .weights.h5 file. If not
-    given, they are random."""
+    """The training starts from these weights: "shipped" (the trained network that comes with the
+    package), "imagenet", or a .keras or .weights.h5 file. Classes that it does not know start at
+    random. If not given, all weights are random."""
     drop_path: float = 0.1
     """A training step skips the last block with this probability, and earlier ones less often, down
     to never (stochastic depth)."""

@@ -209,9 +209,9 @@ def examples_figure(
     for axes, row in zip(figure.axes, rows, strict=False):
         guess = int(probabilities[row].argmax())
         axes.imshow(images[row], cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
-        said = f"{names[guess]} {_sure(probabilities[row, guess])}"
+        answer = f"{names[guess]} {_sure(probabilities[row, guess])}"
         true = f"true: {names[int(labels[row])]}"
-        axes.set_title(said, color=theme.bad, fontsize=11, fontweight="bold", pad=18)
+        axes.set_title(answer, color=theme.bad, fontsize=11, fontweight="bold", pad=18)
         axes.text(0.5, 1.03, true, transform=axes.transAxes, color=theme.faint, ha="center")
         if values is not None:
             axes.text(

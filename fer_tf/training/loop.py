@@ -23,7 +23,7 @@ from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import create_model, family_arguments
-from fer_tf.models.saving import load_into, save_model
+from fer_tf.models.saving import save_model
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.inference import predict_answers, predict_logits
 from fer_tf.trained.run_folder import Run
@@ -114,18 +114,17 @@ class Training:
             self.teachers = load_teachers(recipe, policy, self.task)
         keras.utils.set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self._width)
-        # Validated and saved: the weights, their average, or part of the way there, in float32.
-        self.keeper = self._build("float32")
+        # Validated and saved, in float32: the weights, averaged where the recipe says so.
+        self.averaged = self._build("float32", weights=weights)
         if weights is not None:
-            load_into(self.keeper, weights, self.task)
-            copy_weights(self.keeper, self.network)
+            copy_weights(self.averaged, self.network)
         # A checkpoint does not hold them: the file is read again when the run goes on.
         self.first_weights: list[np.ndarray] | None = None
         if recipe.start_share:
             first = self._build("float32", weights=recipe.weights)
             self.first_weights = first.get_weights()
         self.schedule = learning_rate(recipe, self.steps)
-        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule)
+        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule, self.steps)
         self.optimizer = self.inner_optimizer
         if self.progress.precision == "float16":
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.inner_optimizer)
@@ -245,7 +244,7 @@ class Training:
         progress = self.progress
         better = progress.finish_epoch(row, self.recipe)
         if better or self.recipe.keep == "last":
-            save_model(self.keeper, self.run.best_file, self.task)
+            save_model(self.averaged, self.run.best_file, self.task)
         if self.recipe.schedule == "plateau":
             self.inner_optimizer.learning_rate = progress.rate
         # Before the checkpoint: a kill in between shows the row twice, and not never.
@@ -259,19 +258,19 @@ class Training:
         if self.recipe.ema:
             raw = [np.array(v) for v in variables]
             self.inner_optimizer.overwrite_with_average(variables)
-        copy_weights(self.network, self.keeper)
+        copy_weights(self.network, self.averaged)
         if self.recipe.ema:
             for variable, value in zip(variables, raw, strict=True):
                 variable.assign(value)
         if self.first_weights is not None:
-            share, now = self.recipe.start_share, self.keeper.get_weights()
+            share, now = self.recipe.start_share, self.averaged.get_weights()
             pairs = zip(self.first_weights, now, strict=True)
-            self.keeper.set_weights([share * old + (1 - share) * new for old, new in pairs])
+            self.averaged.set_weights([share * old + (1 - share) * new for old, new in pairs])
         if self.recipe.fit_prior:
             rows = spread(len(self.faces))
-            logits = predict_logits(self.keeper, self.faces.images[rows], size=(size, size))
-            add_shift(self.keeper, fit_shift(logits, self.faces.labels[rows]))
-        logits, values = predict_answers(self.keeper, self.validation.images, size=(size, size))
+            logits = predict_logits(self.averaged, self.faces.images[rows], size=(size, size))
+            add_shift(self.averaged, fit_shift(logits, self.faces.labels[rows]))
+        logits, values = predict_answers(self.averaged, self.validation.images, size=(size, size))
         labels = self.validation.labels
         wanted, given = [one_hot(labels, len(self.task.labels))], [logits]
         if values is not None and self.validation.values is not None:
@@ -286,7 +285,7 @@ class Training:
     def _stage(self, size: int) -> tuple[keras.Model, Any]:
         """A freshly compiled model for one image size, so that its shapes are known."""
         # Traced anew too, or TensorFlow takes a second size for a sign that any may come.
-        self.keeper.make_predict_function(force=True)
+        self.averaged.make_predict_function(force=True)
         model, make_batches = trainable(
             joined(self.network),
             self.faces.images,

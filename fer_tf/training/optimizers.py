@@ -55,19 +55,21 @@ class AdamW(RawWeights, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW`: decoupled weight decay (Loshchilov and Hutter, 2019)."""
 
 
-def build_optimizer(recipe: Recipe, network: keras.Model, rate):
+def build_optimizer(recipe: Recipe, network: keras.Model, rate, steps: int = 1 << 30):
     """The recipe's optimiser, built for the network's weights.
 
     Args:
         recipe: optimizer, momentum, weight_decay, clip_norm, ema.
         network: what it will train.
         rate: what `learning_rate` returns.
+        steps: of an epoch. The average of a short run reaches back over a tenth of it at most, or
+            it would be mostly the random weights at the start.
     """
     shared = {
         "learning_rate": rate,
         "global_clipnorm": recipe.clip_norm,
         "use_ema": recipe.ema > 0,
-        "ema_momentum": recipe.ema or 0.99,
+        "ema_momentum": max(0.0, min(recipe.ema, 1 - 10 / (recipe.epochs * steps))),
     }
     variables = network.trainable_variables
     if recipe.optimizer == "adamw":

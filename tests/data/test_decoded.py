@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,11 @@ def test_pictures_are_decoded_once():
 def test_who_is_stopped_goes_on_after_the_last_block(tmp_path):
     with pytest.raises(FerError, match="damaged"):
         decoded(KEY, SHAPE, Decoder(fails_at=7))
-    assert {file.suffix for file in (tmp_path / "cache").iterdir()} == {".partial", ".done"}
+    assert {file.suffix for file in (tmp_path / "cache").iterdir()} == {
+        ".partial",
+        ".done",
+        ".lock",
+    }
     rest = Decoder()
     images = decoded(KEY, SHAPE, rest)
     assert rest.rows == [6, 7, 8, 9] and images[:, 0, 0].tolist() == list(range(10))
@@ -94,6 +99,14 @@ def test_a_full_disk_is_told_before_anything_is_decoded(monkeypatch):
     assert decoder.rows == []
 
 
+def test_two_at_a_time_decode_once():
+    decoder = Decoder()
+    with ThreadPoolExecutor(4) as pool:
+        same = list(pool.map(lambda _: decoded(KEY, SHAPE, decoder), range(4)))
+    assert decoder.rows == list(range(10))
+    assert all((images[:, 0, 0] == np.arange(10)).all() for images in same)
+
+
 def test_few_files_are_kept(tmp_path):
     for number in range(9):
         decoded(f"{number:064x}", SHAPE, Decoder())
@@ -102,7 +115,7 @@ def test_few_files_are_kept(tmp_path):
 
 def test_an_edited_picture_is_decoded_again(tmp_path, monkeypatch):
     file = tmp_path / "a.png"
-    decoding: list[Path] = []
+    decoding: list[str] = []
     face = pictures._face
     monkeypatch.setattr(
         pictures, "_face", lambda each, *a, **k: decoding.append(each.file) or face(each, *a, **k)
@@ -111,9 +124,9 @@ def test_an_edited_picture_is_decoded_again(tmp_path, monkeypatch):
         before = os.stat(file).st_mtime_ns if file.exists() else 0
         Image.new("L", (8, 8), grey).save(file)
         os.utime(file, ns=(before, before))
-        assert (read_pictures([Picture(file)], None) == grey).all()
+        assert (read_pictures([Picture(str(file))], None) == grey).all()
     assert len(decoding) == 2
-    cut = read_pictures([Picture(file, (2, 3, 4, 4)), Picture(file, (0, 0, 9, 9))], 4)
+    cut = read_pictures([Picture(str(file), (2, 3, 4, 4)), Picture(str(file), (0, 0, 9, 9))], 4)
     assert cut.shape == (2, 4, 4) and len(decoding) == 4
 
 

@@ -54,7 +54,8 @@ def recognize_members(path: Path) -> object:
 
 def tflite_files() -> list[tuple[str, bytes]]:
     """The network as LiteRT runs it, in each precision."""
-    from fer_tf.exporting.tflite import PRECISIONS, write_tflite
+    from fer_tf.exporting.formats import PRECISIONS
+    from fer_tf.exporting.tflite import write_tflite
 
     samples = []
     with TemporaryDirectory() as folder:

@@ -41,7 +41,7 @@ def test_the_presets_weights_are_copied(monkeypatch):
 
 
 def test_its_pixels_are_scaled_as_the_preset_wants(monkeypatch):
-    monkeypatch.setattr("fer_tf.models.registry.load_into", lambda model, weights: None)
+    monkeypatch.setattr("fer_tf.models.registry.load_into", lambda model, weights, task: None)
     scale = create_model("mit_b0_fusion", weights="imagenet").get_layer("scale")
     assert (scale.scale, scale.offset) == (1 / 255, 0.0)
 

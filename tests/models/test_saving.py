@@ -238,3 +238,20 @@ def test_what_a_file_unpacks_to_is_bounded(saved, monkeypatch, limit, told):
     monkeypatch.setattr(saving, limit, most - 1)
     with pytest.raises(FerError, match=told):
         load_model(path)
+
+
+def test_what_ships_goes_on_with_other_classes():
+    from fer_tf.tasks import Task
+
+    network = create_model("mit_b0_fusion", weights="shipped", input_shape=(32, 32, 3))
+    task = Task("own", ("bored", "Happiness", "cross", "sad"))
+    other = create_model("mit_b0_fusion", task=task, weights="shipped", input_shape=(32, 32, 3))
+    for old, new in zip(network.layers[:-1], other.layers[:-1], strict=True):
+        for before, after in zip(old.get_weights(), new.get_weights(), strict=True):
+            np.testing.assert_array_equal(before, after)
+    for before, after in zip(
+        network.layers[-1].get_weights(), other.layers[-1].get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(before[..., [3, 4]], after[..., [1, 3]])
+    with pytest.raises(FerError, match="mit_b0_fusion is what ships"):
+        create_model("vgg_half", weights="shipped")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fer_tf.recipe_json import from_json
 
-from fer_tf import train
+from fer_tf import evaluate, train
 from fer_tf.data import decoded, load_faces
 from fer_tf.data.layouts import write_affectnet, write_rafdb
 from fer_tf.data.mapped import MappedImages
 from fer_tf.data.synthetic import draw_dataset
 from fer_tf.models.saving import load_model
+from fer_tf.recipes.as_json import from_json
 
 FLAGS = ["--face-size", "24", "--stages", "32", "1", "--batch-size", "16", "--precision", "float32"]
 
@@ -51,3 +51,7 @@ def test_what_brings_no_validation_is_divided(tmp_path, small_network, no_report
     assert "divided 80:20 within each class, seed 0" in capsys.readouterr().out
     recipe = from_json((tmp_path / "runs" / "divided" / "recipe.json").read_text())
     assert recipe.split == "80:20" and recipe.reading.face_size == 24
+    # A run's own data is read, and divided, as the run did.
+    evaluate.main([str(tmp_path / "runs" / "divided"), "--out", str(tmp_path / "report")])
+    said = capsys.readouterr().out
+    assert "divided 80:20 within each class" in said and "Happiness" in said

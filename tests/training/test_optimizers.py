@@ -186,3 +186,14 @@ def test_the_rate_by_the_clock_rises_for_a_twentieth_and_falls_as_a_cosine() -> 
     shares = [0.0, 0.025, 0.05, 0.525, 1.0]
     expected = [0.01, 0.05, 0.1, 0.0505, 0.001]
     assert [clock_rate(recipe, share) for share in shares] == pytest.approx(expected)
+
+
+def test_the_average_of_a_short_run_is_not_its_start() -> None:
+    recipe = Recipe(ema=0.998, stages=((48, 4),))
+    short, long = (
+        build_optimizer(
+            recipe, keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), 0.1, steps
+        )
+        for steps in (10, 10_000)
+    )
+    assert short.ema_momentum == 0.75 and long.ema_momentum == 0.998

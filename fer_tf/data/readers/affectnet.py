@@ -13,6 +13,7 @@ and the first one, of whole pictures with the faces' boxes:
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,8 @@ WITHOUT_EMOTION = ("None", "Uncertain", "Non-face")
 
 UNKNOWN = -2.0
 """Valence and arousal where there is none."""
+
+_NUMBER_LIMIT = 4096  # bytes of a number in a .npy file
 
 _FOLDERS = {"train_set": 0, "val_set": 1, "": 0}
 _LISTS = {"training.csv": 0, "validation.csv": 1}
@@ -82,10 +85,10 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
             that is labelled.
     """
     root = Path(path)
-    rows = list(_from_annotations(root) if _annotated(root) else _from_lists(root))
-    kept: list[_Row] = []
+    pictures: list[Picture] = []
+    labels, splits, affect = array("B"), array("B"), array("f")
     left_out = dict.fromkeys((*WITHOUT_EMOTION, "valence or arousal of -2"), 0)
-    for row in rows:
+    for row in _from_annotations(root) if _annotated(root) else _from_lists(root):
         expression = int(row.expression)
         if expression != row.expression or not 0 <= expression < len(AFFECTNET) + 3:
             raise FerError(f"{row.where}: expression is {row.expression:g}, expected 0..10")
@@ -96,21 +99,23 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
         elif any(abs(value) > 1 for value in row.values):
             raise FerError(f"{row.where}: valence, arousal are {row.values}, expected -1 to 1")
         else:
-            kept.append(row)
+            pictures.append(row.picture)
+            labels.append(expression)
+            splits.append(row.split)
+            affect.extend(row.values)
     for name, count in left_out.items():
         options.say(f"{path}: left out {count:,} of {name!r}")
-    if not kept:
+    if not pictures:
         raise FerError(f"{path}: no face with an emotion, expected AffectNet's pictures and labels")
-    kept.sort(key=lambda row: row.split)
     task = TASKS["affectnet8"]
-    images = read_pictures([row.picture for row in kept], options.face_size or task.face[0])
+    images = read_pictures(pictures, options.face_size or task.face[0])
     height, width, channels = (*images.shape[1:], 1)[:3]
     return Faces(
         images=images,
-        labels=np.array([row.expression for row in kept], np.uint8),
-        split=np.array([row.split for row in kept], np.uint8),
+        labels=np.array(labels, np.uint8),
+        split=np.array(splits, np.uint8),
         task=task.with_face(height, width, channels),
-        values=np.array([row.values for row in kept], np.float32),
+        values=np.array(affect, np.float32).reshape(-1, len(task.values)),
     )
 
 
@@ -132,7 +137,7 @@ def _from_annotations(root: Path) -> Iterator[_Row]:
                 _number(other) if other.is_file() else float("nan")
                 for other in (file.with_name(f"{name}_{kind}.npy") for kind in ("val", "aro"))
             )
-            picture = Picture(folder / "images" / f"{name}.jpg")
+            picture = Picture(str(folder / "images" / f"{name}.jpg"))
             yield _Row(str(file), split, picture, _number(file), (valence, arousal))
 
 
@@ -140,9 +145,13 @@ def _number(file: Path) -> float:
     """The number in a .npy file, which holds it as text or as it is, without dimensions."""
     try:
         with open(file, "rb") as stream:
-            array = np.lib.format.read_array(stream, allow_pickle=False, max_header_size=1000)
-        return float(array.item())
-    except (OSError, ValueError, EOFError, TypeError) as error:
+            np.lib.format.read_magic(stream)
+            # What the header says would else be allocated.
+            shape, _, kind = np.lib.format.read_array_header_1_0(stream, max_header_size=1000)
+            if shape or kind.hasobject or kind.itemsize > _NUMBER_LIMIT:
+                raise ValueError(f"an array {list(shape)} of {kind}")
+            return float(np.frombuffer(stream.read(_NUMBER_LIMIT), kind, count=1).item())
+    except Exception as error:  # a damaged header makes NumPy raise what its tokenizer does
         raise FerError(f"{file}: holds no number ({error}), expected one in a .npy file") from error
 
 
@@ -185,7 +194,7 @@ def _from_lists(root: Path) -> Iterator[_Row]:
                     raise FerError(
                         f"{where}: {found!r} are not all numbers, expected {', '.join(wanted[1:])}"
                     ) from None
-                face = Picture(folder / picture, (x, y, width, height))
+                face = Picture(str(folder / picture), (x, y, width, height))
                 yield _Row(where, split, face, expression, (valence, arousal))
 
 

@@ -28,11 +28,11 @@ _STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
 """What Windows and macOS leave in folders, in lower case, beside their hidden files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     split: int
     folder: str
-    file: Place
+    file: str | zipfile.Path
 
 
 def zipped_folder(path: str) -> zipfile.Path | None:
@@ -91,7 +91,8 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
             for file in _files(place / folder):
                 own = file.name.partition("_")[0]
                 mixed = name.lower() == "test" and own in SPLITS[1:]
-                found.append(_Found(SPLITS.index(own) if mixed else split, folder, file))
+                kept = str(file) if isinstance(file, Path) else file
+                found.append(_Found(SPLITS.index(own) if mixed else split, folder, kept))
     if not found:
         raise FerError(f"{root}: no pictures, expected train/angry/*.jpg and the like")
     names = {canonical(each.folder): each.folder for each in reversed(found)}

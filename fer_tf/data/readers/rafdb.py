@@ -58,7 +58,7 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
             )
         seen.add(name)
         aligned = f"{Path(name).stem}_aligned{Path(name).suffix}"
-        rows.append((split, int(label) - 1, Picture(pictures / aligned)))
+        rows.append((split, int(label) - 1, Picture(str(pictures / aligned))))
     if not rows:
         raise FerError(f"{file}: empty, expected lines like 'train_00001.jpg 5'")
     rows.sort(key=lambda row: row[0])

@@ -49,12 +49,13 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     """
     builder = _builder(path)
     features = dict(getattr(builder.info.features, "items", dict)())
-    found = {name: getattr(features.get(name), "shape", None) for name in ("image", "label")}
-    names = getattr(features["label"], "names", None) if "label" in features else None
-    if len(found["image"] or ()) != 3 or names is None:
+    found: tuple[int, ...] = getattr(features.get("image"), "shape", ())
+    names = getattr(features.get("label"), "names", None)
+    pixels = getattr(features.get("image"), "np_dtype", None)
+    if len(found) != 3 or found[2] not in (1, 3) or pixels != np.uint8 or names is None:
         raise FerError(
-            f"{path}: has the features {', '.join(features)}, expected 'image', [h, w, channels], "
-            "and 'label' with named classes"
+            f"{path}: has the features {', '.join(features)}, expected 'image', uint8 [h, w, 1 or "
+            "3], and 'label' with named classes"
         )
     if not builder.info.splits:
         raise FerError(

@@ -216,3 +216,12 @@ def test_a_test_folder_is_kept_for_the_test_where_rows_are_divided(tmp_path):
     assert faces.of("test").images[0, 0, 0] == 99
     with pytest.raises(FerError, match=r"--split 80:10:10: .* has 1 PrivateTest rows of its own"):
         load_faces(str(tmp_path), split="80:10:10")
+
+
+@pytest.mark.parametrize("count, reason", [(1, "has 1 classes: expected 2"), (257, "at most 256")])
+def test_as_many_classes_as_labels_can_tell_apart(tmp_path, count, reason):
+    for number in range(count):
+        picture(tmp_path / f"own{number}" / "a.png", 9)
+    with pytest.raises(FerError, match=reason) as caught:
+        read(str(tmp_path))
+    assert str(tmp_path) in str(caught.value)

@@ -14,6 +14,7 @@ from fer_tf.data import load_faces
 from fer_tf.data.faces import Faces
 from fer_tf.data.layouts import LAYOUTS, TINT
 from fer_tf.data.readers import find
+from fer_tf.data.readers.affectnet import _number
 from fer_tf.data.readers.ferplus import majority
 from fer_tf.data.synthetic import draw_dataset, main
 from fer_tf.errors import FerError
@@ -149,6 +150,29 @@ def test_affectnet_leaves_out_and_counts(roots, tmp_path):
     np.save(notes / "7_val.npy", np.array("1.5"))
     with pytest.raises(FerError, match=r"valence, arousal are \(1\.5, .*expected -1 to 1"):
         load_faces(str(root))
+
+
+@given(
+    kind=st.sampled_from(["<U7", ">f8", "<f4", "|i1", "<i8", "|S4", "|O", "<M8[s]", "<U900000"]),
+    shape=st.sampled_from(["()", "(1,)", "(10000000000000,)", "(-1,)", "(", "0"]),
+    data=st.binary(max_size=64),
+    cut=st.integers(0, 120),
+)
+def test_any_annotation_is_a_number_or_a_sentence(tmp_path_factory, kind, shape, data, cut):
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    whole = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+    file = tmp_path_factory.getbasetemp() / "0_exp.npy"
+    file.write_bytes(whole[: len(whole) - cut])
+    try:
+        assert isinstance(_number(file), float)
+    except FerError as error:
+        assert "0_exp.npy: holds no number" in str(error)
+
+
+@pytest.mark.parametrize("value", ["-0.5", np.float64(-0.5), np.float32(-0.5), b"-0.5", "-0.50"])
+def test_annotations_are_text_or_numbers(tmp_path, value):
+    np.save(tmp_path / "0_val.npy", np.array(value))
+    assert _number(tmp_path / "0_val.npy") == -0.5
 
 
 def test_affectnet_names_the_row_of_its_list(roots, tmp_path):
