@@ -49,25 +49,26 @@ class Benchmark:
     """Measure what each form of a network costs, side by side."""
 
     models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL_OR_DIR ...")] = ()
-    """Run folders or .keras files, exported for this at each size; or export folders or files."""
+    """These are measured: run folders or .keras files, which are exported for it at each size, or
+    export folders or files."""
     shipped: bool = False
-    """The network that comes with the package, too, exported at each size."""
+    """The network that comes with the package is measured too, exported at each size."""
     sizes: tuple[int, ...] = (48, 64, 96, 128, 224)
-    """Sides of the faces in pixels."""
+    """The faces have these sides in pixels."""
     data: str | None = None
-    """fer2013.csv (plain or packed): also measure the accuracy on PublicTest."""
+    """The accuracy on PublicTest of this fer2013.csv (plain or packed) is measured too."""
     reading: Reading = field(default_factory=Reading)
     formats: tuple[str, ...] = tuple(runtimes())
-    """The forms to measure; OpenVINO is left out where it is not installed, and so is what a folder
-    lacks."""
+    """These forms are measured. OpenVINO is left out where it is not installed, and so is what a
+    folder lacks."""
     baseline: str = "litert-float32"
-    """The form that the others' latencies are divided by, of the same model and size."""
+    """The others' latencies are divided by this form's, of the same model and size."""
     threads: tuple[int, ...] = (1, 2)
-    """Numbers of threads that a runtime may use."""
+    """A runtime may use so many threads, each number in turn."""
     rounds: int = 30
-    """How often each form has its turn."""
+    """Each form has its turn so many times."""
     out: str = "benchmark"
-    """Folder for benchmark.csv, benchmark.png and benchmark.txt."""
+    """The files benchmark.csv, benchmark.png and benchmark.txt are written into this folder."""
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ class Describe:
     """Show a data set before anyone trains on it: its classes, samples and defects."""
 
     data: str = "synthetic"
-    """fer2013.csv (plain or packed), a folder of images, another data set that a reader knows, or
-    "synthetic" for drawn faces."""
+    """This data is shown: fer2013.csv (plain or packed), a folder of images, another data set that
+    a reader knows, or "synthetic" for drawn faces."""
     reading: Reading = field(default_factory=Reading)
     split: str | None = None
-    """Shares such as 80:20 that data without validation faces is divided by."""
+    """Data without validation faces is divided by shares such as 80:20."""
     votes: str | None = None
-    """fer2013new.csv: the FERPlus votes of the same rows."""
+    """FERPlus' votes for the rows of fer2013.csv are read from this file, fer2013new.csv."""
     out: str = "runs/describe"
-    """Folder to write dataset.html into."""
+    """The page dataset.html is written into this folder."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

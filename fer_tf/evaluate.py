@@ -18,9 +18,11 @@ from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
 if TYPE_CHECKING:
     import numpy as np
+    from rich.table import Table
 
     from fer_tf.data.faces import Faces
     from fer_tf.report import Metrics
+    from fer_tf.report.value_scores import ValueScore
 
 
 @dataclass(frozen=True)
@@ -28,27 +30,33 @@ class Evaluate:
     """Measure a trained network and write its report."""
 
     model: Annotated[Positional[str | None], arg(metavar="MODEL_OR_RUN")] = None
-    """A run folder, or a .keras file."""
+    """The network that is measured is a run folder's, or a .keras file."""
     shipped: bool = False
-    """Instead of MODEL_OR_RUN: the network that comes with the package."""
+    """The network that comes with the package is measured, in place of MODEL_OR_RUN."""
     data: str | None = None
-    """fer2013.csv (plain or packed), a folder of images, or "synthetic"; of a run: its own."""
+    """The network is measured on this data, in any layout that a reader knows (docs/data.md):
+    fer2013.csv, a folder of images, "synthetic". If not given, it is a run's own. Its classes may
+    be others than the network's: those that both have are compared (docs/evaluation.md)."""
     reading: Reading = field(default_factory=Reading)
     votes: str | None = None
-    """fer2013new.csv: the FERPlus votes of the same rows."""
-    split: Literal["Training", "PublicTest", "PrivateTest"] = "PublicTest"
-    """The part of the data to measure on; of a run's own data, divided as the run divided it."""
+    """FERPlus' votes for the rows of fer2013.csv are read from this file, fer2013new.csv."""
+    split: Literal["Training", "PublicTest", "PrivateTest", "training", "validation", "test"] = (
+        "PublicTest"
+    )
+    """The network is measured on this part of the data. A run's own data is divided as the run
+    divided it. PublicTest is FER2013's word for validation, and PrivateTest the one for test."""
     size: str | None = None
-    """N or HxW pixels; of a run: its best epoch's, else what the network was built for, or 224;
-    of what ships: its own."""
+    """The network runs at this size, N or HxW pixels. If not given, it is the size at which a run
+    was best, else the one that the network was built for, or 224."""
     tta: Literal["none", "flip", "ten-crop"] = "none"
-    """Test-time augmentation: mean probability of the face and its mirror image, or ten crops."""
+    """Test-time augmentation: the answer is the mean over the face and its mirror image (flip), or
+    over ten crops of it."""
     corruptions: bool = False
-    """Measure in poor light, blurred, noisy, compressed, coarse and covered as well: a table of
-    accuracy at three strengths or more each, beside the clean figure. Takes 29 times as long."""
+    """The faces are also measured in poor light, blurred, noisy, compressed, coarse and covered,
+    each at three strengths or more, beside the clean figure. It takes 29 times as long."""
     out: str | None = None
-    """Folder to write; else RUN/report, MODEL-report or shipped-report, with split and tta unless
-    the defaults."""
+    """The report is written into this folder. If not given, it is RUN/report, MODEL-report or
+    shipped-report, with split and tta in its name unless they are the defaults."""
 
 
 def report_directory(trained: TrainedModel, split: str, tta: str) -> Path:
@@ -65,13 +73,15 @@ def evaluate(
 
     Args:
         args: see `Evaluate`.
-        say: is given what the reader left out, and the lines of the table of corruptions.
+        say: is given what the reader left out, which classes and values have no match, and the
+            lines of the table of corruptions.
 
     Returns:
         The scores, and the report folder.
 
     Raises:
-        FerError: a file is missing or malformed, or network and data do not fit together.
+        FerError: a file is missing or malformed, or network and data have fewer than two classes
+            in common.
     """
     trained = open_either(args.model, args.shipped)
     asked = None if args.size is None else parse_size(args.size)
@@ -89,24 +99,24 @@ def evaluate(
     from fer_tf.data import load_faces
     from fer_tf.models.checks import check_finite
     from fer_tf.report import write_report
-    from fer_tf.trained.inference import predict_logits, softmax
+    from fer_tf.report.judging import judged
+    from fer_tf.trained.inference import predict_answers, predict_logits, softmax
 
     size = trained.size(asked)
-    faces = load_faces(data, votes=votes, split=shares, say=say, **vars(reading)).of(args.split)
-    if faces.task.labels != task.labels:
-        raise FerError(
-            f"{trained.path}: answers {', '.join(task.labels)}: expected the classes of {data}, "
-            f"{', '.join(faces.task.labels)}"
-        )
-    logits = predict_logits(model, faces.images, size=size, tta=args.tta)
+    loaded = load_faces(data, votes=votes, split=shares, say=say, **vars(reading))
+    common = judged(loaded, args.split, task, data)
+    for line in common.left_out:
+        say(line)
+    faces = common.faces
+    logits, values = predict_answers(model, faces.images, size=size, tta=args.tta)
     check_finite(logits, trained.path)
-    probabilities = softmax(logits)
     metrics = write_report(
         directory,
         faces.labels,
-        probabilities,
+        softmax(common.logits(logits)),
         faces.images,
-        task.labels,
+        faces.task.labels,
+        values=common.estimates(values),
         history=trained.history,
         title=f"{trained.name} on {args.split}",
         facts={
@@ -114,10 +124,14 @@ def evaluate(
             "Data": f"{data}, {args.split}",
             "Input size": f"{size[0]}x{size[1]} pixels",
             "Test-time augmentation": args.tta,
+            **({"Left out": "; ".join(common.left_out)} if common.left_out else {}),
         },
     )
     if args.corruptions:
-        predict = partial(predict_logits, model, size=size, tta=args.tta)
+
+        def predict(images: np.ndarray) -> np.ndarray:
+            return common.logits(predict_logits(model, images, size=size, tta=args.tta))
+
         say(f"| {args.split}, {size[0]}x{size[1]} pixels | accuracy | points lost |")
         say("|---|---|---|")
         say(f"| as they are | {metrics.accuracy.value:.1%} | |")
@@ -133,7 +147,7 @@ def corrupted_accuracy(
     """The name of each of `fer_tf.data.corrupted.CORRUPTIONS`, and the accuracy on such faces.
 
     Args:
-        predict: from uint8 [n, h, w] to logits [n, classes].
+        predict: from uint8 [n, h, w] or [n, h, w, 3] to logits [n, classes].
         faces: what is corrupted and judged.
     """
     import numpy as np
@@ -146,7 +160,7 @@ def corrupted_accuracy(
 
 
 def print_metrics(metrics: Metrics) -> None:
-    """Two tables on stdout: the headlines with their intervals, and the classes."""
+    """Tables on stdout: the headlines with their intervals, the classes, and the values."""
     from rich.console import Console
     from rich.table import Table
 
@@ -165,6 +179,24 @@ def print_metrics(metrics: Metrics) -> None:
         classes.add_row(c.name, *shares, f"{c.support:,}")
     console = Console()
     console.print(scores, "", classes, "", sep="\n")
+    if metrics.values:
+        console.print(_value_table(metrics.values), "", sep="\n")
+
+
+def _value_table(scores: Sequence[ValueScore]) -> Table:
+    """A row for each value, with what is reached without looking at a face."""
+    from rich.table import Table
+
+    table = Table("value", box=None)
+    columns = ("RMSE", "MAE", "Pearson", "CCC", "95% interval", "class's mean", "constant", "SAGR")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for v in scores:
+        interval = f"{v.ccc.low:.3f} to {v.ccc.high:.3f}"
+        guess = "-" if v.class_mean_ccc is None else f"{v.class_mean_ccc:.3f}"
+        numbers = [f"{each.value:.3f}" for each in (v.rmse, v.mae, v.pearson, v.ccc)]
+        table.add_row(v.name, *numbers, interval, guess, "0.000", f"{v.sagr.value:.1%}")
+    return table
 
 
 def main(argv: Sequence[str] | None = None) -> None:

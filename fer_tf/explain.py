@@ -1,6 +1,7 @@
-"""Why: each face, what speaks for its emotion, and its landmarks, as a picture.
+"""Why: each face, what speaks for its answer, and its landmarks, as a picture.
 
-`python -m fer_tf.explain photo.jpg` writes explained/photo-explained.png.
+`python -m fer_tf.explain photo.jpg` writes explained/photo-explained.png. `--of Sad` explains
+another class than the most probable one, and `--of valence` a value of a network that gives it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
@@ -23,27 +24,27 @@ if TYPE_CHECKING:
 
     from fer_tf.vision.analyzer import FaceAnalyzer
 
-Emotion = Literal["Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"]
-
 
 @dataclass(frozen=True)
 class Explain:
-    """Show why: each face, what speaks for its emotion, and its landmarks, as a picture."""
+    """Show why: each face, what speaks for its answer, and its landmarks, as a picture."""
 
     pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE_OR_FOLDER")] = ()
-    """Pictures, and folders of pictures (with the folders in them)."""
+    """These pictures are explained, and those in these folders and in the folders in them."""
     method: Method = DEFAULT_METHOD
-    """How the saliency map is made; docs/explanations says how faithful each one is."""
-    target: Emotion | None = None
-    """Explain this emotion; if not given, each face's most probable one."""
+    """This method makes the saliency map. docs/explanations says how faithful each one is."""
+    of: str | None = None
+    """This class, such as Sad, or this value, such as valence, of those that the network answers is
+    explained. If not given, it is each face's most probable class."""
     model: Path | None = None
-    """A run folder or a .keras file; if not given, the network that ships."""
+    """The network is a run folder's, or a .keras file. If not given, it is the one that ships."""
     size: str | None = None
-    """N or HxW pixels at which a .keras file runs that takes any; if not given, its best."""
+    """A network that takes any size runs at this one, N or HxW pixels. If not given, it runs at its
+    best size."""
     cropped: bool = False
-    """The pictures are a face each: look for none."""
+    """Each picture is a face already, so none is looked for."""
     out: Path = Path("explained")
-    """Folder to write the pictures to."""
+    """The explained pictures are written into this folder."""
     detecting: Detecting = field(default_factory=Detecting)
 
 
@@ -101,7 +102,7 @@ def _panels(analyzer: FaceAnalyzer, path: Path, args: Explain) -> list[tuple[str
     from fer_tf.vision.panels import answer
 
     image = read_image(path)
-    found = analyzer.explain(image, method=args.method, target=args.target, cropped=args.cropped)
+    found = analyzer.explain(image, method=args.method, target=args.of, cropped=args.cropped)
     return [(answer(each.explanation), each.panels(image)) for each in found]
 
 

@@ -1,8 +1,9 @@
 """Train a network: `python -m fer_tf.train [RECIPE] --data fer2013.csv [--run NAME]`.
 
 RECIPE is `drawn` (drawn faces, the default without --data), `scratch` (from random weights, the
-default with --data), `paper` (Safavi et al., 2023), or the recipe.json of another run. Every field
-of the recipe is a flag. The same command again goes on where the run stopped.
+default with --data), `paper` (Safavi et al., 2023), `affect` (classes with valence and arousal),
+`drawn_affect` (the same of drawn faces), or the recipe.json of another run. Every field of the
+recipe is a flag. The same command again goes on where the run stopped.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ class Arguments:
 
     recipe: Recipe = field(default_factory=lambda: RECIPES["drawn"])
     run: str | None = None
-    """Name of the run's folder; the recipe's name if not given."""
+    """The run's folder has this name. If not given, it has the recipe's."""
     runs: Path = Path("runs")
-    """Where the folders of runs are."""
+    """The folders of runs lie in this folder."""
     checkpoint_minutes: float = 5.0
-    """Between the checkpoints within an epoch; there is one at every epoch's end as well."""
+    """Within an epoch a checkpoint is written every so many minutes, and one more at its end."""
     report: bool = True
-    """Write the report at the end."""
+    """A report of the best network is written at the end."""
     wandb: bool = False
-    """Log to Weights & Biases as well (extra "wandb")."""
+    """The run is logged to Weights & Biases as well, which needs the extra "wandb"."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -124,22 +125,23 @@ def train(args: Arguments, command: str = "the same call") -> None:
 
 def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     """Measure the best model on the validation split, and say where everything is."""
-    import numpy as np
-
     from fer_tf.models.saving import load_model
     from fer_tf.report import write_report
-    from fer_tf.trained.inference import predict_logits, softmax
+    from fer_tf.report.judging import judged
+    from fer_tf.trained.inference import predict_answers, softmax
 
-    validation = faces.of("PublicTest")
+    common = judged(faces, "PublicTest", faces.task, recipe.data)
+    validation = common.faces
     size = run.best_size(recipe)
     model = load_model(run.best_file)
-    probabilities = softmax(predict_logits(model, validation.images, size=(size, size)))
+    logits, values = predict_answers(model, validation.images, size=(size, size))
     metrics = write_report(
         run.report,
         validation.labels,
-        np.asarray(probabilities),
+        softmax(logits),
         validation.images,
         faces.task.labels,
+        values=common.estimates(values),
         history=run.history_file,
         title=f"{run.folder.name}: {recipe.model} on PublicTest",
         facts={
@@ -151,6 +153,8 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
         },
     )
     print(f"validation accuracy {metrics.accuracy.value:.2%} at {size}x{size}")
+    for value in metrics.values:
+        print(f"validation CCC of {value.name} {value.ccc.value:.3f}")
     _say_where(run)
     if recipe.data == "synthetic":
         print(f"\n{GET_FER2013}")

@@ -128,6 +128,37 @@ def test_works_on_jax_without_tensorflow(run):
     assert measured(run / "report")["accuracy"]["value"] == pytest.approx(18 / 21)
 
 
+@pytest.mark.parametrize(("layout", "split"), [("affectnet", "validation"), ("rafdb", "test")])
+def test_data_of_another_task_is_judged_by_the_classes_in_common(layout, split, tmp_path, capsys):
+    from fer_tf.data.layouts import LAYOUTS
+    from fer_tf.data.synthetic import draw_dataset
+
+    LAYOUTS[layout](tmp_path / "data", draw_dataset(48, affect=True))
+    flags = ["--data", str(tmp_path / "data"), "--split", split, "--face-size", "20"]
+    flags = flags if layout == "affectnet" else flags[:4]
+    model = brightness_model(tmp_path / "net.keras", size=(20, 20))
+    main([str(model), *flags, "--out", str(tmp_path / "report"), "--corruptions"])
+    metrics = measured(tmp_path / "report")
+    assert [each["name"] for each in metrics["classes"]] == list(FER2013)
+    assert metrics["rows"] == (6 if layout == "affectnet" else 8)
+    out = capsys.readouterr().out
+    assert ("left out 0 of 'Contempt'" in out) == (layout == "affectnet")
+
+
+def test_an_8_class_network_is_judged_by_seven(tmp_path, csv, capsys):
+    from fer_tf.models.saving import load_model, save_model
+    from fer_tf.tasks import TASKS
+
+    eight = load_model(brightness_model(tmp_path / "eight.keras", classes=8))
+    save_model(eight, tmp_path / "ferplus.keras", TASKS["ferplus"])
+    main([str(tmp_path / "ferplus.keras"), "--data", str(csv), "--size", "20"])
+    metrics = measured(tmp_path / "ferplus-report")
+    assert [each["name"] for each in metrics["classes"]][-2:] == ["disgust", "fear"]
+    told = "has no 'contempt': the network's answer to it is left out"
+    assert told in capsys.readouterr().out
+    assert told in (tmp_path / "ferplus-report" / "report.html").read_text().replace("&#39;", "'")
+
+
 def test_refuses_what_does_not_fit(run, tmp_path, csv):
     data = ["--data", str(csv)]
     with pytest.raises(FerError, match=r"has 8 classes and does not name them"):

@@ -39,7 +39,7 @@ def test_each_face_gets_a_picture(astronaut, tmp_path, capsys):
 
 def test_a_given_emotion_of_a_cropped_face(astronaut, tmp_path, capsys):
     Image.fromarray(astronaut[80:170, 180:270]).save(tmp_path / "face.png")
-    flags = ["--cropped", "--target", "Sad", "--method", "gradient", "--out", str(tmp_path / "out")]
+    flags = ["--cropped", "--of", "sad", "--method", "gradient", "--out", str(tmp_path / "out")]
     main([str(tmp_path / "face.png"), *flags])
     assert ": Sad " in capsys.readouterr().out
     assert (tmp_path / "out" / "face-explained.png").is_file()

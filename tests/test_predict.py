@@ -439,7 +439,7 @@ def drawn_reason(monkeypatch):
     from fer_tf.vision import explaining
 
     def explain(self, faces, crops, *, method, target):
-        why = Explanation(np.eye(48, dtype=np.float32), method, 3, SHARES)
+        why = Explanation(np.eye(48, dtype=np.float32), method, 3, SHARES, TASKS["fer2013"])
         return [
             explaining.ExplainedFace(face, why, crop)
             for face, crop in zip(faces, crops, strict=True)

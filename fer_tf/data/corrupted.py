@@ -14,7 +14,7 @@ import numpy as np
 from fer_tf.data.corruptions import blur, jpeg, spoil_light
 
 Corruption = Callable[[np.ndarray], np.ndarray]
-"""From uint8 [n, h, w], grey, to the same; always the same for the same faces."""
+"""From uint8 [n, h, w], grey, or [n, h, w, 3], RGB, to the same; always the same for the same."""
 
 
 def _light(gain: float, haze: float = 0.0) -> Corruption:
@@ -42,16 +42,17 @@ def _low_contrast(share: float) -> Corruption:
     """About each face's mean."""
 
     def corrupt(images: np.ndarray) -> np.ndarray:
-        mean = images.mean(axis=(1, 2), keepdims=True)[..., None]
-        return _levels(mean + share * (_floats(images) - mean))
+        pixels = _floats(images)
+        mean = pixels.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
+        return _levels(mean + share * (pixels - mean))
 
     return corrupt
 
 
 def _noise(deviation: float) -> Corruption:
     def corrupt(images: np.ndarray) -> np.ndarray:
-        noise = np.random.default_rng(0).normal(0, deviation, images.shape)
-        return _levels(_floats(images) + noise[..., None])
+        pixels = _floats(images)
+        return _levels(pixels + np.random.default_rng(0).normal(0, deviation, pixels.shape))
 
     return corrupt
 
@@ -60,7 +61,7 @@ def _low_resolution(share: float) -> Corruption:
     """Averaged to a share of their sides, and enlarged again."""
 
     def corrupt(images: np.ndarray) -> np.ndarray:
-        height, width = images.shape[1:]
+        height, width = images.shape[1:3]
         small = max(1, round(share * width)), max(1, round(share * height))
         return np.stack(
             [
@@ -76,7 +77,7 @@ def _occlusion(share: float) -> Corruption:
     """A grey square, somewhere in each face, of a share of its sides."""
 
     def corrupt(images: np.ndarray) -> np.ndarray:
-        sides = np.array(images.shape[1:])
+        sides = np.array(images.shape[1:3])
         size = np.round(share * sides).astype(int)
         places = np.random.default_rng(0).integers(0, sides - size + 1, (len(images), 2))
         covered = images.copy()
@@ -121,7 +122,8 @@ CORRUPTIONS: dict[str, Corruption] = {
 
 
 def _floats(images: np.ndarray) -> np.ndarray:
-    return images[..., None].astype(np.float32)
+    """Float32 [n, h, w, 1 or 3]."""
+    return (images[..., None] if images.ndim == 3 else images).astype(np.float32)
 
 
 def _column(images: np.ndarray, value: float) -> np.ndarray:
@@ -130,5 +132,6 @@ def _column(images: np.ndarray, value: float) -> np.ndarray:
 
 
 def _levels(pixels) -> np.ndarray:
-    """Float32 [n, h, w, 1] to uint8 [n, h, w]."""
-    return np.round(np.clip(np.asarray(pixels)[..., 0], 0, 255)).astype(np.uint8)
+    """Float [n, h, w, 1 or 3] to uint8 [n, h, w] or [n, h, w, 3]."""
+    levels = np.round(np.clip(np.asarray(pixels), 0, 255)).astype(np.uint8)
+    return levels[..., 0] if levels.shape[-1] == 1 else levels

@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
-from fer_tf.tasks import TASKS
+from fer_tf.tasks import TASKS, Task
 
 
 def relabel(faces: Faces, name: str, source: str, say: Callable[[str], None]) -> Faces:
@@ -27,10 +27,23 @@ def relabel(faces: Faces, name: str, source: str, say: Callable[[str], None]) ->
     if name not in TASKS:
         raise FerError(f"--task {name!r}: expected one of {', '.join(TASKS)}")
     wanted, own = TASKS[name], faces.task
+    if all(wanted.index(label) is None for label in own.labels):
+        raise FerError(f"--task {name}: {source} has none of its classes, only {own.labels}")
+    return with_classes(faces, wanted, source, say)
+
+
+def with_classes(faces: Faces, wanted: Task, source: str, say: Callable[[str], None]) -> Faces:
+    """Label faces by the classes of a task, matched by name; faces of others are left out.
+
+    Args:
+        faces: of any task; size and values stay theirs.
+        wanted: whose classes, in their order, the faces get.
+        source: what messages call the data.
+        say: is told how many faces of each class without a match were left out.
+    """
+    own = faces.task
     found = [wanted.index(label) for label in own.labels]
     index = np.array([-1 if i is None else i for i in found])
-    if (index < 0).all():
-        raise FerError(f"--task {name}: {source} has none of its classes, only {own.labels}")
     labels = index[faces.labels]
     for label in np.flatnonzero(index < 0):
         say(f"{source}: left out {(faces.labels == label).sum():,} of {own.labels[label]!r}")

@@ -1,4 +1,4 @@
-"""Grad-CAM: which cells of a map of the network speak for a class."""
+"""Grad-CAM: which cells of a map of the network speak for a class, or raise a value."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def grad_cam(
     """Grad-CAM (Selvaraju et al., ICCV 2017, section 3, equations 1 and 2).
 
     Args:
-        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
+        model: float32 pixels in [0, 255], [n, height, width, 3], to logits and values, [n,
+            classes + values], as `fer_tf.models.heads.joined` gives them.
         layer: name of the layer whose map [n, rows, columns, channels] is explained.
-        faces: uint8 [n, h, w], grey.
-        target: int [n], classes.
+        faces: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
+        target: int [n], indices of the answers.
         size: (height, width) to resize to.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Input gradients: how much each pixel of a face moves the logit of a class.
+"""Input gradients: how much each pixel of a face moves the logit of a class, or a value.
 
 Own code on purpose: the library that works on Keras 3, tf-keras-vis 0.8.7, is from March 2024,
 knows TensorFlow only and draws SmoothGrad's noise without a seed; it gives the same gradients
@@ -75,13 +75,16 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def network_input(faces: Any, size: tuple[int, int]) -> Any:
-    """Grey faces [n, h, w], 0 to 255, to what the network takes, float32 [n, *size, 3]."""
+    """Faces [n, h, w] or [n, h, w, 3] to what the network takes, [n, *size, 3]; all 0 to 255."""
     return resize(faces, size, warp_by_gather)
 
 
-def target_scores(logits: Any, target: np.ndarray) -> Any:
-    """The logits [n, classes] of one class each, [n]: logits, as the softmax mixes all classes."""
-    return ops.sum(logits * ops.one_hot(target, logits.shape[-1]), axis=-1)
+def target_scores(answers: Any, target: np.ndarray) -> Any:
+    """What is explained of answers [n, classes + values], one each, [n].
+
+    A class by its logit, as the softmax mixes all classes; a value by the network's own output.
+    """
+    return ops.sum(answers * ops.one_hot(target, answers.shape[-1]), axis=-1)
 
 
 def batches(count: int) -> Iterator[slice]:
@@ -92,16 +95,17 @@ def batches(count: int) -> Iterator[slice]:
 def gradient(
     model: keras.Model, faces: np.ndarray, target: np.ndarray, size: tuple[int, int]
 ) -> np.ndarray:
-    """d logit / d pixel of the 48x48 face, through the resize (Simonyan et al., 2014, section 3).
+    """d answer / d pixel of the face, through the resize (Simonyan et al., 2014, section 3).
 
     Args:
-        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
-        faces: uint8 or float32 [n, h, w], grey, 0 to 255.
-        target: int [n], classes.
+        model: float32 pixels in [0, 255], [n, height, width, 3], to logits and values, [n,
+            classes + values], as `fer_tf.models.heads.joined` gives them.
+        faces: uint8 or float32 [n, h, w], grey, or [n, h, w, 3], RGB, 0 to 255.
+        target: int [n], indices of the answers.
         size: (height, width) to resize to.
 
     Returns:
-        float32 [n, h, w], signed.
+        float32, shaped like the faces, signed.
     """
     slope = derivative(
         lambda x, wanted: target_scores(model(network_input(x, size), training=False), wanted)
@@ -121,7 +125,8 @@ def smooth_gradient(
     Arguments and result are those of `gradient`; noisy pixels may leave [0, 255].
     """
     pixels = faces.astype(np.float32)
-    scale = NOISE * np.ptp(pixels, axis=(1, 2))[:, None, None, None]
+    scale = NOISE * np.ptp(pixels.reshape(len(pixels), -1), axis=1)
+    scale = scale.reshape(-1, *[1] * pixels.ndim)
     noise = np.random.default_rng(seed).standard_normal((SAMPLES, *faces.shape[1:]), np.float32)
     return _mean_gradient(model, pixels[:, None] + scale * noise, target, size)
 
@@ -137,19 +142,19 @@ def integrated_gradient(
 
     Args:
         model: as of `gradient`, as are `faces`, `target` and `size`.
-        baseline: float32 [n, h, w], where the path to each face begins.
+        baseline: float32, shaped like the faces, where the path to each one begins.
 
     Returns:
-        float32 [n, h, w]; a face's sum is its logit less the baseline's, to the rule's error.
+        float32, shaped like the faces; a face's sum is its answer less the baseline's, to the
+        rule's error.
     """
     way = faces.astype(np.float32) - baseline
-    shares = ((np.arange(STEPS, dtype=np.float32) + 0.5) / STEPS)[:, None, None]
+    shares = ((np.arange(STEPS, dtype=np.float32) + 0.5) / STEPS).reshape(-1, *[1] * (way.ndim - 1))
     return way * _mean_gradient(model, baseline[:, None] + shares * way[:, None], target, size)
 
 
 def _mean_gradient(model, points: np.ndarray, target, size) -> np.ndarray:
-    """Mean over the points [n, points, h, w] of each face, in full batches also for one face."""
-    count, each, height, width = points.shape
-    flat = points.reshape(-1, height, width)
-    slopes = gradient(model, flat, np.repeat(target, each), size)
-    return slopes.reshape(count, each, height, width).mean(axis=1)
+    """Mean over the points [n, points, ...] of each face, in full batches also for one face."""
+    flat = points.reshape(-1, *points.shape[2:])
+    slopes = gradient(model, flat, np.repeat(target, points.shape[1]), size)
+    return slopes.reshape(points.shape).mean(axis=1)

@@ -15,6 +15,7 @@ from fer_tf.explanations.gradients import gradient, integrated_gradient, smooth_
 from fer_tf.explanations.methods import DEFAULT_METHOD, METHODS
 from fer_tf.explanations.occlusion import answering, blurred, occlusion
 from fer_tf.explanations.rollout import excess_rollout
+from fer_tf.models.heads import joined
 
 SMOOTHING = 1 / 32
 """Standard deviation over the face's side, 1.5 of 48 pixels, of the blur of integrated gradients.
@@ -34,20 +35,23 @@ def saliency_maps(
     size: tuple[int, int] | None = None,
     seed: int = 0,
 ) -> np.ndarray:
-    """What speaks for a class, pixel by pixel.
+    """What speaks for a class, or raises a value, pixel by pixel.
 
     Args:
-        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
-        faces: uint8 [n, h, w], grey; 48 x 48 of FER2013's.
+        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes], or to
+            {"logits": these, "values": [n, values]}.
+        faces: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
         method: a key of `METHODS`, or "random": noise, to compare with.
-        target: classes [n]; None for the most probable ones. "rollout" and "random" ignore it.
+        target: int [n], indices of classes or, from the number of classes on, of values; None for
+            the most probable classes. "rollout" and "random" ignore it.
         size: (height, width) at which the network runs; None for what it was built for, or the
             faces' own where it takes any.
         seed: of SmoothGrad's noise and of "random".
 
     Returns:
         float32 [n, h, w] in [0, 1]; the greatest value of each map is 1 unless all are 0. Coarser
-        maps are enlarged bilinearly. Evidence against the class counts as 0.
+        maps are enlarged bilinearly. Evidence against the class, or what lowers
+        the value, counts as 0; the sizes of "gradient" and "smoothgrad" have no sign.
 
     Raises:
         FerError: an unknown method, faces, targets or a size that do not fit, a model without
@@ -56,25 +60,33 @@ def saliency_maps(
     _check(model, faces, method)
     size = _size(model, faces, size)
     if not len(faces):
-        return np.zeros(faces.shape, np.float32)
-    return _scaled(_raw(model, faces, method, _targets(model, faces, target, size), size, seed))
+        return np.zeros(faces.shape[:3], np.float32)
+    network = joined(model)
+    classes = network.output_shape[-1] if model is network else model.output["logits"].shape[-1]
+    wanted = _targets(network, faces, target, size, classes)
+    return _scaled(_raw(network, faces, method, wanted, size, seed))
 
 
 def _raw(model, faces, method, target, size, seed) -> np.ndarray:
     if method == "gradient":
-        return np.abs(gradient(model, faces, target, size))
+        return _by_pixel(np.abs(gradient(model, faces, target, size)))
     if method == "smoothgrad":
-        return np.abs(smooth_gradient(model, faces, target, size, seed))
+        return _by_pixel(np.abs(smooth_gradient(model, faces, target, size, seed)))
     if method == "integrated":
         base = blurred(faces).astype(np.float32)
-        return _smoothed(integrated_gradient(model, faces, target, size, base))
+        return _smoothed(_by_pixel(integrated_gradient(model, faces, target, size, base)))
     if method == "occlusion":
         return occlusion(model, faces, target, size)
     if method == "rollout":
-        return _enlarged(excess_rollout(model, faces, size), faces.shape[1:])
+        return _enlarged(excess_rollout(model, faces, size), faces.shape[1:3])
     if method == "random":
-        return np.random.default_rng(seed).random(faces.shape, np.float32)
-    return _enlarged(grad_cam(model, CAM_LAYERS[method], faces, target, size), faces.shape[1:])
+        return np.random.default_rng(seed).random(faces.shape[:3], np.float32)
+    return _enlarged(grad_cam(model, CAM_LAYERS[method], faces, target, size), faces.shape[1:3])
+
+
+def _by_pixel(maps: np.ndarray) -> np.ndarray:
+    """[n, h, w]: the sum over the colours, where there are any."""
+    return maps if maps.ndim == 3 else maps.sum(axis=-1)
 
 
 def _smoothed(maps: np.ndarray) -> np.ndarray:
@@ -94,18 +106,18 @@ def _scaled(maps: np.ndarray) -> np.ndarray:
     return np.divide(positive, greatest, out=np.zeros_like(positive), where=greatest > 0)
 
 
-def _targets(model, faces, target, size) -> np.ndarray:
+def _targets(model, faces, target, size, classes) -> np.ndarray:
     if target is None:
-        return answering(model, size)(faces).argmax(axis=1)
-    wanted, classes = np.asarray(target), model.output_shape[-1]
+        return answering(model, size)(faces)[:, :classes].argmax(axis=1)
+    wanted, answers = np.asarray(target), model.output_shape[-1]
     if wanted.shape != (len(faces),) or not np.issubdtype(wanted.dtype, np.integer):
         raise FerError(
-            f"target has shape {wanted.shape} and type {wanted.dtype}: expected one class index "
-            f"for each of {len(faces)} faces"
+            f"target has shape {wanted.shape} and type {wanted.dtype}: expected one index of an "
+            f"answer for each of {len(faces)} faces"
         )
-    if wanted.min() < 0 or wanted.max() >= classes:
+    if wanted.min() < 0 or wanted.max() >= answers:
         raise FerError(
-            f"target holds {wanted.min()} to {wanted.max()}: expected classes 0 to {classes - 1}"
+            f"target holds {wanted.min()} to {wanted.max()}: expected answers 0 to {answers - 1}"
         )
     return wanted
 
@@ -113,7 +125,7 @@ def _targets(model, faces, target, size) -> np.ndarray:
 def _size(model, faces, size) -> tuple[int, int]:
     built = model.input_shape[1:3]
     if size is None:
-        height, width = (b or f for b, f in zip(built, faces.shape[1:], strict=True))
+        height, width = (b or f for b, f in zip(built, faces.shape[1:3], strict=True))
         return height, width
     if any(b not in (None, s) for b, s in zip(built, size, strict=True)):
         raise FerError(
@@ -128,9 +140,11 @@ def _check(model, faces, method) -> None:
         close = difflib.get_close_matches(method, METHODS, 1)
         guess = f" (did you mean {close[0]!r}?)" if close else ""
         raise FerError(f"unknown method {method!r}{guess}: expected one of {', '.join(METHODS)}")
-    if faces.ndim != 3 or faces.dtype != np.uint8:
+    colour = faces.ndim == 4 and faces.shape[-1] == 3
+    if not (faces.ndim == 3 or colour) or faces.dtype != np.uint8:
         raise FerError(
-            f"faces have shape {faces.shape} and type {faces.dtype}: expected uint8 [n, h, w], grey"
+            f"faces have shape {faces.shape} and type {faces.dtype}: expected uint8 [n, h, w] or "
+            "[n, h, w, 3]"
         )
     shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from fer_tf.tasks import Task
+
 Method = Literal[
     "gradient",
     "smoothgrad",
@@ -24,7 +26,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "gradient": "size of the input gradient (Simonyan et al., 2014)",
         "smoothgrad": "size of the mean gradient of noisy copies (Smilkov et al., 2017)",
         "integrated": "integrated gradients, smoothed (Sundararajan et al., 2017)",
-        "occlusion": "what the class loses when a window is blurred (Zeiler and Fergus, 2014)",
+        "occlusion": "what the answer loses when a window is blurred (Zeiler and Fergus, 2014)",
         "gradcam-stage4": "Grad-CAM of the last stage (Selvaraju et al., 2017)",
         "gradcam-fused": "Grad-CAM of the fused map (Selvaraju et al., 2017)",
         "rollout": "attention rollout of the four stages, of no class (Abnar and Zuidema, 2020)",
@@ -58,11 +60,16 @@ class Explanation:
         map: float32 [h, w], the face's pixels, 0 to 1: 1 is the most salient one. All 0 where
             nothing speaks for the target.
         method: a key of `METHODS`.
-        target: index of the class that is explained.
+        target: what is explained: the index of a class or, from the number of classes on, of a
+            value.
         probabilities: of all classes, in [0, 1]; their sum is 1.
+        task: names the classes and the values.
+        values: of the task's values, in [-1, 1].
     """
 
     map: np.ndarray
     method: str
     target: int
     probabilities: tuple[float, ...]
+    task: Task
+    values: tuple[float, ...] = ()

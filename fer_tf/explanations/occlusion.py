@@ -1,4 +1,4 @@
-"""Occlusion: how much a class loses when a window of the face is blurred away."""
+"""Occlusion: how much a class or a value loses when a window of the face is blurred away."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def blurred(faces: np.ndarray) -> np.ndarray:
     """Faces without their features, in their own light: what stands for "removed".
 
     Args:
-        faces: uint8 [n, h, w], grey.
+        faces: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
 
     Returns:
-        uint8 [n, h, w], each under a Gaussian whose standard deviation is `BLUR` of its height.
+        uint8, shaped like the faces, each under a Gaussian whose standard deviation is `BLUR` of
+        its height.
     """
     sigma = BLUR * faces.shape[1]
     blur = [cv2.GaussianBlur(f, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for f in faces]
@@ -38,37 +39,39 @@ def blurred(faces: np.ndarray) -> np.ndarray:
 def occlusion(
     model: keras.Model, faces: np.ndarray, target: np.ndarray, size: tuple[int, int]
 ) -> np.ndarray:
-    """What the logit of a class loses by each pixel's absence (Zeiler and Fergus, 2014, 4.2).
+    """What the answer loses by each pixel's absence (Zeiler and Fergus, 2014, 4.2).
 
     A soft window of `WINDOW` slides over the face in steps of `STEP` and blends the blurred face
     in: no grey square, which would itself be a strange new feature. A pixel's value is the mean
     loss over the places of the window, weighted by how much of the pixel each one hides.
 
     Args:
-        model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes].
-        faces: uint8 [n, h, w], grey.
-        target: int [n], classes.
+        model: float32 pixels in [0, 255], [n, height, width, 3], to logits and values, [n,
+            classes + values], as `fer_tf.models.heads.joined` gives them.
+        faces: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
+        target: int [n], indices of the answers.
         size: (height, width) to resize to.
 
     Returns:
-        float32 [n, h, w]; negative where the class gains.
+        float32 [n, h, w]; negative where the answer gains.
     """
-    windows = _windows(*faces.shape[1:])
+    windows = _windows(*faces.shape[1:3])
+    masks = windows.reshape(*windows.shape, *[1] * (faces.ndim - 3))
     answer = answering(model, size)
     before = answer(faces)[np.arange(len(faces)), target]
     maps = []
     for face, blur, wanted, whole in zip(faces, blurred(faces), target, before, strict=True):
-        hidden = face + windows * (blur.astype(np.float32) - face)
+        hidden = face + masks * (blur.astype(np.float32) - face)
         loss = whole - answer(hidden)[:, wanted]
         maps.append(np.tensordot(loss, windows, 1) / windows.sum(axis=0))
     return np.array(maps, np.float32)
 
 
 def answering(model: keras.Model, size: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from faces to logits, float32 [n, classes], that TensorFlow need not compile.
+    """A function from faces to answers, float32 [n, answers], that TensorFlow need not compile.
 
-    For few faces, uint8 or float32 [n, h, w], grey: `fer_tf.trained.inference.predict_logits` is
-    faster for thousands.
+    For few faces, uint8 or float32 [n, h, w], grey, or [n, h, w, 3], RGB:
+    `fer_tf.trained.inference.predict_logits` is faster for thousands.
     """
     forward = compiled(lambda x: model(network_input(x, size), training=False))
 

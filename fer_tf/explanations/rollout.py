@@ -81,7 +81,7 @@ def attention_rollout(
 
     Args:
         model: from pixels in [0, 255], [n, height, width, 3], with the encoder `mix_transformer`.
-        faces: uint8 [n, h, w], grey.
+        faces: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
         size: (height, width) to resize to.
         even: what it would be if every query gave all keys the same weight.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from fer_tf.recipes.schema import Augmentation, Recipe
+from fer_tf.recipes.schema import Augmentation, Reading, Recipe
 from fer_tf.recipes.shared import FINE_TUNED, HARSH, LONG_TAUGHT, MILD, MIXED, TEACHER
 
 CHOSEN: dict[str, Recipe] = {
@@ -114,6 +114,22 @@ CHOSEN: dict[str, Recipe] = {
         label_smoothing=0.0,
         augmentation=dataclasses.replace(HARSH, mix_probability=0.3),
     ),
+    # AffectNet's eight classes with valence and arousal, in the shares of the loss that are usual
+    # for it: 0.90 of a cross-entropy whose classes weigh the more the fewer faces they have, and
+    # 0.05 of the squared error of each value. The rest is `scratch`'s; not run on AffectNet itself.
+    "affect": Recipe(
+        name="affect",
+        loss_weights=(0.90, 0.05, 0.05),
+        class_balance=1.0,
+        drop_path=0.05,
+        stages=((64, 8), (112, 4)),
+        batch_size=128,
+        clip_norm=1.0,
+        warmup_epochs=1.0,
+        ema=0.998,
+        label_smoothing=0.1,
+        augmentation=MILD,
+    ),
     # A first run without any data: minutes on two CPU cores.
     "drawn": Recipe(
         name="drawn",
@@ -129,6 +145,24 @@ CHOSEN: dict[str, Recipe] = {
         label_smoothing=0.05,
         augmentation=Augmentation(flip=True, rotation=5.0, shift=0.03),
         expected_accuracy=0.95,
+    ),
+    # The same with valence and arousal, for a first run with values: also for drawn faces in
+    # AffectNet's layout (docs/affect.md).
+    "drawn_affect": Recipe(
+        name="drawn_affect",
+        data="synthetic-affect",
+        reading=Reading(face_size=48),
+        precision="float32",
+        drop_path=0.0,
+        stages=((48, 12),),
+        batch_size=64,
+        learning_rate=1e-3,
+        weight_decay=0.02,
+        clip_norm=1.0,
+        warmup_epochs=1.0,
+        ema=0.99,
+        label_smoothing=0.05,
+        augmentation=Augmentation(flip=True, rotation=5.0, shift=0.03),
     ),
 }
 """By name; each can be trained by itself, or after the runs that it names."""

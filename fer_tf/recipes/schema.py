@@ -16,31 +16,36 @@ class Augmentation:
     """What happens to a training face; every default leaves it as it is."""
 
     flip: bool = False
-    """Mirror half of the faces left to right."""
+    """Mirrors half of the training faces left to right."""
     rotation: float = 0.0
-    """Largest angle of rotation, in degrees, to either side."""
+    """Each face is turned by a random angle of at most so many degrees to either side."""
     zoom: float = 0.0
-    """Largest change of scale, as a share of the side, either way."""
+    """Each face is made larger or smaller by at most this share of its side."""
     shift: float = 0.0
-    """Largest shift along each axis, as a share of the side, either way."""
+    """Each face is moved along each axis by at most this share of its side."""
     brightness: float = 0.0
-    """Largest change of brightness, as a share of white, either way."""
+    """Each face is made brighter or darker by at most this share of white."""
     contrast: float = 0.0
-    """Largest change of contrast about the face's mean, as a share, either way."""
+    """Each face's contrast about its mean grows or shrinks by at most this share."""
     light: float = 0.0
-    """Probability of bad light: a gain down to 1/16, a gamma, haze, rounded to whole levels."""
+    """This share of the faces is put into bad light: as dark as 1/16, with another gamma, behind
+    haze, and rounded to whole grey levels."""
     blur: float = 0.0
-    """Probability of a Gaussian blur, up to 1.5 of the face's own pixels."""
+    """This share of the faces is blurred by a Gaussian of up to 1.5 of the face's own pixels."""
     jpeg: float = 0.0
-    """Probability of the coarse levels of a JPEG file, of quality 10 to 70."""
+    """This share of the faces gets the coarse levels of a JPEG file of quality 10 to 70."""
     erasing: float = 0.0
-    """Probability of random erasing (Zhong et al., 2020)."""
+    """A random rectangle is erased from this share of the faces (random erasing, Zhong et al.,
+    2020)."""
     mix_probability: float = 0.0
-    """Probability that a face is mixed with its neighbour in the batch."""
+    """This share of the faces is mixed with its neighbour in the batch, by mixup, by cutmix, or by
+    one of the two where both are on."""
     mixup: float = 0.0
-    """Beta parameter of mixup (Zhang et al., 2018); 0 for none."""
+    """Mixup blends two faces in a proportion that is drawn from a Beta distribution with this
+    parameter (Zhang et al., 2018). 0 switches it off."""
     cutmix: float = 0.0
-    """Beta parameter of cutmix (Yun et al., 2019); 0 for none. With mixup: one or the other."""
+    """Cutmix pastes a part of one face into another, of an area that is drawn from a Beta
+    distribution with this parameter (Yun et al., 2019). 0 switches it off."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,16 @@ class Reading:
     """How data is read; every default leaves it to the data."""
 
     reader: str | None = None
-    """Name of the reader of the data's layout; the first that knows it if not given."""
+    """This reader of data sets is used (docs/data.md lists them). If not given, it is the first
+    that knows the data's layout."""
     face_size: int | None = None
-    """Side in pixels of the square that pictures are reduced to; the layout's own if not given."""
+    """Pictures are reduced to squares of this side in pixels. If not given, the layout's own size
+    is taken."""
     task: str | None = None
-    """Name of the task whose classes and order are wanted, such as affectnet7; classes that it
-    lacks are left out and counted."""
+    """Faces are labelled by the classes of this task in its order, such as affectnet7. Those of
+    classes that it lacks are left out and counted."""
     unpack_limit: float = 2.0
-    """GiB that an archive may unpack to: more only for data that you trust."""
+    """An archive may unpack to at most so many GiB. Raise it only for data that you trust."""
 
 
 @dataclass(frozen=True)
@@ -63,99 +70,117 @@ class Recipe:
     """A training, whole: what is not here does not change the weights."""
 
     name: str = "scratch"
-    """Where the recipe starts from; the default name of the run."""
+    """This recipe starts from the one of this name, which is also the run's name unless --run says
+    otherwise."""
     data: str = "synthetic"
-    """fer2013.csv (plain, .gz, .zip, .tar.gz), a folder of images, another data set that a reader
-    knows (docs/data.md), or "synthetic": drawn faces."""
+    """The network learns from these faces: fer2013.csv (plain, .gz, .zip, .tar.gz), a folder of
+    images, another data set that a reader knows (docs/data.md), or "synthetic" for drawn faces."""
     split: str | None = None
-    """Shares such as 80:20 (training and validation) or 80:10:10 (and test) that data without
-    validation faces is divided by, within each class and always the same."""
+    """Data without validation faces is divided by shares such as 80:20 (training and validation) or
+    80:10:10 (and test), within each class and always the same way."""
     reading: Reading = field(default_factory=Reading)
     votes: str | None = None
-    """fer2013new.csv: the FERPlus votes of the same rows."""
+    """FERPlus' votes for the rows of fer2013.csv are read from this file, fer2013new.csv."""
     vote_weight: float = 0.0
-    """Share of the FERPlus votes in the target, in [0, 1]; the rest is FER2013's own label."""
+    """The target is FERPlus' votes to this share, from 0 to 1, and FER2013's own label to the
+    rest."""
     vote_answer: float = 0.0
-    """Weight in the loss of a second answer, all ten of FERPlus' votes, that the network gives
-    while it is trained (Caruana, 1997, "Multitask Learning"); what is kept has the first alone."""
+    """The network also learns to predict all ten of FERPlus' votes, with this weight in the loss
+    (Caruana, 1997, "Multitask Learning"). The network that is kept has no such second answer."""
     clean: bool = False
-    """Leave out training faces that are blank, or copies of validation faces."""
+    """Training faces that are blank, or copies of validation faces, are left out."""
     model: str = "mit_b0_fusion"
-    """Name of the network (`fer_tf.list_models()`)."""
+    """The network of this name is trained, one of `fer_tf.list_models()`."""
     weights: str | None = None
-    """Weights to start from: "shipped" (the trained network that comes with the package),
-    "imagenet", or a .keras or .weights.h5 file. Classes that it does not know start at random."""
+    """The training starts from these weights: "shipped" (the trained network that comes with the
+    package), "imagenet", or a .keras or .weights.h5 file. Classes that it does not know start at
+    random. If not given, all weights are random."""
     drop_path: float = 0.1
-    """Stochastic depth of the last block; the others rise linearly from 0."""
+    """A training step skips the last block with this probability, and earlier ones less often, down
+    to never (stochastic depth)."""
     stages: tuple[tuple[int, int], ...] = ((64, 30),)
-    """Progressive resizing: (size in pixels, epochs) pairs, in order."""
+    """Faces have these sizes in pixels one after the other, each for a number of epochs: 64 18 96 5
+    is 64 pixels for 18 epochs, then 96 for 5 (progressive resizing)."""
     passes: int = 1
-    """Times that an epoch goes over the faces; on a GPU, one pass is shorter than a validation."""
+    """An epoch goes over the training faces so many times before the validation. On a GPU one pass
+    is shorter than a validation."""
     minutes: float | None = None
-    """Train for so long, not for the epochs of the one stage, and let the learning rate follow
-    the clock: for a machine that is lent for a while."""
+    """The training lasts so many minutes, in place of the epochs of its one stage, and the learning
+    rate follows the clock. It is meant for a machine that is lent for a while."""
     scales: tuple[float, ...] = (1.0,)
-    """A step's faces have the stage's size times one of these, drawn anew for each step."""
+    """The faces of each training step have the stage's size times one of these numbers, drawn anew
+    for every step."""
     teachers: tuple[str, ...] = ()
-    """Run folders or .keras files whose mean answer to the same augmented view is distilled."""
+    """The network also learns from the mean answer of these run folders or .keras files to the same
+    augmented faces (distillation)."""
     distillation: float = 0.0
-    """Share of the teachers' answer in the target, in [0, 1] (Hinton et al., 2015)."""
+    """The target is the teachers' answer to this share, from 0 to 1, and the label to the rest
+    (Hinton et al., 2015)."""
     views: int | None = None
-    """Augmented views of each face that are taken in turn, one an epoch: the teachers, who may be
-    exported files too, answer each of them once. None for a new one in every epoch."""
+    """Each face is seen in so many augmented views in turn, one an epoch, and the teachers, who may
+    be exported files too, answer each view once. If not given, every epoch has a new view."""
     batch_size: int = 64
-    """Faces in a training step."""
+    """A training step looks at so many faces at once."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """The optimizer: sgd and adam add weight decay to the gradient (L2), adamw decouples it."""
+    """This method changes the weights: sgd and adam add weight decay to the gradient (L2), and
+    adamw keeps it apart."""
     learning_rate: float = 1e-3
-    """Peak learning rate."""
+    """A step moves the weights in proportion to the learning rate, of which this is the highest."""
     momentum: float = 0.9
-    """Momentum of SGD; Adam and AdamW have their own."""
+    """SGD keeps this share of the direction of the steps before it. Adam and AdamW have a momentum
+    of their own."""
     weight_decay: float = 0.05
-    """Strength of weight decay. AdamW spares biases and norms; SGD and Adam decay every weight, as
-    in PyTorch."""
+    """Weights are pulled towards zero this strongly. AdamW spares biases and norms, and SGD and
+    Adam pull every weight, as in PyTorch."""
     clip_norm: float | None = None
-    """The gradient is scaled down where its global norm is larger than this; None for never."""
+    """A gradient whose global norm is larger than this is scaled down to it. If not given, none
+    is."""
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
-    """How the learning rate changes after warm-up."""
+    """After the warm-up the learning rate stays as it is (constant), falls along a cosine, or falls
+    whenever validation no longer improves (plateau)."""
     warmup_epochs: float = 0.0
-    """Epochs in which the learning rate rises linearly from 0; not with plateau."""
+    """The learning rate rises linearly from 0 during so many epochs. With plateau there is none."""
     restart: float = 0.0
-    """Cosine's peak in each further stage over the one before, each with its own warm-up
-    (Loshchilov and Hutter, 2017); 0 for one cosine over all stages."""
+    """With cosine, each further stage begins again at this share of the peak before, after a
+    warm-up of its own (Loshchilov and Hutter, 2017). 0 makes one cosine of all stages."""
     min_learning_rate: float = 1e-6
-    """The learning rate at which cosine ends, and below which plateau does not go."""
+    """Cosine ends at this learning rate, and plateau does not go below it."""
     plateau_factor: float = 0.1
-    """Plateau multiplies the learning rate by this."""
+    """Plateau multiplies the learning rate by this number each time."""
     plateau_patience: int = 2
-    """Epochs without a better validation accuracy before plateau acts."""
+    """Plateau waits for so many epochs without a better validation accuracy."""
     early_stop: int | None = None
-    """Stop after so many epochs without a better validation accuracy."""
+    """The training ends after so many epochs without a better validation accuracy. If not given, it
+    never ends early."""
     ema: float = 0.0
-    """Decay of the exponential moving average of the weights, which is validated and kept; 0 for
-    none."""
+    """Validated and kept is an exponential moving average of the weights with this decay, such as
+    0.998. 0 keeps the weights themselves."""
     keep: Literal["best", "last"] = "best"
-    """Epoch whose weights best.keras holds: of the best validation accuracy, or the last one, for
-    a run whose start is hard to beat but whose weights another run goes on from."""
+    """best.keras holds the weights of the epoch with the best validation accuracy, or of the last
+    one, for a run whose start is hard to beat but whose weights another run goes on from."""
     start_share: float = 0.0
-    """Share of the weights that the run began with in those that are validated and kept, in [0, 1]
-    (Wortsman et al., CVPR 2022, "Robust fine-tuning of zero-shot models"); 0 for none."""
+    """The weights that are validated and kept are to this share, from 0 to 1, those that the run
+    began with (Wortsman et al., CVPR 2022, "Robust fine-tuning of zero-shot models")."""
     label_smoothing: float = 0.0
-    """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
+    """This share of the target is spread evenly over the classes (Szegedy et al., 2016)."""
     fit_prior: bool = False
-    """Shift the kept weights' logits by a constant per class to FER2013's labels on Training."""
+    """The kept weights' logits are shifted by a constant for each class, so that the answers on the
+    training faces have the shares of their labels."""
     loss_weights: tuple[float, ...] = ()
-    """Weights of the classes' cross-entropy and of each value's squared error, in this order; none
-    for 1 each."""
+    """The loss is a weighted sum: these are the weights of the classes' cross-entropy and of each
+    value's squared error, in this order, such as 0.90 0.05 0.05. If none are given, each is 1."""
     class_balance: float = 0.0
-    """Weight of a class in the loss: count ** -class_balance, mean 1; 0 for none, 1 for inverse."""
+    """Rare classes weigh more in the loss, by count ** -class_balance, with a mean of 1: 0 treats
+    all faces alike, and 1 all classes."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Number format in which the layers compute; weights, logits and loss are always float32."""
+    """The layers compute in this number format; auto takes the one that suits the machine. Weights,
+    logits and loss are always float32."""
     seed: int = 0
-    """Seed of every random choice."""
+    """Every random choice depends on this number, so that the same command gives the same
+    weights."""
     expected_accuracy: float | None = None
-    """Validation accuracy that this recipe reached, or that its source states."""
+    """This recipe reached this validation accuracy, or its source states it. It changes nothing."""
 
     @property
     def epochs(self) -> int:

@@ -164,16 +164,18 @@ have faces. Negative log-likelihood
 <section class="grid"><div class="card">
 <h2>By value</h2>
 <p class="note">Of faces that have it. CCC is the concordance correlation, SAGR the share of faces
-whose signs agree.</p>
+whose signs agree. A constant has a CCC of 0; beside it is what the mean of each face's true class
+would reach.</p>
 <div class="scroll"><table>
-<thead><tr><th>value</th><th>RMSE</th><th>MAE</th><th>Pearson</th><th>CCC</th><th>SAGR</th>
-<th>faces</th></tr></thead>
+<thead><tr><th>value</th><th>RMSE</th><th>MAE</th><th>Pearson</th><th>CCC</th>
+<th>CCC of the class's mean</th><th>SAGR</th><th>faces</th></tr></thead>
 <tbody>
 {% for v in metrics.values %}
 <tr><td>{{ v.name }}</td>
 {% for score in (v.rmse, v.mae, v.pearson, v.ccc) %}
 <td>{{ "%.3f"|format(score.value) }}</td>
 {% endfor %}
+<td>{{ "-" if v.class_mean_ccc is none else "%.3f"|format(v.class_mean_ccc) }}</td>
 <td>{{ v.sagr.value|percent }}</td><td>{{ "{:,}".format(v.rows) }}</td></tr>
 {% endfor %}
 </tbody></table></div>

@@ -19,15 +19,19 @@ class Values:
         names: of the k values.
         true: float [n, k] in [-1, 1], NaN where a face has none.
         estimated: float [n, k].
+        class_means: float [n, k], the mean values of each face's class, which its estimates are
+            compared with; or None.
     """
 
     names: Sequence[str]
     true: np.ndarray
     estimated: np.ndarray
+    class_means: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.true), len(self.names))
-        if self.true.shape != shape or self.estimated.shape != shape:
+        guesses = self.estimated if self.class_means is None else self.class_means
+        if not self.true.shape == self.estimated.shape == guesses.shape == shape:
             raise FerError(
                 f"values are {list(self.true.shape)} and {list(self.estimated.shape)}: expected "
                 f"as many rows, and columns {', '.join(self.names)}"
@@ -46,6 +50,8 @@ class ValueScore:
         pearson: correlation, -1..1; 0 where one of both is constant.
         ccc: concordance correlation, -1..1 (Lin, Biometrics 1989): 1 where all are equal.
         sagr: share of faces whose signs agree, 0..1 (Nicolaou et al., IEEE TAC 2011, section 5).
+        class_mean_ccc: what the mean of each face's true class would reach as its estimate, where
+            that is known: how much of a value the class tells. A constant's is 0.
     """
 
     name: str
@@ -55,6 +61,7 @@ class ValueScore:
     pearson: Estimate
     ccc: Estimate
     sagr: Estimate
+    class_mean_ccc: float | None = None
 
 
 def score_values(values: Values, *, bootstrap: int = 1000, seed: int = 0) -> list[ValueScore]:
@@ -81,7 +88,11 @@ def score_values(values: Values, *, bootstrap: int = 1000, seed: int = 0) -> lis
         drawn = [moments[rng.integers(0, rows, rows)].mean(axis=0) for _ in range(bootstrap)]
         point, samples = _scores(moments.mean(axis=0)), _scores(np.array(drawn))
         estimates = {key: interval(float(each), samples[key]) for key, each in point.items()}
-        scores.append(ValueScore(name, rows, **estimates))
+        class_mean = None
+        if values.class_means is not None:
+            guessed = _moments(values.true[known, i], values.class_means[known, i])
+            class_mean = float(_scores(guessed.mean(axis=0))["ccc"])
+        scores.append(ValueScore(name, rows, **estimates, class_mean_ccc=class_mean))
     return scores
 
 

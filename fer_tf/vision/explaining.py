@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import Task
 from fer_tf.trained.model import TrainedModel
 from fer_tf.vision.crops import Crop
 from fer_tf.vision.results import Face
@@ -48,6 +48,26 @@ class ExplainedFace:
         return four_panels(image, self.face.box, self.crop, self.explanation)
 
 
+def answer_index(task: Task, name: str) -> int:
+    """Index of a class, or the number of classes and the index of a value.
+
+    Args:
+        task: names them.
+        name: of one of them or, for a class, a variant of it, whatever its case.
+
+    Raises:
+        FerError: the task has neither.
+    """
+    index = task.index(name)
+    if index is None:
+        values = [value.lower() for value in task.values]
+        if name.lower() not in values:
+            known = ", ".join((*task.labels, *task.values))
+            raise FerError(f"target: found {name!r}: expected one of {known}")
+        index = len(task.labels) + values.index(name.lower())
+    return index
+
+
 class Explainer:
     """Explains the answers of one model; several threads may call it, and take turns.
 
@@ -78,25 +98,31 @@ class Explainer:
             faces: the answers.
             crops: of each of them.
             method: a key of `fer_tf.explanations.METHODS`.
-            target: one of the emotions; None for each face's own.
+            target: name of a class or a value of the network's task; None for each face's most
+                probable class.
 
         Raises:
-            FerError: as of `open`, or an unknown emotion or method.
+            FerError: as of `open`, or an unknown name or method.
         """
-        if target not in (None, *FER2013):
-            raise FerError(f"target: found {target!r}: expected one of {', '.join(FER2013)}")
-        targets = [FER2013.index(target or face.emotion) for face in faces]
-        pixels = np.array([crop.pixels for crop in crops], np.uint8).reshape(-1, *self._size)
         with self._lock:
-            network = self._opened()
+            network, task = self._opened(), self._trained.task
+            wanted = None if target is None else answer_index(task, target)
+            targets = [int(np.argmax(f.probabilities)) if wanted is None else wanted for f in faces]
+            pixels = np.array([crop.pixels for crop in crops], np.uint8)
+            if not len(pixels):
+                return []
             from fer_tf.explanations.maps import saliency_maps
 
             maps = saliency_maps(
                 network, pixels, method=method, target=np.array(targets, int), size=self._size
             )
         return [
-            ExplainedFace(face, Explanation(saliency, method, wanted, face.probabilities), crop)
-            for face, crop, saliency, wanted in zip(faces, crops, maps, targets, strict=True)
+            ExplainedFace(
+                face,
+                Explanation(saliency, method, index, face.probabilities, task, face.values),
+                crop,
+            )
+            for face, crop, saliency, index in zip(faces, crops, maps, targets, strict=True)
         ]
 
     def _opened(self) -> keras.Model:

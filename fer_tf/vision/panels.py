@@ -9,7 +9,6 @@ import numpy as np
 
 from fer_tf.explanations.methods import TITLES, Explanation
 from fer_tf.report.figure_theme import LIGHT, Theme, new_figure
-from fer_tf.tasks import FER2013
 from fer_tf.vision.crops import Crop, sampled
 from fer_tf.vision.results import Box
 
@@ -78,7 +77,7 @@ def face_view(image: np.ndarray, crop: Crop, *, side: int = SIDE) -> np.ndarray:
     Returns:
         RGB, uint8 [side, side, 3].
     """
-    height, width = crop.pixels.shape
+    height, width = crop.pixels.shape[:2]
     scale = np.array([[side / width], [side / height]])
     return sampled(image, scale * crop.matrix, (side, side))
 
@@ -89,7 +88,6 @@ def four_panels(
     crop: Crop,
     explanation: Explanation,
     *,
-    labels: tuple[str, ...] = FER2013,
     theme: Theme = LIGHT,
 ) -> np.ndarray:
     """Input, detected face, saliency map and landmarks side by side, with the answer above.
@@ -99,7 +97,6 @@ def four_panels(
         box: the face in it.
         crop: of it, which was explained.
         explanation: of that crop.
-        labels: the names of its classes.
         theme: colours of paper and text.
 
     Returns:
@@ -126,7 +123,7 @@ def four_panels(
         panel.spines[:].set_visible(False)
     _draw_box(axes[0], box, theme)
     figure.suptitle(
-        answer(explanation, labels), x=0.012, ha="left", color=theme.ink, fontsize=17, weight="bold"
+        answer(explanation), x=0.012, ha="left", color=theme.ink, fontsize=17, weight="bold"
     )
     figure.text(
         0.988,
@@ -142,14 +139,18 @@ def four_panels(
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
-def answer(explanation: Explanation, labels: tuple[str, ...] = FER2013) -> str:
-    """The explained emotion and its probability, and the most probable one where it is another."""
-    probabilities = explanation.probabilities
-    best = max(range(len(probabilities)), key=probabilities.__getitem__)
-    told = f"{labels[explanation.target]} {probabilities[explanation.target]:.0%}"
-    if best == explanation.target:
-        return told
-    return f"{told}  (most probable: {labels[best]} {probabilities[best]:.0%})"
+def answer(explanation: Explanation) -> str:
+    """What is explained and how much of it there is, and the most probable class where another."""
+    shares, labels = explanation.probabilities, explanation.task.labels
+    best = int(np.argmax(shares))
+    if explanation.target == best:
+        return f"{labels[best]} {shares[best]:.0%}"
+    if explanation.target < len(labels):
+        told = f"{labels[explanation.target]} {shares[explanation.target]:.0%}"
+    else:
+        value = explanation.target - len(labels)
+        told = f"{explanation.task.values[value]} {explanation.values[value]:+.2f}"
+    return f"{told}  (most probable: {labels[best]} {shares[best]:.0%})"
 
 
 def _draw_box(axes: Any, box: Box, theme: Theme) -> None:

@@ -21,6 +21,14 @@ def test_a_corruption_is_a_pure_function_that_changes_faces(name):
     assert (np.abs(said.astype(int) - FACES).max(axis=(1, 2)) > 0).all()
 
 
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_grey_face_in_colour_is_spoilt_alike(name):
+    grey, colour = (CORRUPTIONS[name](faces) for faces in (FACES, np.stack([FACES] * 3, axis=-1)))
+    assert colour.shape == (*FACES.shape, 3)
+    if not name.startswith("noise"):
+        assert np.abs(colour - grey[..., None].astype(int)).max() <= 1
+
+
 @pytest.mark.parametrize(
     "kind", sorted({name.replace(",", " x").split(" x")[0] for name in CORRUPTIONS})
 )

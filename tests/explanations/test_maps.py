@@ -103,6 +103,37 @@ def test_class_agnostic_methods_say_the_same_of_every_class(network, faces):
         assert np.array_equal(a, b) == agnostic, method
 
 
+@pytest.fixture(scope="module")
+def sides() -> keras.Model:
+    """Logits of the upper part's brightness, and a value that is the red of the lower part."""
+    images = keras.Input((48, 48, 3))
+    upper = keras.ops.mean(images[:, :24], axis=(1, 2)) / 64
+    red = keras.ops.mean(images[:, 24:, :, :1], axis=(1, 2)) / 256
+    return keras.Model(images, {"logits": upper, "values": red}, name="sides")
+
+
+@pytest.mark.parametrize("method", ["gradient", "smoothgrad", "integrated", "occlusion"])
+def test_a_value_is_explained_by_its_own_output(sides, method):
+    striped = np.tile(np.array([0, 255], np.uint8), (1, 48, 24))
+    for faces in (striped, np.stack([striped] * 3, axis=-1)):
+        value = saliency_maps(sides, faces, method=method, target=[3])
+        assert value.shape == (1, 48, 48)
+        logit = saliency_maps(sides, faces, method=method)
+        assert value[:, 28:].mean() > 5 * value[:, :20].mean()
+        assert logit[:, :20].mean() > 5 * logit[:, 28:].mean()
+
+
+def test_grad_cam_of_a_value(faces):
+    from fer_tf.models.registry import create_model
+    from fer_tf.tasks import TASKS
+
+    narrow = {"dims": (8, 16, 24, 32), "heads": (1, 2, 3, 4), "depths": (1, 1, 1, 1)}
+    shape = (*SIZE, 3)
+    model = create_model("mit_b0_fusion", task=TASKS["affectnet8"], input_shape=shape, **narrow)
+    maps = saliency_maps(model, faces, method="gradcam-fused", target=[8, 9])
+    assert maps.shape == faces.shape and np.isfinite(maps).all()
+
+
 def test_no_faces_give_no_maps(network, faces):
     assert saliency_maps(network, faces[:0], size=SIZE).shape == (0, 48, 48)
 
@@ -118,8 +149,8 @@ def test_the_size_is_what_the_network_was_built_for(linear, faces):
     ("keywords", "told"),
     [
         ({"method": "gradcam"}, "did you mean 'gradcam-"),
-        ({"target": [0, 1, 2]}, "one class index for each of 2 faces"),
-        ({"target": [0, 7]}, "expected classes 0 to 6"),
+        ({"target": [0, 1, 2]}, "one index of an answer for each of 2 faces"),
+        ({"target": [0, 7]}, "expected answers 0 to 6"),
         ({"target": [0.0, 1.0]}, "float64"),
     ],
 )

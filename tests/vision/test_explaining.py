@@ -9,6 +9,8 @@ import pytest
 
 from fer_tf import FaceAnalyzer, FerError
 from fer_tf.shipped import shipped_model
+from fer_tf.tasks import TASKS
+from fer_tf.vision.explaining import answer_index
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,14 @@ def test_no_face_no_explanation(analyzer) -> None:
 def test_what_is_unknown_is_refused(analyzer, astronaut, arguments, sentence) -> None:
     with pytest.raises(FerError, match=sentence):
         analyzer.explain(astronaut, **arguments)
+
+
+def test_classes_and_values_are_found_by_name() -> None:
+    task = TASKS["affectnet8"]
+    names = ("neutral", "Angry", "contempt", "Valence", "arousal")
+    assert [answer_index(task, name) for name in names] == [0, 6, 7, 8, 9]
+    with pytest.raises(FerError, match=r"found 'dominance': expected one of Neutral, .* arousal"):
+        answer_index(task, "dominance")
 
 
 def test_a_model_without_gradients_is_refused(astronaut) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_tf.explanations import Explanation
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import TASKS, Task
 from fer_tf.vision.crops import crop_face
 from fer_tf.vision.panels import (
     BLUE,
@@ -32,7 +32,7 @@ def bump() -> np.ndarray:
 
 def explained(target: int = 3) -> Explanation:
     probabilities = (0.05, 0.01, 0.04, 0.7, 0.1, 0.05, 0.05)
-    return Explanation(bump(), "integrated", target, probabilities)
+    return Explanation(bump(), "integrated", target, probabilities, TASKS["fer2013"])
 
 
 def astronaut() -> np.ndarray:
@@ -92,4 +92,6 @@ def test_four_panels_of_pictures_of_any_shape():
 def test_the_title_tells_when_another_emotion_is_explained():
     assert answer(explained()) == "Happy 70%"
     assert answer(explained(4)) == "Sad 10%  (most probable: Happy 70%)"
-    assert len(FER2013) == len(explained().probabilities)
+    task = Task("own", ("glad", "calm"), ("valence", "arousal"))
+    value = Explanation(bump(), "gradient", 3, (0.25, 0.75), task, (0.5, -0.125))
+    assert answer(value) == "arousal -0.12  (most probable: calm 75%)"
