@@ -33,7 +33,6 @@ from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.runtimes.resizing import to_input
-from fer_tf.tasks import FER2013
 from fer_tf.trained.model import open_trained
 
 if TYPE_CHECKING:
@@ -218,16 +217,18 @@ def write_faces(faces: Faces, candidates: Sequence[Candidate], place: Path) -> d
     for height, width in sorted({candidate.face for candidate in candidates}):
         name = f"{height}x{width}"
         files[name] = str(place / f"{name}.npy")
-        np.save(files[name], to_input(faces.images, (height, width), 1)[..., 0])
+        colour = faces.images.ndim == 4
+        resized = to_input(faces.images, (height, width), 3 if colour else 1)
+        np.save(files[name], resized if colour else resized[..., 0])
     return files
 
 
 def _calibration(faces: Faces | None) -> np.ndarray:
-    """Training faces, always the same, or drawn ones: uint8 [n, 48, 48]."""
+    """Training faces, always the same, or drawn ones: uint8 [n, h, w] or [n, h, w, 3]."""
     if faces is None:
-        from fer_tf.data.synthetic import draw
+        from fer_tf.data.synthetic import draw_dataset
 
-        return draw(np.arange(CALIBRATION_FACES) % len(FER2013))
+        return np.asarray(draw_dataset(CALIBRATION_FACES).images)
     images = faces.of("Training").images
     count = min(CALIBRATION_FACES, len(images))
     return images[np.random.default_rng(0).choice(len(images), count, replace=False)]

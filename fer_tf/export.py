@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +15,14 @@ from fer_tf.errors import FerError
 from fer_tf.exporting.formats import FORMATS, check_installed
 from fer_tf.files import refuse_strangers
 from fer_tf.recipes.schema import Reading
+from fer_tf.runtimes.resizing import to_input
+from fer_tf.tasks import Task
 from fer_tf.trained.model import TrainedModel, open_either, parse_size
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from fer_tf.data.mapped import Images
     from fer_tf.exporting.exporter import Exported, Material
 
 CALIBRATION_FACES = 200
@@ -45,7 +50,8 @@ class Export:
     """N or HxW pixels, one or more; of a run: its best epoch's, else what the network was built
     for, or 224; of what ships: its own. SavedModel and page have the first."""
     grey: bool = False
-    """TFLite files for grey faces, [1, 48, 48, 1], as well."""
+    """TFLite files for grey faces of their own size, [1, 48, 48, 1], as well; of a network that
+    learnt from grey ones."""
     data: str | None = None
     """fer2013.csv: int8 takes its ranges from Training, PublicTest is compared; of a run: its own;
     drawn faces if there is none."""
@@ -93,14 +99,17 @@ def export(args: Export) -> list[Exported]:
     from fer_tf.exporting.card import write_card
     from fer_tf.exporting.exporter import Exporter
 
+    task = trained.task
+    if args.grey and task.face[2] == 3:
+        raise FerError(f"--grey: {trained.path} has learnt from colours, expected grey faces")
     sizes = [trained.size(size) for size in asked] or [trained.size()]
     exporter = Exporter(
         model=model,
+        task=task,
         directory=args.to,
         sizes=sizes,
         formats=args.formats,
         grey=args.grey,
-        labels=trained.task.labels,
         material=gather(args.data, args.reading, trained, verify=args.verify),
         say=lambda form: print(f"writing {form}", flush=True),
     )
@@ -119,7 +128,8 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
         verify: compare on all of PublicTest.
 
     Raises:
-        FerError: `verify` without data, or data that can't be read or lacks a split.
+        FerError: `verify` without data, data that can't be read or lacks a split, or of other
+            classes than the network's.
     """
     import numpy as np
 
@@ -138,8 +148,14 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
             raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
         print("comparing on drawn faces: pass --data fer2013.csv for real ones", flush=True)
         drawn = draw_dataset(COMPARED_FACES, SEED)
+        drawn = replace(drawn, images=_faces_of(trained.task, drawn.images))
         return Material(drawn.images[:CALIBRATION_FACES], drawn, "drawn faces", False, False)
     faces = load_faces(data, split=shares, say=print, **vars(reading))
+    if faces.task.labels != trained.task.labels:
+        raise FerError(
+            f"{trained.path}: answers {', '.join(trained.task.labels)}: expected the classes of "
+            f"{data}, {', '.join(faces.task.labels)}"
+        )
     training, validation = faces.of("Training"), faces.of("PublicTest")
     count = min(CALIBRATION_FACES, len(training))
     calibration = training.images[np.sort(rng.choice(len(training), count, replace=False))]
@@ -147,12 +163,21 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
     if not whole:
         rows = np.sort(rng.choice(len(validation), COMPARED_FACES, replace=False))
         validation = validation.take(rows)
-    return Material(calibration, validation, data, True, verify)
+    validation = replace(validation, images=_faces_of(trained.task, validation.images))
+    return Material(_faces_of(trained.task, calibration), validation, data, True, verify)
+
+
+def _faces_of(task: Task, images: Images) -> np.ndarray:
+    """Faces of the size and the colours of a task's own, uint8 [n, h, w] or [n, h, w, 3]."""
+    height, width, channels = task.face
+    faces = to_input(images, (height, width), channels)
+    return faces if channels == 3 else faces[..., 0]
 
 
 def print_results(results: Sequence[Exported]) -> None:
-    """The table on stdout: megabytes, the largest difference of a probability from Keras', the
-    share of faces with the same class, accuracies, and milliseconds a face."""
+    """The table on stdout: megabytes, the largest difference of a probability from Keras', and of
+    a value where there are any, the share of faces with the same class, accuracies, and
+    milliseconds a face."""
     from rich.console import Console
     from rich.table import Table
 
@@ -160,7 +185,8 @@ def print_results(results: Sequence[Exported]) -> None:
     title = f"{measured[0].parity.faces:,} faces, against Keras"
     table = Table(box=None, title=title, title_justify="left")
     table.add_column("form", no_wrap=True)
-    for column in ("MB", "difference", "same", "accuracy", "Keras'", "ms"):
+    values = any(result.parity.value_difference is not None for result in measured)
+    for column in ("MB", "difference", *["values"] * values, "same", "accuracy", "Keras'", "ms"):
         table.add_column(column, justify="right")
     table.add_column()
     for result in measured:
@@ -169,6 +195,7 @@ def print_results(results: Sequence[Exported]) -> None:
             result.form.name,
             f"{result.bytes / 1e6:.1f}",
             f"{p.difference:.1e}",
+            *([f"{p.value_difference:.1e}"] if values else []),
             f"{p.agreement:.2%}",
             "-" if p.accuracy is None else f"{p.accuracy:.2%}",
             "-" if p.keras_accuracy is None else f"{p.keras_accuracy:.2%}",

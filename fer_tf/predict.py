@@ -18,6 +18,7 @@ from fer_tf.errors import FerError
 from fer_tf.files import mark_for
 
 if TYPE_CHECKING:
+    from fer_tf.tasks import Task
     from fer_tf.vision.analyzer import FaceAnalyzer
     from fer_tf.vision.face_rows import RowWriter
     from fer_tf.vision.picture_folder import PictureFolder
@@ -133,7 +134,7 @@ def predict(args: Predict) -> None:
     if args.explain:
         # What can't be explained is told before the work.
         analyzer.explainer.open()
-    with _rows(args) as rows:
+    with _rows(args, analyzer.task) as rows:
         if args.video is None:
             _predict_pictures(args, analyzer, rows)
         else:
@@ -157,7 +158,7 @@ def _check(args: Predict) -> None:
 
 
 @contextlib.contextmanager
-def _rows(args: Predict) -> Iterator[RowWriter | None]:
+def _rows(args: Predict, task: Task) -> Iterator[RowWriter | None]:
     if not (args.json or args.csv):
         yield None
         return
@@ -171,7 +172,7 @@ def _rows(args: Predict) -> Iterator[RowWriter | None]:
         from fer_tf.vision.video.video_reader import is_live
 
         mark = mark_for([args.video], live=is_live(args.video))
-    with RowWriter(format_, path, mark=mark) as rows:
+    with RowWriter(format_, path, mark=mark, task=task) as rows:
         yield rows
     if rows.path is not None and rows.path != path:
         print(f"{_shown(rows.path)}: the rows, as {path} is of something else", file=sys.stderr)
@@ -276,6 +277,7 @@ def describe(face: Face) -> str:
     likely = [pair for index, pair in enumerate(ranked) if index == 0 or pair[1] >= NAMED]
     answer = ", ".join(f"{name} {share:.0%}" for name, share in likely[:3])
     box = face.box
+    answer = ", ".join([answer, *face.value_texts])
     return f"{answer} ({box.width:.0f}x{box.height:.0f} pixels at {box.left:.0f}, {box.top:.0f})"
 
 

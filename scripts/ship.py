@@ -39,7 +39,7 @@ from fer_tf.shipped import (
     SHIPPED_NETWORK,
     WEIGHTS,
 )
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import FER2013, TASKS
 from fer_tf.trained.model import open_trained, parse_size
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def _measure(
         check_better(args.run, metrics, args.to)
     exporter = Exporter(
         model=model,
+        task=TASKS["fer2013"],
         directory=folder / "exported",
         sizes=[size],
         formats=["tflite"],
@@ -293,6 +294,7 @@ def _card(
         TEMPLATE.read_text(encoding="utf-8"),
         name=recipe.model,
         labels=FER2013,
+        fer2013=True,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         version=fer_tf.__version__,
         source=NETWORKS[recipe.model].source,

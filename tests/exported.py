@@ -11,7 +11,7 @@ import numpy as np
 from fer_tf.data.synthetic import draw
 from fer_tf.exporting.serving import write_serving
 from fer_tf.models.registry import create_model
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import TASKS
 from fer_tf.trained.inference import predict_logits, softmax
 
 SIZE = (40, 56)
@@ -34,7 +34,7 @@ def network() -> keras.Model:
 
 def write(model: keras.Model, folder: Path) -> Path:
     """The version folder."""
-    return write_serving(model, folder / "serving", size=SIZE, labels=FER2013)
+    return write_serving(model, folder / "serving", size=SIZE, task=TASKS["fer2013"])
 
 
 def expected(model: keras.Model, faces: np.ndarray = FACES) -> np.ndarray:

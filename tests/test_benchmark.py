@@ -20,6 +20,7 @@ from fer_tf.benchmarking.first_answer import FirstAnswer
 from fer_tf.benchmarking.multiply_adds import multiply_adds, precision
 from fer_tf.benchmarking.timing import Job, Times, score
 from fer_tf.report.latency import COLUMNS, NAMES
+from fer_tf.tasks import TASKS
 
 FILES = ((32, "float32"), (48, "float32"), (48, "float16"))
 
@@ -50,7 +51,9 @@ def export(model, tmp_path_factory) -> Path:
     (folder / "tflite").mkdir()
     for side, kind in FILES:
         path = folder / "tflite" / f"fer_{side}_{kind}.tflite"
-        write_tflite(load_model(model), path, size=(side, side), precision=kind)
+        write_tflite(
+            load_model(model), path, size=(side, side), precision=kind, task=TASKS["fer2013"]
+        )
     return folder
 
 

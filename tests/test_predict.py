@@ -53,6 +53,8 @@ def here(tmp_path, monkeypatch):
 class Instant:
     """In place of FaceAnalyzer: one face in each picture, at once."""
 
+    task = TASKS["fer2013"]
+
     def __init__(self, *_, **__):
         pass
 
@@ -99,7 +101,7 @@ def test_json_alone_gives_rows_on_stdout_and_writes_nothing(photo, here, capsys)
     main(["--json", str(photo), str(blank(here / "grey.png"))])
     out, err = capsys.readouterr()
     (row,) = map(json.loads, out.splitlines())
-    assert list(row) == [*csv_columns()[:11], "probabilities"]
+    assert list(row) == [*csv_columns(TASKS["fer2013"])[:11], "probabilities"]
     assert row["file"] == str(photo) and row["emotion"] == "Happy" and row["face"] == 0
     assert row["time"] is None and row["track"] is None
     assert max(row["probabilities"], key=row["probabilities"].get) == "happy"
@@ -114,7 +116,11 @@ def test_csv_with_a_folder_gives_both(photo, here, capsys):
     assert "Happy" in capsys.readouterr().out
     text = Path("results/faces.csv").read_text(encoding="utf-8")
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
-    assert tuple(row) == csv_columns() and row["time"] == "" and float(row["happy"]) > 0.5
+    assert (
+        tuple(row) == csv_columns(TASKS["fer2013"])
+        and row["time"] == ""
+        and float(row["happy"]) > 0.5
+    )
     assert sorted(os.listdir("results")) == [
         ".faces.csv.mark",
         "astronaut-faces.png",
@@ -134,7 +140,7 @@ def test_rows_of_before_stay_until_there_are_new_ones(here, quick, capsys):
 def test_pictures_without_faces_give_a_header_alone(here, quick, monkeypatch, capsys):
     monkeypatch.setattr(Instant, "detect", lambda self, image: [])
     main([str(blank(here / "x.png")), "--csv"])
-    assert capsys.readouterr().out == ",".join(csv_columns()) + "\n"
+    assert capsys.readouterr().out == ",".join(csv_columns(TASKS["fer2013"])) + "\n"
     main(["x.png"])
     assert capsys.readouterr().out == "x.png: no face was found\n"
     assert os.listdir(here) == ["x.png"]
@@ -481,7 +487,7 @@ def test_rows_come_back_from_json_and_csv(name, time, track):
     assert to_json(row).count("\n") == 1 and to_json(row).endswith("\n")
     assert read["file"] == name and read["track"] == track and read["probabilities"]["happy"] == 0.9
     (fields,) = csv.reader(io.StringIO(to_csv(row), newline=""))
-    values = dict(zip(csv_columns(), fields, strict=True))
+    values = dict(zip(csv_columns(TASKS["fer2013"]), fields, strict=True))
     assert values["file"] == name and values["happy"] == "0.9" and values["top"] == "-2.0"
     assert values["time"] == ("" if time is None else str(round(time, 3)))
 
@@ -493,7 +499,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
 
     path = tmp_path / "faces.jsonl"
     row = Row("a.png", 0, Face(Box(0, 0, 9, 9), 1.0, SHARES))
-    with RowWriter("json", path, mark="") as rows:
+    with RowWriter("json", path, mark="", task=TASKS["fer2013"]) as rows:
         rows.write([row])
         whole = path.read_bytes()
         rows._file.close()

@@ -15,7 +15,7 @@ from fer_tf.exporting.formats import FORMATS, Precision, Source
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.graph import FACE
 from fer_tf.runtimes.runner import Runtime, newest_version, open_runner
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import Task
 
 if TYPE_CHECKING:
     import keras
@@ -101,12 +101,15 @@ def export_candidates(
     Raises:
         FerError: a form can't be written.
     """
+    from fer_tf.models.saving import task_of
+
     found: list[Candidate] = []
+    task = task_of(file, model)
     for side in sizes:
         place = directory / str(side)
         place.mkdir(parents=True, exist_ok=True)
         files: dict[str, Path] = {"keras-eager": file, "keras-graph": file}
-        for form, write in _writers(model, place, side, formats, calibration):
+        for form, write in _writers(model, task, place, side, formats, calibration):
             say(f"exporting {form} at {side} px")
             files[form] = write()
         if "litert-float32" in files and find_spec("openvino"):
@@ -116,13 +119,14 @@ def export_candidates(
         count = int(model.count_params())
         for form in formats:
             if form in files:
-                face = FACE if form == "savedmodel" else (side, side)
+                face = task.face[:2] if form == "savedmodel" else (side, side)
                 found.append(Candidate(name, form, files[form], (side, side), face, count, adds))
     return found
 
 
 def _writers(
     model: keras.Model,
+    task: Task,
     place: Path,
     side: int,
     formats: Sequence[str],
@@ -132,10 +136,10 @@ def _writers(
     wanted = set(formats)
     if OPENVINO in wanted and find_spec("openvino"):
         wanted.add("litert-float32")
-    source = Source(model, FER2013, calibration)
+    source = Source(model, task, calibration)
     for name, (format_name, kind, _) in exported_forms().items():
         row = FORMATS[format_name]
-        for form in row.forms([(side, side)], False):
+        for form in row.forms([(side, side)], False, task):
             if name in wanted and form.precision == kind:
                 path = place / form.path
                 path.parent.mkdir(parents=True, exist_ok=True)

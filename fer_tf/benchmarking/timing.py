@@ -22,6 +22,7 @@ from fer_tf import cli
 from fer_tf.benchmarking.candidates import Candidate
 from fer_tf.benchmarking.first_answer import last_line
 from fer_tf.errors import FerError
+from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runner, open_runner
 
 CALLS = 5
@@ -228,8 +229,8 @@ def score(runner: Runner, job: Job) -> float:
     print(f"accuracy of {runner.name} at {runner.size[0]} px", flush=True)
     faces, right = np.load(file, mmap_mode="r"), 0
     for start in range(0, len(faces), BATCHES[-1]):
-        grey = faces[start : start + BATCHES[-1], ..., None]
-        answers = runner(np.repeat(grey, runner.channels, axis=-1)).argmax(axis=-1)
+        part = to_input(faces[start : start + BATCHES[-1]], runner.size, runner.channels)
+        answers = runner(part).argmax(axis=-1)
         right += int(np.sum(answers == job.labels[start : start + len(answers)]))
     return right / len(faces)
 

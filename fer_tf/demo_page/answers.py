@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader
 
 from fer_tf.demo_page.decoding import reduced
 from fer_tf.demo_page.service import Answer
-from fer_tf.vision.drawing import EMOTION_COLOURS
+from fer_tf.vision.drawing import class_colours
 from fer_tf.vision.results import Box, Face
 
 LONGEST_SIDE = 1280
@@ -88,7 +88,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"colours": EMOTION_COLOURS, "roomy": ROOMY}
+    environment.globals |= {"colours": class_colours, "roomy": ROOMY}
     environment.filters |= {"place": _place, "percent": _percent, "crowded": _crowded}
     return environment
 

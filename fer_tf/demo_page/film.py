@@ -47,6 +47,5 @@ class Film:
         faces = []
         for track, face in zip(tracks, answer.faces, strict=True):
             smoother = self._smoothers.setdefault(track, Smoother())
-            smooth = smoother.at(time, np.array(face.probabilities))
-            faces.append(replace(face, probabilities=tuple(map(float, smooth))))
+            faces.append(smoother.smooth(time, face))
         return replace(answer, faces=tuple(faces))

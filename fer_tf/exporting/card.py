@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from fer_tf.exporting.exporter import Exported, Exporter
     from fer_tf.trained.model import TrainedModel
 
+NAMES = {"fer2013": "FER2013", "ferplus": "FERPlus", "rafdb": "RAF-DB"}
+"""Of data sets, by their tasks' names."""
+
+PICTURES = ("fer2013", "ferplus")
+"""Tasks whose faces are FER2013's pictures, of which the card knows more."""
+
 CARD, TABLE = "model_card.md", "export.json"
 
 
@@ -59,13 +65,24 @@ def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
             "temperature": round(exporter.temperature(result.form.size), 4),
             "bytes": result.bytes,
             "outside_xnnpack": result.outside,
-            **(dataclasses.asdict(result.parity) if result.parity.measured else {}),
+            **_measured(result),
             "failure": result.parity.failure,
         }
         for result in results
     ]
-    table = {"model": exporter.model.name, "fer_tf": fer_tf.__version__, "labels": exporter.labels}
+    table: dict[str, Any] = {"model": exporter.model.name, "fer_tf": fer_tf.__version__}
+    table["labels"] = exporter.task.labels
+    if exporter.task.values:
+        table["values"] = exporter.task.values
     return json.dumps({**table, "forms": rows}, indent=2) + "\n"
+
+
+def _measured(result: Exported) -> dict[str, Any]:
+    """The figures of a parity, those of values where there are any."""
+    figures = dataclasses.asdict(result.parity) if result.parity.measured else {}
+    if figures.get("value_difference") is None:
+        figures.pop("value_difference", None)
+    return figures
 
 
 def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Exported]) -> str:
@@ -83,7 +100,10 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         text,
         name=trained.name,
         file=trained.path.name,
-        labels=exporter.labels,
+        labels=exporter.task.labels,
+        values=exporter.task.values,
+        fer2013=exporter.task.name in PICTURES,
+        colour=exporter.task.face[2] == 3,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         version=fer_tf.__version__,
         model=model.name,
@@ -92,7 +112,7 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         sizes=[f"{height}x{width}" for height, width in exporter.sizes],
         recipe=recipe,
         recipe_json=to_json(recipe).strip() if recipe else "",
-        data="drawn faces" if recipe and recipe.data == "synthetic" else "FER2013's Training split",
+        data=_trained_on(trained),
         weights=recipe.weights if recipe else None,
         epochs=_epochs(trained),
         **_scores(trained),
@@ -142,6 +162,13 @@ def _place(exporter: Exporter, result: Exported) -> str | None:
     if result.path is None:
         return None
     return result.path.relative_to(exporter.directory).as_posix()
+
+
+def _trained_on(trained: TrainedModel) -> str:
+    """The faces that a network has learnt from, in words."""
+    if trained.recipe and trained.recipe.data == "synthetic":
+        return "drawn faces"
+    return f"{NAMES.get(trained.task.name, trained.task.name)}'s Training split"
 
 
 def _epochs(trained: TrainedModel) -> int:

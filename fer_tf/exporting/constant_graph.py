@@ -7,17 +7,35 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from fer_tf.errors import FerError
 from fer_tf.exporting.folding import can_fold, folded
 from fer_tf.models.sizes import rebuilt
+from fer_tf.tasks import Task
 
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey (ITU-R BT.601), as in OpenCV and Pillow."""
 
 
+def check_answers(model: keras.Model, task: Task) -> None:
+    """Refuse a task that names other answers than a network gives.
+
+    Raises:
+        FerError: it has another number of classes or of values.
+    """
+    outputs = model.output if isinstance(model.output, dict) else {"logits": model.output}
+    widths = [outputs[name].shape[-1] if name in outputs else 0 for name in ("logits", "values")]
+    named = [len(task.labels), len(task.values)]
+    if widths != named:
+        raise FerError(
+            f"{model.name}: has {widths[0]} classes and {widths[1]} values: expected as many as "
+            f"its task names, {named[0]} and {named[1]}"
+        )
+
+
 def to_luma(pixels):
     """Colour to grey, three equal channels: [n, h, w, 3] to the same; grey stays as it is.
 
-    The network has seen nothing but grey faces, so colour must not reach it.
+    A network that has seen nothing but grey faces must not be shown colour.
     """
     mix = tf.constant([[share] * 3 for share in LUMA], tf.float32)
     return tf.nn.conv2d(pixels, mix[None, None], strides=1, padding="VALID")
@@ -51,25 +69,28 @@ def _luma_before(model: keras.Model, channels: int) -> keras.Model:
 def constant_graph(
     model: keras.Model,
     *,
+    colour: bool = False,
     channels: int = 3,
     batch: int | None = None,
     face: tuple[int, int] | None = None,
 ) -> tf.types.experimental.ConcreteFunction:
-    """The network from uint8 pixels to probabilities, its weights constants of the graph.
+    """The network from uint8 pixels to its answers, its weights constants of the graph.
 
     Args:
         model: as `at_size` returns it.
-        channels: 3 for RGB (colour is made grey within), 1 for grey.
+        colour: it has learnt from faces in colour; else what is RGB is made grey within.
+        channels: 3 for RGB, 1 for grey.
         batch: number of faces; None for any.
         face: (height, width) of the faces, which the graph resizes as evaluation does; None for
             those of the network's own size.
 
     Returns:
         A function from "image", uint8 [batch, height, width, channels], to a dict with
-        "probabilities", float32 [batch, classes].
+        "probabilities", float32 [batch, classes], and of a network with k values "values",
+        float32 [batch, k].
     """
-    network = grey_input(model, channels)
-    logits = folded(network) if can_fold(network) else network
+    network = model if colour and channels == 3 else grey_input(model, channels)
+    answers = folded(network) if can_fold(network) else network
 
     size = network.input_shape[1:3]
 
@@ -77,7 +98,10 @@ def constant_graph(
         pixels = tf.cast(image, tf.float32)
         if face not in (None, size):
             pixels = tf.image.resize(pixels, size)
-        return {"probabilities": tf.nn.softmax(logits(pixels))}
+        found = answers(pixels)
+        if not isinstance(found, dict):
+            return {"probabilities": tf.nn.softmax(found)}
+        return {"probabilities": tf.nn.softmax(found["logits"]), "values": found["values"]}
 
     shape = [batch, *(face or size), channels]
     signature = tf.TensorSpec(shape, tf.uint8, name="image")
@@ -85,6 +109,6 @@ def constant_graph(
     constant = convert_variables_to_constants_v2(traced.get_concrete_function())
 
     def named(image):
-        return {"probabilities": constant(image)[0]}
+        return dict(zip(("probabilities", "values"), constant(image), strict=False))
 
     return tf.function(named, input_signature=[signature], autograph=False).get_concrete_function()

@@ -24,10 +24,14 @@ from fer_tf.exporting.formats import FORMATS, PRECISIONS, Form, Precision, Size,
 from fer_tf.exporting.parity import Parity, check_parity, unwritten
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.calibration import fit_temperature
+from fer_tf.runtimes.graph import Answers
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
-from fer_tf.tasks import FER2013
-from fer_tf.trained.inference import predict_logits, softmax
+from fer_tf.tasks import Task
+from fer_tf.trained.inference import predict_answers, softmax
+
+HEADS = ("logits", "values")
+"""The outputs of a network with values."""
 
 BATCH = 64
 """Faces that Keras is given at a time."""
@@ -57,7 +61,7 @@ class Material:
     """The faces that an export is made and judged with.
 
     Attributes:
-        calibration: uint8 [n, h, w], what int8 takes its ranges from.
+        calibration: uint8 [n, h, w], grey, or [n, h, w, 3], what int8 takes its ranges from.
         faces: what the forms are compared on.
         source: where they come from, for people.
         labelled: whether the labels of `faces` say anything of the network's accuracy.
@@ -76,28 +80,28 @@ class Exporter:
     """Exports one network.
 
     Attributes:
-        model: from float32 pixels in [0, 255], [n, h, w, 3], to logits.
+        model: from float32 pixels in [0, 255], [n, h, w, 3], to logits, or to {"logits", "values"}.
+        task: what it answers, and on which faces: those of `material` are of that size and colour.
         directory: the export folder.
         sizes: (height, width) of each TFLite and ONNX file; the servable and the page have the
             first.
         formats: keys of `FORMATS`.
-        grey: TFLite files for grey faces of 48x48 pixels as well.
+        grey: TFLite files for grey faces of the task's own size as well.
         material: faces to calibrate on and to compare on.
-        labels: the classes in their order.
         precisions: those that are written.
         say: is told what is being done.
     """
 
     model: keras.Model
+    task: Task
     directory: Path
     sizes: Sequence[Size]
     formats: Sequence[str]
     grey: bool
     material: Material
-    labels: Sequence[str] = FER2013
     precisions: Sequence[Precision] = PRECISIONS
     say: Callable[[str], None] = field(default=lambda _: None)
-    _references: dict[tuple[Size, Size], np.ndarray] = field(
+    _references: dict[tuple[Size, Size], Answers] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -127,7 +131,7 @@ class Exporter:
                 raise FerError(results[0][2].failure)
             kept = {form: place for form, place, parity in results if not parity.failure}
             for name in self.formats:
-                FORMATS[name].finish(self.directory, kept, self.labels)
+                FORMATS[name].finish(self.directory, kept, self.task)
             return self._publish(results)
 
     def forms(self) -> Iterator[Form]:
@@ -136,13 +140,13 @@ class Exporter:
         wanted = {*self.formats, *needed}
         for name, row in FORMATS.items():
             if name in wanted:
-                forms = row.forms(self.sizes, self.grey)
+                forms = row.forms(self.sizes, self.grey, self.task)
                 yield from (form for form in forms if form.precision in self.precisions)
 
     def _write(self, form: Form, path: Path) -> Path:
         """Write a form into the stage; returns the file, or the servable's version."""
         calibration, temperature = self.material.calibration, self.temperature(form.size)
-        source = Source(self.model, self.labels, calibration, temperature)
+        source = Source(self.model, self.task, calibration, temperature)
         return FORMATS[form.format].write(form, source, path)
 
     def temperature(self, size: Size) -> float:
@@ -150,30 +154,36 @@ class Exporter:
         that mean something."""
         if not self.material.labelled:
             return 1.0
-        return fit_temperature(self._reference(size, size), self.material.faces.labels)
+        probabilities = self._reference(size, size).probabilities
+        return fit_temperature(probabilities, self.material.faces.labels)
 
-    def _reference(self, size: Size, face: Size) -> np.ndarray:
-        """Keras' probabilities of the faces, resized in bytes as a file's user would, or within."""
+    def _reference(self, size: Size, face: Size) -> Answers:
+        """Keras' answers for the faces, resized in bytes as a file's user would, or within."""
         if (size, face) not in self._references:
             self._references[size, face] = self._answer(size, face)
         return self._references[size, face]
 
-    def _answer(self, size: Size, face: Size) -> np.ndarray:
+    def _answer(self, size: Size, face: Size) -> Answers:
         images = self.material.faces.images
         if face != size:
-            return softmax(predict_logits(self.model, images, size=size))
+            logits, values = predict_answers(self.model, images, size=size)
+            return Answers(softmax(logits), values)
         parts = np.array_split(images, -(-len(images) // BATCH))
         pixels = (to_input(part, size).astype(np.float32) for part in parts)
-        return softmax(np.concatenate([self.model.predict_on_batch(part) for part in pixels]))
+        found = [self.model.predict_on_batch(part) for part in pixels]
+        if not self.task.values:
+            return Answers(softmax(np.concatenate(found)))
+        logits, values = (np.concatenate([each[name] for each in found]) for name in HEADS)
+        return Answers(softmax(logits), values)
 
-    def _compare(self, form: Form, path: Path, reference: np.ndarray) -> Parity:
+    def _compare(self, form: Form, path: Path, reference: Answers) -> Parity:
         faces = self.material.faces
         with quiet():
             runner = open_runner(path, size=form.face)
         if form.face == form.size:
             images = to_input(faces.images, form.size, form.channels)
         else:
-            images = faces.images[..., None]
+            images = to_input(faces.images, form.face, form.channels)
         return check_parity(
             runner,
             images,

@@ -32,11 +32,13 @@ Step = Callable[[tf.Tensor], tf.Tensor]
 def can_fold(model: keras.Model) -> bool:
     """Is this `mix_transformer` with `fusion_head`, of a size at which every key has its window?"""
     kinds = [type(layer) for layer in model.layers]
-    head = [StageFusion, keras.layers.GlobalAveragePooling2D, keras.layers.Dense]
-    if kinds[:2] != [keras.layers.InputLayer, keras.layers.Rescaling] or kinds[-3:] != head:
+    heads = len(model.outputs)
+    head = [StageFusion, keras.layers.GlobalAveragePooling2D, *heads * [keras.layers.Dense]]
+    start = [keras.layers.InputLayer, keras.layers.Rescaling]
+    if kinds[:2] != start or kinds[-len(head) :] != head:
         return False
     stages = list(_stages(model))
-    used = sum(2 + len(blocks) for _, blocks, _ in stages) + 5
+    used = sum(2 + len(blocks) for _, blocks, _ in stages) + len(start + head)
     if not stages or used != len(kinds):
         return False
     for embedding, blocks, _ in stages:
@@ -50,18 +52,19 @@ def folded(model: keras.Model) -> Step:
     """The network as a function of TensorFlow, for a model that `can_fold` says yes to.
 
     Args:
-        model: a network of known size, from pixels [n, h, w, c] to logits.
+        model: a network of known size, from pixels [n, h, w, c] to logits, or to them and values.
 
     Returns:
-        A function from float32 pixels in [0, 255], [n, h, w, c], to float32 logits [n, classes],
-        equal to the model's to rounding.
+        A function from float32 pixels in [0, 255], [n, h, w, c], to float32 logits [n, classes], or
+        a dict of them and of the values, equal to the model's to rounding.
     """
-    rescaling, fusion, classifier = model.layers[1], model.layers[-3], model.layers[-1]
+    rescaling, fusion = model.layers[1], model.layers[-2 - len(model.outputs)]
     encoder = [
         (_embedding(embedding), [_block(block) for block in blocks], _stage_norm(norm))
         for embedding, blocks, norm in _stages(model)
     ]
-    fuse, classify = _fusion(fusion), _dense(_array(classifier.kernel), _array(classifier.bias))
+    fuse, heads = _fusion(fusion), [_head(layer) for layer in model.layers[-len(model.outputs) :]]
+    names = [layer.name for layer in model.layers[-len(heads) :]]
 
     def network(pixels):
         x, maps = pixels * _constant(rescaling.scale) + _constant(rescaling.offset), []
@@ -72,9 +75,16 @@ def folded(model: keras.Model) -> Step:
             x = norm(x)
             maps.append(x)
         pooled = tf.reduce_mean(fuse(maps), axis=(1, 2), keepdims=True)
-        return tf.reshape(classify(pooled), (-1, classifier.units))
+        answers = [head(pooled) for head in heads]
+        return dict(zip(names, answers, strict=True)) if len(answers) > 1 else answers[0]
 
     return network
+
+
+def _head(layer: keras.layers.Dense) -> Step:
+    """A dense layer on a pooled map, [n, 1, 1, c], to [n, units]."""
+    apply = _dense(_array(layer.kernel), _array(layer.bias))
+    return lambda pooled: layer.activation(tf.reshape(apply(pooled), (-1, layer.units)))
 
 
 def _stages(

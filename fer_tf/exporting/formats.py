@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fer_tf.errors import FerError
-from fer_tf.runtimes.graph import FACE
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import SERVABLE, Runtime
+from fer_tf.tasks import Task
 
 if TYPE_CHECKING:
     import keras
@@ -57,19 +57,19 @@ class Source:
     """What a form is written from.
 
     Attributes:
-        model: from float32 pixels in [0, 255], [n, h, w, 3], to logits.
-        labels: the classes in their order.
-        calibration: uint8 [n, h, w], what int8 takes its ranges from.
+        model: from float32 pixels in [0, 255], [n, h, w, 3], to logits, or to {"logits", "values"}.
+        task: what it answers.
+        calibration: uint8 [n, h, w] or [n, h, w, 3], what int8 takes its ranges from.
         temperature: that calibrates the probabilities at the form's size.
     """
 
     model: keras.Model
-    labels: Sequence[str]
+    task: Task
     calibration: np.ndarray
     temperature: float = 1.0
 
 
-def _nothing_more(folder: Path, kept: Mapping[Form, Path], labels: Sequence[str]) -> None:
+def _nothing_more(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
     """Nothing goes with the files."""
 
 
@@ -79,23 +79,23 @@ class ExportFormat:
 
     Attributes:
         name: of the format and of its folder in an export.
-        forms: (sizes, grey) -> what is written; with `grey` for grey faces as well.
+        forms: (sizes, grey, task) -> what is written; with `grey` for grey faces as well.
         write: (form, source, path) -> the file or folder that it has written.
         extra: of the package, which brings the converters.
         packages: the converters.
         needs: other formats whose forms it takes.
         runtimes: by precision, the name in a benchmark, and what runs it there.
-        finish: (export folder, kept forms with their files, labels): writes what goes with them.
+        finish: (export folder, kept forms with their files, task): writes what goes with them.
     """
 
     name: str
-    forms: Callable[[Sequence[Size], bool], Iterable[Form]]
+    forms: Callable[[Sequence[Size], bool, Task], Iterable[Form]]
     write: Callable[[Form, Source, Path], Path]
     packages: tuple[str, ...] = ()
     extra: str = "export"
     needs: tuple[str, ...] = ()
     runtimes: tuple[tuple[str, Precision, Runtime], ...] = ()
-    finish: Callable[[Path, Mapping[Form, Path], Sequence[str]], None] = _nothing_more
+    finish: Callable[[Path, Mapping[Form, Path], Task], None] = _nothing_more
 
 
 def words(size: Size) -> str:
@@ -104,24 +104,27 @@ def words(size: Size) -> str:
     return str(height) if height == width else f"{height}x{width}"
 
 
-def _serving_forms(sizes: Sequence[Size], grey: bool) -> Iterator[Form]:
-    yield Form("serving", f"SavedModel {words(sizes[0])}", SERVABLE, "float32", sizes[0], FACE, 1)
+def _serving_forms(sizes: Sequence[Size], grey: bool, task: Task) -> Iterator[Form]:
+    size, (height, width, channels) = sizes[0], task.face
+    name, face = f"SavedModel {words(size)}", (height, width)
+    yield Form("serving", name, SERVABLE, "float32", size, face, channels)
 
 
 def _write_serving(form: Form, source: Source, path: Path) -> Path:
     from fer_tf.exporting.serving import write_serving
 
-    return write_serving(source.model, path.parent, size=form.size, labels=source.labels)
+    return write_serving(source.model, path.parent, size=form.size, task=source.task)
 
 
-def _tflite_forms(sizes: Sequence[Size], grey: bool) -> Iterator[Form]:
+def _tflite_forms(sizes: Sequence[Size], grey: bool, task: Task) -> Iterator[Form]:
+    face = task.face[:2]
     for size in sizes:
         for precision in PRECISIONS:
             name, file = f"TFLite {words(size)} {precision}", f"fer_{words(size)}_{precision}"
             yield Form("tflite", name, f"tflite/{file}.tflite", precision, size, size)
             if grey:
                 path = f"tflite/{file}_grey.tflite"
-                yield Form("tflite", f"{name} grey", path, precision, size, FACE, 1)
+                yield Form("tflite", f"{name} grey", path, precision, size, face, 1)
 
 
 def _write_tflite(form: Form, source: Source, path: Path) -> Path:
@@ -134,7 +137,7 @@ def _write_tflite(form: Form, source: Source, path: Path) -> Path:
         precision=form.precision,
         channels=form.channels,
         face=form.face,
-        labels=source.labels,
+        task=source.task,
         calibration=source.calibration,
         temperature=source.temperature,
     )
@@ -153,7 +156,7 @@ def _smallest(kept: Mapping[Form, Path]) -> dict[Precision, tuple[Form, Path]]:
     }
 
 
-def _finish_tflite(folder: Path, kept: Mapping[Form, Path], labels: Sequence[str]) -> None:
+def _finish_tflite(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
     """The labels and the app guides."""
     from fer_tf.exporting.tflite_guides import write_guides
     from fer_tf.files import write_beside
@@ -164,11 +167,11 @@ def _finish_tflite(folder: Path, kept: Mapping[Form, Path], labels: Sequence[str
         place = folder / "tflite"
         place.mkdir(parents=True, exist_ok=True)
         names: dict[str, str] = {kind: path.name for kind, (_, path) in files.items()}
-        write_guides(place, files=names, size=form.size, channels=3, labels=labels)
-        write_beside(place / "labels.txt", "".join(f"{label}\n" for label in labels))
+        write_guides(place, files=names, size=form.size, channels=3, task=task)
+        write_beside(place / "labels.txt", "".join(f"{label}\n" for label in task.labels))
 
 
-def _onnx_forms(sizes: Sequence[Size], grey: bool) -> Iterator[Form]:
+def _onnx_forms(sizes: Sequence[Size], grey: bool, task: Task) -> Iterator[Form]:
     precisions: tuple[Precision, ...] = ("float32", "int8")
     for size in sizes:
         for precision in precisions:
@@ -185,7 +188,7 @@ def _write_onnx(form: Form, source: Source, path: Path) -> Path:
             source.model,
             float32,
             size=form.size,
-            labels=source.labels,
+            task=source.task,
             temperature=source.temperature,
         )
     if form.precision == "int8":
@@ -193,7 +196,7 @@ def _write_onnx(form: Form, source: Source, path: Path) -> Path:
     return path
 
 
-def _no_forms(sizes: Sequence[Size], grey: bool) -> Iterable[Form]:
+def _no_forms(sizes: Sequence[Size], grey: bool, task: Task) -> Iterable[Form]:
     return ()
 
 
@@ -201,12 +204,12 @@ def _write_none(form: Form, source: Source, path: Path) -> Path:
     raise NotImplementedError(f"{form.name}: its format has no forms of its own")
 
 
-def _finish_page(folder: Path, kept: Mapping[Form, Path], labels: Sequence[str]) -> None:
+def _finish_page(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
     """The page for browsers, with a model of its own."""
     from fer_tf.exporting.web import write_page
 
     for form, path in [*_smallest(kept).values()][:1]:
-        write_page(folder, model=path, size=form.size, labels=labels)
+        write_page(folder, model=path, size=form.size, task=task)
 
 
 TFLITE = ("ai_edge_litert", "ai_edge_quantizer")

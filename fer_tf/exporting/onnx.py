@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,11 +18,12 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import fer_tf
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import constant_graph
+from fer_tf.exporting.constant_graph import check_answers, constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
 from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
+from fer_tf.tasks import Task
 
 OPSET = 20
 """ONNX operator set, the first with GELU; ONNX Runtime has it since 1.17."""
@@ -30,11 +31,15 @@ OPSET = 20
 CONVERTER_OPSET = 18
 """The newest that tf2onnx writes."""
 
-NORMALISATION = "none: uint8 pixels, 0 to 255; grey and scaling are part of the graph"
+NORMALISATION = {
+    1: "none: uint8 pixels, 0 to 255; grey and scaling are part of the graph",
+    3: "none: uint8 pixels, 0 to 255; scaling is part of the graph",
+}
+"""By the channels of the task's faces."""
 LICENCE = (
-    "The code that made this file is under the Apache License 2.0. FER2013's pictures were "
-    "collected for research; what may be done with a model trained on them depends on the place "
-    "and the purpose."
+    "The code that made this file is under the Apache License 2.0. Pictures of faces, such as "
+    "FER2013's, were collected for research; what may be done with a model trained on them depends "
+    "on the place and the purpose."
 )
 
 CALIBRATION_BATCH = 32
@@ -45,37 +50,38 @@ def write_onnx(
     path: Path,
     *,
     size: tuple[int, int],
-    labels: Sequence[str],
+    task: Task,
     temperature: float = 1.0,
 ) -> None:
     """Write the network as float32 ONNX.
 
     The graph takes "image", uint8 [n, height, width, 3], grey or RGB, for any n, and returns
-    "probabilities", float32 [n, classes]. Its metadata_props are "labels" (a JSON list), "size"
-    (HxW), "normalisation", "temperature", "fer_tf" (the version) and "licence".
+    "probabilities", float32 [n, classes], and of a network with k values "values", float32 [n, k].
+    Its metadata_props are "labels" (a JSON list), "task" (`Task.to_json`), "size" (HxW),
+    "normalisation", "temperature", "fer_tf" (the version) and "licence".
 
     Args:
-        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits.
+        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits, or to {"logits",
+            "values"}.
         path: file to write; it appears complete or not at all.
         size: (height, width) of the faces in pixels.
-        labels: the classes, in the order of the probabilities.
+        task: what it answers.
         temperature: kept in the metadata; see `fer_tf.runtimes.calibration`.
 
     Raises:
-        FerError: the labels are not as many as the classes, or the file cannot be written.
+        FerError: the task names other answers, or the file cannot be written.
     """
-    classes = model.output_shape[-1]
-    if len(labels) != classes:
-        raise FerError(f"{path}: {len(labels)} labels: expected {classes}, one a class")
+    check_answers(model, task)
     try:
         with quiet():
-            proto = _with_standard_operators(_convert(model, size))
+            proto = _with_standard_operators(_convert(model, size, colour=task.face[2] == 3))
     except Exception as error:
         raise FerError(f"{model.name}: can't be converted to ONNX: {reason(error)}") from None
     metadata = {
-        "labels": json.dumps(list(labels)),
+        "labels": json.dumps(list(task.labels)),
+        "task": task.to_json(),
         "size": f"{size[0]}x{size[1]}",
-        "normalisation": NORMALISATION,
+        "normalisation": NORMALISATION[task.face[2]],
         "temperature": f"{temperature:.4f}",
         "fer_tf": fer_tf.__version__,
         "licence": LICENCE,
@@ -135,13 +141,15 @@ def write_onnx_int8(source: Path, path: Path, *, calibration: np.ndarray) -> Non
     _finish(result, path, {entry.key: entry.value for entry in proto.metadata_props})
 
 
-def _convert(model: keras.Model, size: tuple[int, int]) -> onnx.ModelProto:
+def _convert(model: keras.Model, size: tuple[int, int], *, colour: bool) -> onnx.ModelProto:
     """tf2onnx's graph, without its transpose optimiser, which stops at a scalar or adds more."""
     from tf2onnx import optimizer, tf_loader, tfonnx
 
     # tf2onnx knows no calls of functions: this inlines those that are left.
-    function = convert_variables_to_constants_v2(constant_graph(at_size(model, size)))
-    inputs, outputs = [function.inputs[0].name], [function.outputs[0].name]
+    graph = constant_graph(at_size(model, size), colour=colour)
+    function = convert_variables_to_constants_v2(graph)
+    inputs, outputs = [function.inputs[0].name], [each.name for each in function.outputs]
+    names = dict(zip((*inputs, *outputs), ("image", *graph.structured_outputs), strict=True))
     with tf.Graph().as_default():
         folded = tf_loader.tf_optimize(inputs, outputs, function.graph.as_graph_def())
     with tf.Graph().as_default() as graph:
@@ -151,7 +159,7 @@ def _convert(model: keras.Model, size: tuple[int, int]) -> onnx.ModelProto:
             opset=CONVERTER_OPSET,
             input_names=inputs,
             output_names=outputs,
-            tensors_to_rename={inputs[0]: "image", outputs[0]: "probabilities"},
+            tensors_to_rename=names,
         )
     kinds = (
         optimizer.ConstFoldOptimizer,

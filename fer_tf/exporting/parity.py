@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_tf.runtimes.graph import Answers
 from fer_tf.runtimes.runner import Runner
 
 TIMED_RUNS = 30
@@ -19,7 +20,7 @@ class Tolerance:
     """What a format may change.
 
     Attributes:
-        difference: of a probability, at most.
+        difference: of a probability, or of a value, at most.
         agreement: share of the faces that get Keras' class, at least. A face whose class hangs on
             less than twice `difference` counts: rounding decides it.
         loss: of accuracy, a share, at most; looked at only where the whole split was run, since a
@@ -51,6 +52,7 @@ class Parity:
         keras_accuracy: the same for Keras.
         milliseconds: median of one face on one thread.
         failure: what is out of tolerance, or why the file could not be written, or "".
+        value_difference: the largest of a value; None of a network without values.
     """
 
     faces: int
@@ -60,6 +62,7 @@ class Parity:
     keras_accuracy: float | None
     milliseconds: float
     failure: str
+    value_difference: float | None = None
 
     @property
     def measured(self) -> bool:
@@ -75,7 +78,7 @@ def unwritten(reason: str) -> Parity:
 def check_parity(
     runner: Runner,
     images: np.ndarray,
-    reference: np.ndarray,
+    reference: Answers,
     *,
     precision: str,
     labels: np.ndarray | None = None,
@@ -86,27 +89,29 @@ def check_parity(
     Args:
         runner: the file, opened.
         images: uint8 [n, h, w, c], as `runner` takes them.
-        reference: float32 [n, classes], Keras' probabilities of the same faces.
+        reference: Keras' answers for the same faces.
         precision: a key of `TOLERANCES`.
         labels: integer [n], the true classes, where they are known.
         whole_split: the faces are a split of the data, whole: judge the accuracy too.
     """
-    answers = np.concatenate(
-        [runner(part) for part in np.array_split(images, -(-len(images) // 64))]
-    )
-    ours, theirs = answers.argmax(axis=1), reference.argmax(axis=1)
+    found = [runner.answer(part) for part in np.array_split(images, -(-len(images) // 64))]
+    answers = np.concatenate([each.probabilities for each in found])
+    expected = reference.probabilities
+    ours, theirs = answers.argmax(axis=1), expected.argmax(axis=1)
     accuracies = None if labels is None else [float((c == labels).mean()) for c in (ours, theirs)]
     accuracy, keras_accuracy = accuracies or (None, None)
     allowed = TOLERANCES[precision]
-    rows = np.arange(len(reference))
-    tied = reference.max(axis=1) - reference[rows, ours] < 2 * allowed.difference
+    rows = np.arange(len(expected))
+    tied = expected.max(axis=1) - expected[rows, ours] < 2 * allowed.difference
     failures = []
-    difference = float(np.abs(answers - reference).max())
-    # Not "greater", which a nan never is.
-    if not difference <= allowed.difference:
-        failures.append(
-            f"a probability differs by {difference:.2g}, allowed {allowed.difference:g}"
-        )
+    differences = {"probability": float(np.abs(answers - expected).max())}
+    if reference.values is not None:
+        values = np.concatenate([each.values for each in found if each.values is not None])
+        differences["value"] = float(np.abs(values - reference.values).max())
+    for what, difference in differences.items():
+        # Not "greater", which a nan never is.
+        if not difference <= allowed.difference:
+            failures.append(f"a {what} differs by {difference:.2g}, allowed {allowed.difference:g}")
     same = ours == theirs
     if precision == "float32":
         same |= tied
@@ -120,12 +125,13 @@ def check_parity(
             )
     return Parity(
         faces=len(images),
-        difference=difference,
+        difference=differences["probability"],
         agreement=float((ours == theirs).mean()),
         accuracy=accuracy,
         keras_accuracy=keras_accuracy,
         milliseconds=_median_milliseconds(runner, images[:1]),
         failure="; ".join(failures),
+        value_difference=differences.get("value"),
     )
 
 
@@ -133,6 +139,6 @@ def _median_milliseconds(runner: Runner, image: np.ndarray) -> float:
     times = []
     for _ in range(TIMED_RUNS):
         start = time.perf_counter()
-        runner(image)
+        runner.answer(image)
         times.append(time.perf_counter() - start)
     return 1e3 * float(np.median(times))

@@ -2,7 +2,7 @@
 
 DIR/serving/
   compose.yaml models.config batching.config monitoring.config
-  fer/1/   saved_model.pb, variables/, assets/labels.txt,
+  fer/1/   saved_model.pb, variables/, assets/labels.txt, assets/task.json,
            assets.extra/tf_serving_warmup_requests
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,22 @@ import tensorflow as tf
 
 from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
-from fer_tf.exporting.serving_graph import servable
+from fer_tf.exporting.constant_graph import check_answers
+from fer_tf.exporting.serving_graph import ANSWERS, servable
 from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
-from fer_tf.tasks import FER2013
+from fer_tf.runtimes.task_files import TASK
+from fer_tf.runtimes.tflite_files import LABELS
+from fer_tf.tasks import Task
 
 MODEL = "fer"
 """The model's name on the server, and its folder."""
 
 SERVER_FILES = Path(__file__).with_name("serving_files")
 """What the server reads beside the model."""
+
+WARM_FACES = 7
+"""Drawn faces in the largest of the warm-up requests."""
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 """Where the server looks for requests to send itself before it answers anyone."""
@@ -42,7 +48,7 @@ def write_serving(
     directory: Path,
     *,
     size: tuple[int, int],
-    labels: Sequence[str],
+    task: Task,
     warmup_faces: np.ndarray | None = None,
 ) -> Path:
     """Write the next version of a model for TensorFlow Serving.
@@ -52,11 +58,11 @@ def write_serving(
     been edited. For the signatures see `fer_tf.exporting.serving_graph.servable`.
 
     Args:
-        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits [n, classes],
-            with a layer "features".
+        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits [n, classes], or
+            to {"logits", "values"}, with a layer "features".
         directory: the folder to write into; made where it is missing.
         size: (height, width) in pixels at which the network runs.
-        labels: the classes.
+        task: what it answers.
         warmup_faces: uint8 [n, h, w], grey, to be shipped in the warm-up requests; drawn faces
             if None.
 
@@ -64,18 +70,18 @@ def write_serving(
         The new folder: directory/fer/1, or the number after the highest there.
 
     Raises:
-        FerError: the model has no layer "features" or other classes, tensorflow-serving-api is
+        FerError: the model has no layer "features" or other answers, tensorflow-serving-api is
             not installed, or the folder can't be written.
     """
-    check(model, labels)
+    check(model, task)
     if warmup_faces is None:
-        warmup_faces = draw(np.arange(len(FER2013)))
+        warmup_faces = draw(np.arange(WARM_FACES))
     versions = directory / MODEL
     new = versions / ".new"
     try:
         versions.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(new, ignore_errors=True)
-        write_model(at_size(model, size), new, labels)
+        write_model(at_size(model, size), new, task)
         write_warmup(new / WARM_UP, warmup_faces)
         write_server_files(directory)
         version = versions / str(next_version(versions))
@@ -87,7 +93,7 @@ def write_serving(
     return version
 
 
-def check(model: keras.Model, labels: Sequence[str]) -> None:
+def check(model: keras.Model, task: Task) -> None:
     """Refuse what can't be served, before any work.
 
     Raises:
@@ -95,20 +101,22 @@ def check(model: keras.Model, labels: Sequence[str]) -> None:
     """
     if "features" not in [layer.name for layer in model.layers]:
         raise FerError(f"{model.name}: has no layer 'features': expected one, whose output embeds")
-    if model.output_shape[-1] != len(labels):
+    check_answers(model, task)
+    if clash := set(ANSWERS) & set(task.values):
         raise FerError(
-            f"{model.name}: has {model.output_shape[-1]} classes: expected as many as labels, "
-            f"{len(labels)}"
+            f"{model.name}: a value is named {', '.join(clash)}, as an output is already"
         )
     prediction_protos()
 
 
-def write_model(model: keras.Model, folder: Path, labels: Sequence[str]) -> None:
+def write_model(model: keras.Model, folder: Path, task: Task) -> None:
     """Write the SavedModel of a model of one size."""
     with tempfile.TemporaryDirectory() as place:
-        labels_file = Path(place, "labels.txt")
-        labels_file.write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
-        module, signatures = servable(model, labels, labels_file)
+        labels_file, task_file = Path(place, LABELS), Path(place, TASK)
+        labels_file.write_text("".join(f"{label}\n" for label in task.labels), encoding="utf-8")
+        task_file.write_text(task.to_json(), encoding="utf-8")
+        assets = {"labels_file": labels_file, "task_file": task_file}
+        module, signatures = servable(model, task, assets)
         # Nobody trains a servable, and its gradients would drag the variables in again.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(folder), signatures=signatures, options=options)

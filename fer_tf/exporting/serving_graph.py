@@ -1,13 +1,14 @@
 """What a server runs: pictures as they come over the wire in, answers out, all in one graph.
 
-A face of FER2013 has 48x48 pixels, and the network has never seen finer detail. So whatever is
-larger is first reduced to that, with antialiasing, and then enlarged as in training; 48x48 and
-smaller faces are only enlarged. Sides change independently: a face that is not square is made so.
+The faces that a network has learnt from have a size of their own, those of FER2013 48x48 pixels,
+and it has never seen finer detail. So whatever is larger is first reduced to that, with
+antialiasing, and then resized as in training; smaller faces are only resized. Sides change
+independently: a face that is not square is made so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fer_tf.exporting.constant_graph import LUMA
+from fer_tf.tasks import Task
 
-SEEN = (48, 48)
-"""(height, width) in pixels of the faces that the network was trained on."""
+ANSWERS = ("probabilities", "class_index", "label")
+"""The outputs of every servable; each value has one of its own name beside them."""
 
 MAX_PIXELS = 4096 * 4096
 """Largest picture that is decoded: 50 MB as RGB. A small file can claim any size."""
@@ -27,19 +29,20 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def servable(
-    model: keras.Model, labels: Sequence[str], labels_file: Path
+    model: keras.Model, task: Task, assets: Mapping[str, Path]
 ) -> tuple[tf.Module, dict[str, Callable]]:
     """The network with everything around it.
 
     Args:
         model: as `fer_tf.models.sizes.at_size` returns it, with a layer "features".
-        labels: the classes.
-        labels_file: the same, a line each; it is copied among the assets.
+        task: what it answers.
+        assets: files to be copied among the assets, by the name of an attribute.
 
     Returns:
         A module to save, and its signatures:
         serving_default: image_bytes (string [n]) to probabilities (float32 [n, classes]),
-            class_index (int64 [n]) and label (string [n]).
+            class_index (int64 [n]) and label (string [n]), and each value by its name (float32
+            [n], in [-1, 1]).
         predict_pixels: pixels (uint8 [n, h, w, 1 or 3], grey or RGB) to the same.
         embed: image_bytes to features (float32 [n, d]), what the last layer classifies.
 
@@ -49,30 +52,32 @@ def servable(
     """
     size = model.input_shape[1:3]
     network = frozen(model)
-    names = tf.constant(labels)
+    names = tf.constant(task.labels)
 
     def answers(faces):
-        _, logits = network(faces)
-        probabilities = tf.ensure_shape(tf.nn.softmax(logits), [None, len(labels)])
+        _, logits, *values = network(faces)
+        probabilities = tf.ensure_shape(tf.nn.softmax(logits), [None, len(task.labels)])
         index = tf.argmax(probabilities, axis=-1)
-        label = tf.gather(names, index)
-        return {"probabilities": probabilities, "class_index": index, "label": label}
+        found = dict(zip(ANSWERS, (probabilities, index, tf.gather(names, index)), strict=True))
+        for i, name in enumerate(task.values):
+            found[name] = tf.ensure_shape(values[0][:, i], [None])
+        return found
 
     @signature(tf.TensorSpec([None], tf.string, name="image_bytes"))
     def serving_default(image_bytes):
-        return answers(decoded(image_bytes, size))
+        return answers(decoded(image_bytes, size, task))
 
     @signature(tf.TensorSpec([None, None, None, None], tf.uint8, name="pixels"))
     def predict_pixels(pixels):
-        return answers(fitted(checked_rgb(pixels), size))
+        return answers(fitted(checked_rgb(pixels), size, task))
 
     @signature(tf.TensorSpec([None], tf.string, name="image_bytes"))
     def embed(image_bytes):
-        features, _ = network(decoded(image_bytes, size))
-        return {"features": features}
+        return {"features": network(decoded(image_bytes, size, task))[0]}
 
     module = tf.Module()
-    module.labels_file = tf.saved_model.Asset(str(labels_file))
+    for name, file in assets.items():
+        setattr(module, name, tf.saved_model.Asset(str(file)))
     functions = (serving_default, predict_pixels, embed)
     return module, {function.__name__: function for function in functions}
 
@@ -83,7 +88,8 @@ def signature(spec: tf.TensorSpec) -> Callable[[Callable], Any]:
 
 
 def frozen(model: keras.Model) -> Callable:
-    """A function from faces (float32 [n, height, width, 3], 0 to 255) to (features, logits).
+    """A function from faces (float32 [n, height, width, 3], 0 to 255) to [features, logits], and
+    values as a third where the network has them.
 
     Its weights are constants, which a server folds and lays out once, when it loads.
     """
@@ -93,18 +99,22 @@ def frozen(model: keras.Model) -> Callable:
     return convert_variables_to_constants_v2(traced.get_concrete_function())
 
 
-def fitted(pictures, size: tuple[int, int]):
-    """RGB pictures to faces for the network, which has seen nothing but grey.
+def fitted(pictures, size: tuple[int, int], task: Task):
+    """RGB pictures to faces for the network, in grey where it has seen nothing else.
 
     Args:
         pictures: uint8 [n, h, w, 3].
         size: (height, width) of the result.
+        task: says what faces the network has seen.
 
     Returns:
-        float32 [n, height, width, 3], 0 to 255, three equal channels.
+        float32 [n, height, width, 3], 0 to 255; three equal channels where the task's are grey.
     """
-    seen = tf.minimum(tf.shape(pictures)[1:3], SEEN)
+    height, width, channels = task.face
+    seen = tf.minimum(tf.shape(pictures)[1:3], (height, width))
     reduced = tf.image.resize(pictures, seen, antialias=True)
+    if channels == 3:
+        return tf.image.resize(reduced, size)
     grey = tf.tensordot(reduced, tf.constant(LUMA), 1)[..., None]
     return tf.repeat(tf.image.resize(grey, size), 3, axis=-1)
 
@@ -124,12 +134,13 @@ def checked_rgb(pixels):
     return tf.ensure_shape(rgb, [None, None, None, 3])
 
 
-def decoded(files, size: tuple[int, int]):
+def decoded(files, size: tuple[int, int], task: Task):
     """Encoded pictures to faces for the network.
 
     Args:
         files: string [n], JPEG or PNG.
         size: (height, width) of the result.
+        task: as of `fitted`.
 
     Returns:
         float32 [n, height, width, 3], as `fitted` returns it.
@@ -144,7 +155,7 @@ def decoded(files, size: tuple[int, int]):
         files = tf.identity(files)
 
     def face(file):
-        return fitted(picture(file)[None], size)[0]
+        return fitted(picture(file)[None], size, task)[0]
 
     known = is_jpeg_or_png(files)
     readable, sides = attempt(header_sides, files, tf.zeros([2], tf.int32))

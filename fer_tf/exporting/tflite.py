@@ -1,10 +1,9 @@
-"""The network as a TFLite file for LiteRT: bytes in, probabilities out, all of it on XNNPACK."""
+"""The network as a TFLite file for LiteRT: bytes in, answers out, all of it on XNNPACK."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -23,7 +22,7 @@ from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import Task
 
 QUANTISED = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D", "PAD")
 """What computes in int8. Normalisation, attention and sums stay in float32: in int8 XNNPACK
@@ -39,50 +38,53 @@ def write_tflite(
     *,
     size: tuple[int, int],
     precision: Precision,
+    task: Task,
     channels: int = 3,
     face: tuple[int, int] | None = None,
-    labels: Sequence[str] = FER2013,
     calibration: np.ndarray | None = None,
     temperature: float = 1.0,
 ) -> None:
-    """Write a TFLite file: uint8 [1, h, w, channels] in, float32 [1, classes] out.
+    """Write a TFLite file: uint8 [1, h, w, channels] in, float32 [1, classes] and values out.
 
     Args:
-        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits.
+        model: a functional model from pixels in [0, 255], [n, h, w, 3], to logits, or to {"logits",
+            "values"}.
         path: the file to write, beside its place and then renamed.
         size: (height, width) in pixels at which the network runs.
         precision: of the weights; int8 also of the activations of `QUANTISED`, with the ranges
             that they have on `calibration`.
-        channels: 3 for RGB (colour is made grey within), 1 for grey.
+        task: what it answers, kept in the file's metadata; where its faces are grey, colour is made
+            grey within.
+        channels: 3 for RGB, 1 for grey.
         face: (height, width) of the input, which the graph resizes; None for `size`.
-        labels: the classes, kept in the file's metadata.
-        calibration: uint8 [n, h, w], grey faces of the training split, for int8; drawn faces if
-            None.
+        calibration: uint8 [n, h, w], grey, or [n, h, w, 3], faces of the training split, for int8;
+            drawn faces if None.
         temperature: kept in the file's metadata; see `fer_tf.runtimes.calibration`.
 
     Raises:
         FerError: the network can't be converted, or the file can't be written.
     """
-    content = sign(_convert(at_size(model, size), channels, face, precision))
+    colour = task.face[2] == 3
+    graph = constant_graph(
+        at_size(model, size), colour=colour, channels=channels, batch=1, face=face
+    )
+    content = sign(_convert(graph, model.name, precision))
     if precision == "int8":
         faces = draw_dataset(DRAWN).images if calibration is None else calibration
         content = _quantise(content, to_input(faces, face or size, channels), model.name)
     content = add_metadata(
         delegate_input(content),
-        labels=labels,
+        task=task,
         name=f"fer_tf {model.name} {precision}",
-        description="The expression of a face that fills the picture, by its probabilities.",
+        description="What a face shows that fills the picture, by its probabilities.",
         version=fer_tf.__version__,
         temperature=temperature,
     )
     _write(Path(path), content)
 
 
-def _convert(
-    model: keras.Model, channels: int, face: tuple[int, int] | None, precision: Precision
-) -> bytes:
-    # Batch 1: with another, or an unknown one, XNNPACK runs little of it.
-    graph = constant_graph(model, channels=channels, batch=1, face=face)
+def _convert(graph: tf.types.experimental.ConcreteFunction, name: str, precision: str) -> bytes:
+    """TFLite's form of a graph of batch 1: with another, XNNPACK runs little of it."""
     module = tf.Module()
     module.graph = graph
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], module)
@@ -93,9 +95,7 @@ def _convert(
         with quiet():
             return converter.convert()
     except Exception as error:
-        raise FerError(
-            f"{model.name}: TFLite's converter does not take it: {reason(error)}"
-        ) from None
+        raise FerError(f"{name}: TFLite's converter does not take it: {reason(error)}") from None
 
 
 def _quantise(content: bytes, images: np.ndarray, name: str) -> bytes:
@@ -135,12 +135,13 @@ def _float_nodes(content: bytes, name: str) -> list[str]:
     graph = model.subgraphs[0]
     kinds = [flatbuffer_utils.opcode_to_name(model, node.opcodeIndex) for node in graph.operators]
     dense = [i for i, kind in enumerate(kinds) if kind in ("CONV_2D", "FULLY_CONNECTED")]
-    if len(dense) < 4:
+    last = 1 + len(graph.outputs)
+    if len(dense) < last + 2:
         raise FerError(
             f"{name}: has {len(dense)} convolutions and dense layers, of which the first and the "
-            "last two stay float32: expected four or more for int8"
+            f"last {last} stay float32: expected {last + 2} or more for int8"
         )
-    nodes = [*range(dense[0] + 1), *dense[-2:]]
+    nodes = [*range(dense[0] + 1), *dense[-last:]]
     outputs = [output for node in nodes for output in graph.operators[node].outputs]
     return [graph.tensors[output].name.decode() for output in outputs]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files as package_files
 from pathlib import Path
 from string import Template
 
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside
+from fer_tf.tasks import Task
 
 GUIDES = ("android.md", "ios.md")
 
@@ -36,12 +37,20 @@ SWIFT_BYTES = {
 """The same from bytes in the order red, green, blue, unused."""
 
 COLOURS = {3: "RGB, or grey in all three channels", 1: "grey: 0.299 R + 0.587 G + 0.114 B"}
+"""By the channels of the input; what a network sees that learnt from colours is `RGB`."""
+RGB = "RGB"
+
+VALUES = """\
+- The second output, `values`, holds {1} numbers from -1 to 1, {0}: read `outputs[1]` as the code
+  reads `outputs[0]`.
+"""
+"""For a network that has them."""
 
 MEDIAPIPE = """\
 - The labels are in the file as well, as metadata: MediaPipe's `ImageClassifier` loads it as it is
   (tested in Python, MediaPipe 1.2.2).
 """
-"""For colour only: MediaPipe takes no grey networks."""
+"""For colour and without values only: MediaPipe takes no grey networks, and no second output."""
 
 
 def write_guides(
@@ -50,7 +59,7 @@ def write_guides(
     files: Mapping[str, str],
     size: tuple[int, int],
     channels: int,
-    labels: Sequence[str],
+    task: Task,
 ) -> None:
     """Write `GUIDES` into `directory`, each beside its place and then renamed.
 
@@ -60,7 +69,7 @@ def write_guides(
             loads the first.
         size: (height, width) of the input in pixels.
         channels: of the input, 3 or 1.
-        labels: the classes in the order of the output.
+        task: what the network answers.
 
     Raises:
         FerError: a guide cannot be written.
@@ -74,12 +83,13 @@ def write_guides(
         "height": height,
         "width": width,
         "channels": channels,
-        "colours": COLOURS[channels],
-        "classes": len(labels),
-        "labels": ", ".join(json.dumps(label, ensure_ascii=False) for label in labels),
+        "colours": RGB if task.face[2] == 3 else COLOURS[channels],
+        "classes": len(task.labels),
+        "labels": _quoted(task.labels),
+        "values": VALUES.format(_quoted(task.values), len(task.values)) if task.values else "",
         "kotlin_bytes": KOTLIN_BYTES[channels],
         "swift_bytes": SWIFT_BYTES[channels],
-        "mediapipe": MEDIAPIPE if channels == 3 else "",
+        "mediapipe": MEDIAPIPE if channels == 3 and not task.values else "",
     }
     for name in GUIDES:
         template = (package_files("fer_tf.exporting") / "tflite_files" / name).read_text("utf-8")
@@ -88,3 +98,7 @@ def write_guides(
             write_beside(path, Template(template).substitute(values))
         except OSError as error:
             raise FerError(f"{path}: the guide cannot be written, {error.strerror}") from error
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(json.dumps(name, ensure_ascii=False) for name in names)

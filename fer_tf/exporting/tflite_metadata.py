@@ -1,4 +1,4 @@
-"""Labels, temperature and normalisation inside a TFLite file: a client needs that file alone.
+"""Task, labels, temperature and normalisation inside a TFLite file: a client needs that file alone.
 
 TFLite's metadata is a flatbuffer of its own (schema "M001") in a buffer of the model, named
 "TFLITE_METADATA", and the label file in a zip archive behind the model. Generated classes of that
@@ -13,12 +13,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.runtimes.task_files import TASK
 from fer_tf.runtimes.tflite_files import CALIBRATION, LABELS
+from fer_tf.tasks import Task
 
 METADATA = "TFLITE_METADATA"
 """Name under which the model lists the metadata."""
@@ -48,22 +50,22 @@ COLOUR_SPACES = {3: 1, 1: 2}
 def add_metadata(
     content: bytes,
     *,
-    labels: Sequence[str],
+    task: Task,
     name: str,
     description: str,
     version: str,
     license: str = "Apache-2.0",
     temperature: float = 1.0,
 ) -> bytes:
-    """Put labels, temperature and normalisation into a TFLite file, in place of those that it has.
+    """Put task, labels, temperature and normalisation into a TFLite file, for those that it has.
 
     The normalisation is mean 0 and deviation 1: the network takes bytes and scales them itself.
     The weights stay as they are, bit for bit, at multiples of 16 bytes.
 
     Args:
         content: a TFLite file with one input, uint8 [1, h, w, 3] (RGB) or [1, h, w, 1] (grey),
-            and one output, float32 [1, classes], probabilities.
-        labels: the classes in their order, a line of text each.
+            and one output, float32 [1, classes], probabilities, or values, too.
+        task: what it answers; its labels are a line of text each.
         name: of the model.
         description: of the model.
         version: of the model.
@@ -74,16 +76,16 @@ def add_metadata(
         The content of the new file.
 
     Raises:
-        FerError: `content` is no such file, or the labels are not one line each, not all
-            different, or not as many as the classes.
+        FerError: `content` is no such file, or the labels are not one line each, or the task's
+            answers not as many as the file's.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     from fer_tf.exporting.tflite_model import ends, read_tflite, write_tflite
 
     model = read_tflite(content)
-    image, probabilities = ends(model)
-    _check_labels(labels, classes=int(probabilities.shape[1]))
+    image, outputs = ends(model)
+    _check_task(task, [int(output.shape[1]) for output in outputs])
     metadata = _Table(
         "ModelMetadata",
         name=name,
@@ -95,7 +97,10 @@ def add_metadata(
             _Table(
                 "SubGraphMetadata",
                 input_tensor_metadata=[_image_table(int(image.shape[3]))],
-                output_tensor_metadata=[_probabilities_table()],
+                output_tensor_metadata=[
+                    _probabilities_table(),
+                    *([_values_table(task)] if task.values else []),
+                ],
             )
         ],
     )
@@ -106,21 +111,23 @@ def add_metadata(
     (place,) = [entry.buffer for entry in model.metadata if entry.name == METADATA.encode()]
     model.buffers[place].data = np.frombuffer(metadata.to_bytes(b"M001"), np.uint8)
     files = {
-        LABELS: "".join(f"{label}\n" for label in labels),
+        LABELS: "".join(f"{label}\n" for label in task.labels),
+        TASK: task.to_json() + "\n",
         CALIBRATION: json.dumps({"temperature": round(temperature, 4)}) + "\n",
     }
     return _with_files(write_tflite(model), files)
 
 
-def _check_labels(labels: Sequence[str], classes: int) -> None:
-    for label in labels:
+def _check_task(task: Task, widths: list[int]) -> None:
+    for label in task.labels:
         text = label.encode(errors="ignore").decode().strip()
         if label.splitlines() != [text] or "\0" in label:
             raise FerError(f"the label {label!r} is no line of text without blanks at its ends")
-    if len(set(labels)) != len(labels) or len(labels) != classes:
+    named = [len(task.labels), *([len(task.values)] if task.values else [])]
+    if named != widths:
         raise FerError(
-            f"the labels {', '.join(labels)} are {len(set(labels))} different ones: expected "
-            f"{classes}, a class each"
+            f"the task's {', '.join((*task.labels, *task.values))} are {named}: expected {widths}, "
+            "an answer each"
         )
 
 
@@ -159,6 +166,15 @@ def _probabilities_table() -> _Table:
                 type=TENSOR_AXIS_LABELS,
             )
         ],
+    )
+
+
+def _values_table(task: Task) -> _Table:
+    return _Table(
+        "TensorMetadata",
+        name="values",
+        description=f"{', '.join(task.values)}: each from -1 to 1.",
+        stats=_Table("Stats", max=_floats(1), min=_floats(-1)),
     )
 
 

@@ -19,6 +19,9 @@ from fer_tf.errors import FerError
 ALIGNMENT = 16
 """Bytes of which the place of every weight is a multiple, as the schema has it."""
 
+OUTPUTS = (b"probabilities", b"values")
+"""Names of the outputs; the second is there where the network has values."""
+
 SIGNATURE = "serving_default"
 """Name of the one signature of an exported file."""
 
@@ -65,23 +68,34 @@ def sign(content: bytes) -> bytes:
     """Name the ends of a converted network: ai-edge-quantizer cannot calibrate one without names.
 
     Args:
-        content: a TFLite file with one input, uint8 pixels, and one output, probabilities.
+        content: a TFLite file with one input, uint8 pixels, and one output, probabilities, or with
+            "values" as another, which the converter's own signature names.
 
     Returns:
         The same network as a TFLite file with the signature `SIGNATURE` from "image" to
-        "probabilities".
+        "probabilities" and, where it has them, "values", in this order.
 
     Raises:
         FerError: `content` is no TFLite file, or has another input or output.
     """
     model = read_tflite(content)
-    image, probabilities = ends(model)
-    image.name, probabilities.name = b"image", b"probabilities"
+    image, _ = ends(model)
     graph = model.subgraphs[0]
+    if len(graph.outputs) > 1:
+        found = model.signatureDefs[0].outputs if model.signatureDefs else []
+        places = {output.name: output.tensorIndex for output in found}
+        if set(places) != set(OUTPUTS):
+            raise FerError(f"the TFLite file has outputs {[*places]}: expected {[*OUTPUTS]}")
+        graph.outputs = [places[name] for name in OUTPUTS]
+    image.name = b"image"
+    outputs = []
+    for name, place in zip(OUTPUTS, graph.outputs, strict=False):
+        graph.tensors[place].name = name
+        outputs.append(schema.TensorMapT(name, place))
     model.signatureDefs = [
         schema.SignatureDefT(
             inputs=[schema.TensorMapT(image.name, graph.inputs[0])],
-            outputs=[schema.TensorMapT(probabilities.name, graph.outputs[0])],
+            outputs=outputs,
             signatureKey=SIGNATURE.encode(),
         )
     ]
@@ -124,12 +138,12 @@ def delegate_input(content: bytes) -> bytes:
     return write_tflite(model)
 
 
-def ends(model: schema.ModelT) -> tuple[schema.TensorT, schema.TensorT]:
-    """The input and the output of an image classifier.
+def ends(model: schema.ModelT) -> tuple[schema.TensorT, list[schema.TensorT]]:
+    """The input and the outputs of an image classifier.
 
     Returns:
-        The tensor of the image, uint8 [1, h, w, 1 or 3], and that of the probabilities, float32
-        [1, classes].
+        The tensor of the image, uint8 [1, h, w, 1 or 3], and those of the probabilities, float32
+        [1, classes], and of the values, float32 [1, k], where there are any.
 
     Raises:
         FerError: the model has other inputs or outputs.
@@ -143,17 +157,18 @@ def ends(model: schema.ModelT) -> tuple[schema.TensorT, schema.TensorT]:
     )
     if (
         [tensor.type for tensor in inputs] != [schema.TensorType.UINT8]
-        or [tensor.type for tensor in outputs] != [schema.TensorType.FLOAT32]
+        or not 1 <= len(outputs) <= len(OUTPUTS)
+        or {tensor.type for tensor in outputs} != {schema.TensorType.FLOAT32}
         or len(inputs[0].shape) != 4
         or inputs[0].shape[0] != 1
         or inputs[0].shape[3] not in (1, 3)
-        or len(outputs[0].shape) != 2
+        or any(len(tensor.shape) != 2 for tensor in outputs)
     ):
         raise FerError(
             f"the TFLite file has {found}: expected one input UINT8 [1, h, w, 1 or 3] and one "
-            "output FLOAT32 [1, classes]"
+            "output FLOAT32 [1, classes], or values beside it"
         )
-    return inputs[0], outputs[0]
+    return inputs[0], outputs
 
 
 def _is_cast_of(model: schema.ModelT, node: schema.OperatorT, tensor: int) -> bool:

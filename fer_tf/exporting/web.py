@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside
+from fer_tf.tasks import Task
 
 RUNTIME = "@litertjs/core"
 RUNTIME_VERSION = "2.5.3"
@@ -21,9 +21,7 @@ that ONNX Runtime Web 1.30.0 took, and it is 9 MB of WebAssembly instead of 14."
 WASM = "./node_modules/@litertjs/core/wasm/"
 
 
-def write_page(
-    directory: Path, *, model: Path, size: tuple[int, int], labels: Sequence[str]
-) -> None:
+def write_page(directory: Path, *, model: Path, size: tuple[int, int], task: Task) -> None:
     """Write `directory`/web: index.html, the model, and a package.json that names the runtime.
 
     `npm install` there fetches LiteRT.js once, which is too large for a Python package; then any
@@ -33,9 +31,10 @@ def write_page(
     Args:
         directory: folder of the export; made where it is missing.
         model: TFLite file from uint8 pixels [1, height, width, 3] to float32 probabilities
-            [1, classes], as `fer_tf.exporting.tflite` writes it in any precision; it is copied.
+            [1, classes] and values, as `fer_tf.exporting.tflite` writes it in any precision; it is
+            copied.
         size: (height, width) that the model takes.
-        labels: the classes, in the order of the probabilities.
+        task: what it answers, and whether it sees colours.
 
     Raises:
         FerError: the model is missing or no TFLite file, or a file cannot be written.
@@ -43,7 +42,7 @@ def write_page(
     model, folder = Path(model), Path(directory) / "web"
     if not model.is_file() or model.suffix != ".tflite":
         raise FerError(f"{model}: no model for the page, expected a .tflite file")
-    page = index_page(model=model.name, size=size, labels=labels)
+    page = index_page(model=model.name, size=size, task=task)
     package = {
         "private": True,
         "description": "The runtime of index.html: npm install && python -m http.server",
@@ -62,13 +61,13 @@ def write_page(
         raise FerError(f"{folder}: cannot be written: {error.strerror or error}") from None
 
 
-def index_page(*, model: str, size: tuple[int, int], labels: Sequence[str]) -> str:
+def index_page(*, model: str, size: tuple[int, int], task: Task) -> str:
     """The page for one model file, as HTML.
 
     Args:
         model: name of the file beside the page.
         size: (height, width) that the model takes.
-        labels: the classes, in the order of the probabilities.
+        task: as of `write_page`.
     """
     from jinja2 import Environment
 
@@ -78,7 +77,10 @@ def index_page(*, model: str, size: tuple[int, int], labels: Sequence[str]) -> s
         "model": f"./{model}",
         "name": model,
         "size": list(size),
-        "labels": list(labels),
+        "labels": list(task.labels),
+        "values": list(task.values),
+        "face": max(task.face[:2]),
+        "colour": task.face[2] == 3,
     }
     template = Environment(autoescape=True).from_string(text)
     return template.render(policy=policy(text), settings=settings)

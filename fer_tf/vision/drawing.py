@@ -1,29 +1,28 @@
-"""Faces with their answers, drawn onto the picture: box, label and seven bars."""
+"""Faces with their answers, drawn onto the picture: box, label, values and bars."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import cycle
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 
+from fer_tf.tasks import TASKS
 from fer_tf.vision import layout
 from fer_tf.vision.crops import between_centres
 from fer_tf.vision.layout import Plan, Rect
 from fer_tf.vision.results import Face
 
-EMOTION_COLOURS = {
-    "Angry": "#ee6677",
-    "Disgust": "#228833",
-    "Fear": "#aa3377",
-    "Happy": "#ccbb44",
-    "Sad": "#4477aa",
-    "Surprise": "#66ccee",
-    "Neutral": "#bbbbbb",
-}
-"""Paul Tol's "bright" scheme, which the colour-blind tell apart on light and on dark paper
-(Tol, Colour Schemes, SRON/EPS/TN/09-002, 2021, figure 1)."""
+BRIGHT = ("#ee6677", "#228833", "#aa3377", "#ccbb44", "#4477aa", "#66ccee", "#bbbbbb")
+"""Of the expressions that most data sets have, in the order of FER2013's task: Paul Tol's "bright"
+scheme, which the colour-blind tell apart on light and on dark paper (Tol, Colour Schemes,
+SRON/EPS/TN/09-002, 2021, figure 1)."""
+
+OTHERS = ("#ee7733", "#44aa99", "#332288", "#999933", "#882255")
+"""Of other classes in turn, from Tol's "vibrant" and "muted" schemes."""
 
 Heat = tuple[np.ndarray, np.ndarray]
 """A map of shares, float [h, w] in [0, 1], and the affine matrix, float [2, 3], that takes the
@@ -37,9 +36,19 @@ FAINT = (186, 192, 204)
 HEAT_OPACITY = 0.65
 
 
-def colour(emotion: str) -> tuple[int, int, int]:
-    """RGB of an emotion in `EMOTION_COLOURS`; grey for any other label."""
-    code = EMOTION_COLOURS.get(emotion, "#bbbbbb")
+@lru_cache(maxsize=16)
+def class_colours(labels: tuple[str, ...]) -> Mapping[str, str]:
+    """A colour, "#rrggbb", for each of a task's classes; an expression has the same in all."""
+    known, others = TASKS["fer2013"], cycle(OTHERS)
+    places = {label: known.index(label) for label in labels}
+    return MappingProxyType(
+        {label: next(others) if place is None else BRIGHT[place] for label, place in places.items()}
+    )
+
+
+def colour(emotion: str, labels: tuple[str, ...]) -> tuple[int, int, int]:
+    """RGB of one of a task's classes, as of `class_colours`."""
+    code = class_colours(labels)[emotion]
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
@@ -72,19 +81,20 @@ def draw_faces(
     titles = [_title(face, number) for face, number in zip(faces, numbers, strict=False)]
     plans = layout.arrange(canvas.shape[1], canvas.shape[0], faces, titles)
     for face, plan in zip(faces, plans, strict=True):
-        _draw_box(canvas, plan, colour(face.emotion))
+        _draw_box(canvas, plan, colour(face.emotion, face.labels))
     for face, title, plan in zip(faces, titles, plans, strict=True):
         if plan.panel is not None:
             _draw_panel(canvas, face, plan)
         if plan.chip is not None:
-            _draw_chip(canvas, title, plan, colour(face.emotion))
+            _draw_chip(canvas, title, plan, colour(face.emotion, face.labels))
     return canvas
 
 
 def _title(face: Face, number: int | None) -> str:
     # Two spaces: the font's own is narrow.
     answer = f"{face.emotion}  {face.certainty:.0%}"
-    return answer if number is None else f"#{number}  {answer}"
+    first = answer if number is None else f"#{number}  {answer}"
+    return "\n".join([first, "  ".join(face.value_texts)]) if face.values else first
 
 
 def _draw_box(canvas: np.ndarray, plan: Plan, rgb: tuple[int, int, int]) -> None:
@@ -99,13 +109,16 @@ def _draw_box(canvas: np.ndarray, plan: Plan, rgb: tuple[int, int, int]) -> None
 def _draw_chip(canvas: np.ndarray, title: str, plan: Plan, rgb: tuple[int, int, int]) -> None:
     chip = plan.chip
     assert chip is not None
-    _fill(canvas, chip, PAPER, PAPER_OPACITY, radius=chip.height // 4)
     size = plan.chip_font
+    height = layout.chip_height(size, 1)
+    _fill(canvas, chip, PAPER, PAPER_OPACITY, radius=height // 4)
     dot = max(size * 5 // 9, 3)
     left = chip.left + size // 2
-    spot = Rect(left, chip.top + (chip.height - dot) // 2, dot, dot)
+    spot = Rect(left, chip.top + (height - dot) // 2, dot, dot)
     _fill(canvas, spot, rgb, radius=dot // 2)
-    _write(canvas, title, size, left + dot + size // 3, chip.top + chip.height // 2, INK)
+    for row, line in enumerate(title.split("\n")):
+        middle = chip.top + height // 2 + row * layout.line_height(size)
+        _write(canvas, line, size, left + dot + size // 3, middle, INK)
 
 
 def _draw_panel(canvas: np.ndarray, face: Face, plan: Plan) -> None:
@@ -124,7 +137,7 @@ def _draw_panel(canvas: np.ndarray, face: Face, plan: Plan) -> None:
         width = round(share * columns.bar_width)
         if width > 0:
             bar = Rect(panel.left + columns.bar, middle - thick // 2, width, thick)
-            _fill(canvas, bar, colour(label), radius=min(thick, width) // 2)
+            _fill(canvas, bar, colour(label, face.labels), radius=min(thick, width) // 2)
         text = f"{share:.0%}"
         left = panel.left + panel.width - columns.padding - layout.text_width(text, size)
         _write(canvas, text, size, left, middle, INK if first else FAINT)

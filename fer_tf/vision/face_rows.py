@@ -16,7 +16,7 @@ from typing import IO, Literal
 
 from fer_tf.errors import FerError
 from fer_tf.files import free, mark_beside
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import Task
 from fer_tf.vision.results import Face
 
 Format = Literal["json", "csv"]
@@ -36,7 +36,7 @@ COLUMNS = (
     "emotion",
     "certainty",
 )
-"""What both formats hold; CSV goes on with a column for each probability (`csv_columns`)."""
+"""What both formats hold; CSV goes on with a column for each answer (`csv_columns`)."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,28 @@ class Row:
         named = self.face.by_emotion
         return {name.lower(): round(float(share), 6) for name, share in named.items()}
 
+    def estimates(self) -> dict[str, float]:
+        """By the name of a value, as the task has it: "valence", "arousal"; often none."""
+        return {name: round(float(value), 6) for name, value in self.face.by_value.items()}
 
-def csv_columns(labels: Iterable[str] = FER2013) -> tuple[str, ...]:
-    """The header of the CSV: `COLUMNS`, then the emotions in lower case."""
-    return (*COLUMNS, *(label.lower() for label in labels))
+
+def csv_columns(task: Task) -> tuple[str, ...]:
+    """The header of the CSV: `COLUMNS`, the classes in lower case, and the values."""
+    return (*COLUMNS, *(label.lower() for label in task.labels), *task.values)
 
 
 def to_json(row: Row) -> str:
-    """The row as one line of JSON; its probabilities are an object of their own."""
-    values = {**row.values(), "probabilities": row.probabilities()}
-    return json.dumps(values, ensure_ascii=False) + "\n"
+    """The row as one line of JSON; its probabilities are an object of their own, and its values,
+    where there are any, another."""
+    values = {"values": row.estimates()} if row.face.values else {}
+    answers = {**row.values(), "probabilities": row.probabilities(), **values}
+    return json.dumps(answers, ensure_ascii=False) + "\n"
 
 
 def to_csv(row: Row) -> str:
     """The row as one record of RFC 4180, but for its LF; an unknown value is an empty field."""
-    return _record([*row.values().values(), *row.probabilities().values()])
+    answers = (*row.probabilities().values(), *row.estimates().values())
+    return _record([*row.values().values(), *answers])
 
 
 def _record(values: Iterable[object]) -> str:
@@ -114,12 +121,13 @@ class RowWriter:
         format: "json" for JSON Lines, "csv" for CSV with a header.
         path: the file, its folder made if absent; None is standard output.
         mark: tells the source, as `fer_tf.files.mark_for` gives it.
+        task: names the columns of the answers.
     """
 
-    def __init__(self, format: Format, path: Path | None, *, mark: str):
+    def __init__(self, format: Format, path: Path | None, *, mark: str, task: Task):
         self.format = format
         self.path = path
-        self._mark = mark
+        self._mark, self._task = mark, task
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> RowWriter:
@@ -143,7 +151,7 @@ class RowWriter:
         if self._file is None:
             self._file = self._begin()
             if self.format == "csv":
-                lines.insert(0, _record(csv_columns()))
+                lines.insert(0, _record(csv_columns(self._task)))
         if lines:
             self._write(self._file, "".join(lines))
 

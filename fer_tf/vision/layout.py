@@ -153,9 +153,10 @@ def _place_chip(
     """Above the box, else below, else inside it; where it covers the least of others."""
     while font >= LEAST_TEXT and chip_width(title, font) > bounds.width:
         font -= 1
-    if font < LEAST_TEXT or chip_height(font) > bounds.height:
+    lines = title.count("\n") + 1
+    if font < LEAST_TEXT or chip_height(font, lines) > bounds.height:
         return None, 0
-    width, height = chip_width(title, font), chip_height(font)
+    width, height = chip_width(title, font), chip_height(font, lines)
     gap = line + max(font // 6, 1)
     left = min(max(box.left - line // 2, 0), bounds.width - width)
     right = min(max(box.left + box.width + line // 2 - width, 0), bounds.width - width)
@@ -227,14 +228,20 @@ def panel_columns(font: int, labels: tuple[str, ...]) -> PanelColumns:
     return PanelColumns(padding, row, bar, bar_width, width, row * len(labels) + 2 * padding)
 
 
-def chip_height(font: int) -> int:
-    """Of a label's background, in pixels."""
-    return round(1.6 * font)
+def chip_height(font: int, lines: int) -> int:
+    """Of the background of a label of so many lines, in pixels."""
+    return round(1.6 * font) + (lines - 1) * line_height(font)
+
+
+def line_height(font: int) -> int:
+    """From one line of a label to the next, in pixels."""
+    return round(1.3 * font)
 
 
 def chip_width(title: str, font: int) -> int:
     """Of a label's background with the emotion's dot, in pixels."""
-    return font // 2 + max(font * 5 // 9, 3) + font // 3 + text_width(title, font) + font // 2
+    text = max(text_width(line, font) for line in title.split("\n"))
+    return font // 2 + max(font * 5 // 9, 3) + font // 3 + text + font // 2
 
 
 def text_width(text: str, size: int) -> int:

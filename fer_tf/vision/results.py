@@ -121,6 +121,12 @@ class Face:
         """The values by name, in the order of `value_names`."""
         return dict(zip(self.value_names, self.values, strict=True))
 
+    @property
+    def value_texts(self) -> tuple[str, ...]:
+        """The values for people: "valence +0.4"."""
+        # Adding 0 turns -0.0 into 0.0.
+        return tuple(f"{name} {round(value, 1) + 0:+.1f}" for name, value in self.by_value.items())
+
 
 @dataclass(frozen=True)
 class Analysis(Sequence[Face]):

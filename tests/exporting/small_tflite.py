@@ -6,7 +6,7 @@ import numpy as np
 
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import FER2013, Task
 
 SIDE = 32
 
@@ -17,9 +17,8 @@ def faces(count: int, channels: int = 3) -> np.ndarray:
 
 
 def described(content: bytes, labels=FER2013) -> bytes:
-    return add_metadata(
-        content, labels=labels, name="fer", description="Expressions.", version="1.2"
-    )
+    task = Task("own", tuple(labels))
+    return add_metadata(content, task=task, name="fer", description="Expressions.", version="1.2")
 
 
 def convert(graph, *, half: bool = False) -> bytes:

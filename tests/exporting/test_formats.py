@@ -12,6 +12,7 @@ from fer_tf import benchmark, export
 from fer_tf.errors import FerError
 from fer_tf.exporting.formats import FORMATS, ExportFormat, Form, check_installed
 from fer_tf.runtimes import runner
+from fer_tf.tasks import TASKS
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -23,7 +24,7 @@ class Table:
         return runner.open_runner(path.read_text(), threads=threads, size=size)
 
 
-def toy_forms(sizes, grey):
+def toy_forms(sizes, grey, task):
     for size in sizes:
         yield Form("toy", f"Toy {size[0]}", f"toy/fer_{size[0]}.toy", "float32", size, size)
 
@@ -83,7 +84,7 @@ def test_predict_opens_it(toy, model, tmp_path):
 
 def test_the_forms_have_places_of_their_own():
     for row in FORMATS.values():
-        forms = [*row.forms([(32, 32), (48, 64)], True)]
+        forms = [*row.forms([(32, 32), (48, 64)], True, TASKS["fer2013"])]
         assert len({form.path for form in forms}) == len(forms)
         assert {form.format for form in forms} <= {row.name}
         assert {form.path.partition("/")[0] for form in forms} <= {row.name}

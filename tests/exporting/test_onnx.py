@@ -16,7 +16,7 @@ from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
 from fer_tf.exporting.onnx import OPSET, write_onnx, write_onnx_int8
 from fer_tf.runtimes.runner import open_runner
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import FER2013, TASKS, Task
 
 SIZE = (40, 32)
 
@@ -79,7 +79,7 @@ def exported(tmp_path_factory):
     finally:
         registry.NETWORKS = before
     folder = tmp_path_factory.mktemp("onnx")
-    write_onnx(model, folder / "model.onnx", size=SIZE, labels=FER2013)
+    write_onnx(model, folder / "model.onnx", size=SIZE, task=TASKS["fer2013"])
     write_onnx_int8(folder / "model.onnx", folder / "int8.onnx", calibration=faces(48, seed=1))
     return model, folder / "model.onnx", folder / "int8.onnx"
 
@@ -153,7 +153,7 @@ def test_describes_itself(exported):
 
 def test_says_nothing_and_leaves_nothing(exported, tmp_path, capfd):
     model = exported[0]
-    write_onnx(model, tmp_path / "model.onnx", size=SIZE, labels=FER2013)
+    write_onnx(model, tmp_path / "model.onnx", size=SIZE, task=TASKS["fer2013"])
     write_onnx_int8(tmp_path / "model.onnx", tmp_path / "int8.onnx", calibration=faces(4))
     assert capfd.readouterr() == ("", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["int8.onnx", "model.onnx"]
@@ -168,7 +168,7 @@ def test_reads_models_with_the_norm_of_keras(tmp_path):
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(0, 0.1, weights.shape) for weights in model.get_weights()])
     path = tmp_path / "model.onnx"
-    write_onnx(model, path, size=(8, 8), labels=["a", "b"])
+    write_onnx(model, path, size=(8, 8), task=Task("own", ("a", "b")))
     assert operators(path)["LayerNormalization"] == 1
     pixels = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
     np.testing.assert_allclose(ask(path, pixels), probabilities(model, pixels), atol=1e-4)
@@ -176,8 +176,8 @@ def test_reads_models_with_the_norm_of_keras(tmp_path):
 
 def test_refuses_what_does_not_fit(exported, tmp_path):
     model, path, _ = exported
-    with pytest.raises(FerError, match="2 labels: expected 7"):
-        write_onnx(model, tmp_path / "model.onnx", size=SIZE, labels=["a", "b"])
+    with pytest.raises(FerError, match=r"has 7 classes .* expected as many as its task names, 2"):
+        write_onnx(model, tmp_path / "model.onnx", size=SIZE, task=Task("own", ("a", "b")))
     for images, message in (
         (faces(4).astype(np.float32), "float32"),
         (faces(4)[:0], "at least 1"),
@@ -192,5 +192,5 @@ def test_refuses_what_does_not_fit(exported, tmp_path):
         write_onnx_int8(tmp_path / "none.onnx", tmp_path / "int8.onnx", calibration=faces(4))
     (tmp_path / "file").write_text("")
     with pytest.raises(FerError, match="cannot be written"):
-        write_onnx(model, tmp_path / "file" / "model.onnx", size=SIZE, labels=FER2013)
+        write_onnx(model, tmp_path / "file" / "model.onnx", size=SIZE, task=TASKS["fer2013"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "text.onnx"]

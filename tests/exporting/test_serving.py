@@ -34,7 +34,7 @@ from fer_tf.data.synthetic import draw
 from fer_tf.exporting.constant_graph import LUMA
 from fer_tf.exporting.serving import WARM_UP, write_serving
 from fer_tf.exporting.serving_graph import MAX_PIXELS
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import FER2013, TASKS, Task
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (60, 44, 3), np.uint8)
 GREY = np.array(Image.fromarray(COLOURS).convert("L"))
@@ -313,7 +313,11 @@ def test_warm_up_ships_drawn_faces_or_those_given(folder, model, tmp_path):
 
     assert np.array_equal(shipped(folder)[..., 0], draw(np.arange(7)))
     version = write_serving(
-        model, tmp_path, size=SIZE, labels=FER2013, warmup_faces=np.full((2, 9, 8), 5, np.uint8)
+        model,
+        tmp_path,
+        size=SIZE,
+        task=TASKS["fer2013"],
+        warmup_faces=np.full((2, 9, 8), 5, np.uint8),
     )
     assert np.array_equal(shipped(version), np.full((2, 9, 8, 3), 5))
 
@@ -338,11 +342,11 @@ def test_what_cannot_be_served_leaves_nothing(model, tmp_path):
     plain = keras.Sequential([keras.Input((None, None, 3)), keras.layers.GlobalMaxPooling2D()])
     for network, labels, message in (
         (plain, FER2013, "no layer 'features'"),
-        (headless, FER2013, "has 16 classes: expected as many as labels, 7"),
-        (model, FER2013[:6], "has 7 classes: expected as many as labels, 6"),
+        (headless, FER2013, "has 16 classes and 0 values: expected as many as its task names, 7"),
+        (model, FER2013[:6], "has 7 classes and 0 values: expected as many as its task names, 6"),
     ):
         with pytest.raises(FerError, match=message):
-            write_serving(network, tmp_path, size=SIZE, labels=labels)
+            write_serving(network, tmp_path, size=SIZE, task=Task("own", labels))
     assert not list(tmp_path.iterdir())
     (tmp_path / "serving").write_text("a file")
     with pytest.raises(FerError, match="serving: the servable cannot be written"):

@@ -27,12 +27,12 @@ def test_what_can_be_written_is_and_the_rest_is_a_sentence(small, tmp_path, caps
     with pytest.raises(SystemExit):
         main([small, "--to", str(out), "--formats", "tflite", "serving", "--size", "48"])
     told = capsys.readouterr().err.splitlines()
-    assert "TFLite 48 int8 not kept: " in told[1] and "expected four or more" in told[1]
+    assert "TFLite 48 int8 not kept: " in told[1] and "expected 4 or more" in told[1]
     assert "SavedModel 48 not kept: " in told[0] and "has no layer 'features'" in told[0]
     files = sorted(path.name for path in out.rglob("*.tflite"))
     assert files == ["fer_48_float16.tflite", "fer_48_float32.tflite"]
     forms = {form["name"]: form for form in json.loads((out / "export.json").read_text())["forms"]}
-    assert "expected four or more" in forms["TFLite 48 int8"]["failure"]
+    assert "expected 4 or more" in forms["TFLite 48 int8"]["failure"]
     assert forms["TFLite 48 float32"]["agreement"] == 1
     assert "TFLite 48 int8 is not there: " in (out / "model_card.md").read_text()
 

@@ -22,7 +22,7 @@ from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.runtimes.tflite_files import read_labels
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import FER2013, TASKS
 
 SIZE = (40, 56)
 FACES = draw(np.arange(64) % 7, seed=3)
@@ -39,7 +39,13 @@ def model(small_network):
 def test_the_file_answers_as_keras_and_is_delegated_whole(model, tmp_path, precision, channels):
     file = tmp_path / "fer.tflite"
     write_tflite(
-        model, file, size=SIZE, precision=precision, channels=channels, calibration=FACES[:16]
+        model,
+        file,
+        size=SIZE,
+        precision=precision,
+        task=TASKS["fer2013"],
+        channels=channels,
+        calibration=FACES[:16],
     )
     assert delegation(file) == (1, [])
     answers = open_runner(file)(to_input(FACES, SIZE, channels))
@@ -56,7 +62,14 @@ def test_the_file_answers_as_keras_and_is_delegated_whole(model, tmp_path, preci
 def test_the_whole_network_is_delegated(tmp_path, precision):
     file = tmp_path / "fer.tflite"
     model = create_model("mit_b0_fusion", input_shape=(64, 64, 3))
-    write_tflite(model, file, size=(64, 64), precision=precision, calibration=FACES[:4])
+    write_tflite(
+        model,
+        file,
+        size=(64, 64),
+        precision=precision,
+        task=TASKS["fer2013"],
+        calibration=FACES[:4],
+    )
     assert delegation(file) == (1, [])
 
 
@@ -64,7 +77,14 @@ def test_the_whole_network_is_delegated(tmp_path, precision):
 def test_faces_of_fer2013s_size_are_resized_within(model, tmp_path, precision):
     file = tmp_path / "fer.tflite"
     write_tflite(
-        model, file, size=SIZE, precision=precision, channels=1, face=(48, 48), calibration=FACES
+        model,
+        file,
+        size=SIZE,
+        precision=precision,
+        task=TASKS["fer2013"],
+        channels=1,
+        face=(48, 48),
+        calibration=FACES,
     )
     assert delegation(file) == (1, [])
     runner = open_runner(file)
@@ -77,14 +97,22 @@ def test_faces_of_fer2013s_size_are_resized_within(model, tmp_path, precision):
 def test_int8_is_calibrated_on_drawn_faces_unless_given_others(model, tmp_path):
     files = [tmp_path / name for name in ("drawn.tflite", "given.tflite")]
     for file, faces in zip(files, (None, FACES // 2), strict=True):
-        write_tflite(model, file, size=SIZE, precision="int8", calibration=faces)
+        write_tflite(
+            model, file, size=SIZE, precision="int8", task=TASKS["fer2013"], calibration=faces
+        )
     drawn, given = (file.read_bytes() for file in files)
     assert drawn != given
 
 
 def test_a_file_that_cannot_be_written(model, tmp_path):
     with pytest.raises(FerError, match=r"fer\.tflite: the file can't be written, No such file"):
-        write_tflite(model, tmp_path / "no" / "fer.tflite", size=SIZE, precision="float32")
+        write_tflite(
+            model,
+            tmp_path / "no" / "fer.tflite",
+            size=SIZE,
+            precision="float32",
+            task=TASKS["fer2013"],
+        )
 
 
 def test_a_network_that_tflite_does_not_take(tmp_path):
@@ -93,7 +121,13 @@ def test_a_network_that_tflite_does_not_take(tmp_path):
     x = keras.ops.irfft(keras.ops.rfft(keras.layers.Flatten()(x)))
     model = keras.Model(images, keras.layers.Dense(7)(x), name="odd")
     with pytest.raises(FerError, match="odd: TFLite's converter does not take it: "):
-        write_tflite(model, tmp_path / "odd.tflite", size=(32, 32), precision="float32")
+        write_tflite(
+            model,
+            tmp_path / "odd.tflite",
+            size=(32, 32),
+            precision="float32",
+            task=TASKS["fer2013"],
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from fer_tf import FerError
 from fer_tf.exporting.tflite_guides import GUIDES, write_guides
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import TASKS
 
 FILES = {"float16": "fer_float16.tflite", "int8": "fer_int8.tflite"}
 
 
 def write(folder, channels=3):
-    write_guides(folder, files=FILES, size=(64, 48), channels=channels, labels=FER2013)
+    write_guides(folder, files=FILES, size=(64, 48), channels=channels, task=TASKS["fer2013"])
     return {name: (folder / name).read_text("utf-8") for name in GUIDES}
 
 

@@ -16,7 +16,7 @@ from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
 from fer_tf.exporting.tflite import write_tflite
 from fer_tf.exporting.web import RUNTIME, RUNTIME_VERSION, write_page
-from fer_tf.tasks import FER2013
+from fer_tf.tasks import FER2013, TASKS, Task
 
 SIZE = (64, 48)
 READY = "html[data-state=ready]"
@@ -59,7 +59,7 @@ def network():
 def model(network, tmp_path_factory):
     """The network as a file."""
     path = tmp_path_factory.mktemp("model") / "model.tflite"
-    write_tflite(network, path, size=SIZE, precision="float32")
+    write_tflite(network, path, size=SIZE, precision="float32", task=TASKS["fer2013"])
     return path
 
 
@@ -68,7 +68,7 @@ def site(model, tmp_path_factory):
     """The folder `web` with the runtime in it, as after `npm install`."""
     modules = node_modules(RUNTIME, RUNTIME_VERSION)
     folder = tmp_path_factory.mktemp("export")
-    write_page(folder, model=model, size=SIZE, labels=FER2013)
+    write_page(folder, model=model, size=SIZE, task=TASKS["fer2013"])
     (folder / "web" / "node_modules").symlink_to(modules.resolve(), target_is_directory=True)
     return folder / "web"
 
@@ -246,7 +246,7 @@ def test_can_send_nothing_elsewhere(page, tmp_path):
 
 
 def test_says_what_is_missing(model, playwright, tmp_path):
-    write_page(tmp_path, model=model, size=SIZE, labels=FER2013)
+    write_page(tmp_path, model=model, size=SIZE, task=TASKS["fer2013"])
     with chromium(playwright) as browser, served(tmp_path / "web") as (address, _):
         page = browser.new_page()
         page.goto(address)
@@ -261,7 +261,7 @@ def test_page_pins_the_runtime_and_replaces_its_own_files_only(model, tmp_path):
     web = tmp_path / "web"
     (web / "node_modules").mkdir(parents=True)
     for _ in range(2):
-        write_page(tmp_path, model=model, size=SIZE, labels=["a", "</script>", "c"])
+        write_page(tmp_path, model=model, size=SIZE, task=Task("own", ("a", "</script>", "c")))
     names = ["index.html", "model.tflite", "node_modules", "package.json"]
     assert sorted(path.name for path in web.iterdir()) == names
     package = json.loads((web / "package.json").read_text())
@@ -271,10 +271,10 @@ def test_page_pins_the_runtime_and_replaces_its_own_files_only(model, tmp_path):
     assert html.count("</script>") == 3
     assert "http://" not in html.replace("http://localhost:8000", "") and "//cdn" not in html
     with pytest.raises(FerError, match=r"none\.tflite: no model for the page"):
-        write_page(tmp_path, model=tmp_path / "none.tflite", size=SIZE, labels=FER2013)
+        write_page(tmp_path, model=tmp_path / "none.tflite", size=SIZE, task=TASKS["fer2013"])
     (tmp_path / "model.onnx").write_text("")
     with pytest.raises(FerError, match=r"model\.onnx: .* expected a \.tflite file"):
-        write_page(tmp_path, model=tmp_path / "model.onnx", size=SIZE, labels=FER2013)
+        write_page(tmp_path, model=tmp_path / "model.onnx", size=SIZE, task=TASKS["fer2013"])
     (tmp_path / "file").write_text("")
     with pytest.raises(FerError, match="cannot be written"):
-        write_page(tmp_path / "file", model=model, size=SIZE, labels=FER2013)
+        write_page(tmp_path / "file", model=model, size=SIZE, task=TASKS["fer2013"])

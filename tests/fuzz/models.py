@@ -56,12 +56,13 @@ def tflite_files() -> list[tuple[str, bytes]]:
     """The network as LiteRT runs it, in each precision."""
     from fer_tf.exporting.formats import PRECISIONS
     from fer_tf.exporting.tflite import write_tflite
+    from fer_tf.tasks import TASKS
 
     samples = []
     with TemporaryDirectory() as folder:
         for precision in PRECISIONS:
             path = Path(folder, f"{precision}.tflite")
-            write_tflite(_network(), path, size=SIZE, precision=precision)
+            write_tflite(_network(), path, size=SIZE, precision=precision, task=TASKS["fer2013"])
             samples.append((".tflite", path.read_bytes()))
     return samples
 
@@ -69,11 +70,11 @@ def tflite_files() -> list[tuple[str, bytes]]:
 def onnx_files() -> list[tuple[str, bytes]]:
     """The network as ONNX Runtime runs it."""
     from fer_tf.exporting.onnx import write_onnx
-    from fer_tf.tasks import FER2013
+    from fer_tf.tasks import TASKS
 
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.onnx")
-        write_onnx(_network(), path, size=SIZE, labels=FER2013)
+        write_onnx(_network(), path, size=SIZE, task=TASKS["fer2013"])
         return [(".onnx", path.read_bytes())]
 
 

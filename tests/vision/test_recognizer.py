@@ -19,6 +19,7 @@ from fer_tf.runtimes.calibration import apply_temperature
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.shipped import shipped_model, shipped_size, shipped_weights
+from fer_tf.tasks import TASKS, Task
 from fer_tf.vision.recognizer import open_recognizer
 
 FACES = draw(np.arange(9) % 7, seed=5)
@@ -92,7 +93,7 @@ def test_other_classes_are_known_by_their_labels(small_network, tmp_path: Path) 
 
     model = create_model("short", classes=3, input_shape=(32, 32, 3))
     path = tmp_path / "three.tflite"
-    write_tflite(model, path, size=(32, 32), precision="float32", labels=("a", "b", "c"))
+    write_tflite(model, path, size=(32, 32), precision="float32", task=Task("own", ("a", "b", "c")))
     recognizer = open_recognizer(path)
     assert recognizer.task.labels == ("a", "b", "c") and not recognizer.colour
     assert recognizer(FACES).shape == (9, 3)
@@ -155,7 +156,7 @@ def plain(small_network, tmp_path_factory) -> bytes:
 
     path = tmp_path_factory.mktemp("plain") / "a.tflite"
     model = create_model(small_network, input_shape=(32, 32, 3))
-    write_tflite(model, path, size=(32, 32), precision="float32")
+    write_tflite(model, path, size=(32, 32), precision="float32", task=TASKS["fer2013"])
     content = path.read_bytes()
     return content[: content.index(b"PK\3\4")]
 

@@ -42,7 +42,7 @@ class Seen:
 
     Attributes:
         frame: with its picture.
-        faces: with smoothed probabilities.
+        faces: with smoothed probabilities and values.
         tracks: the person's number of each of `faces`.
         count: how many people there were up to now.
     """
@@ -98,8 +98,7 @@ def recognize(
             [answers] = analyzer.recognize([frame.pixels], [detections])
             for tracked, face in zip(asked, answers, strict=True):
                 smoother = smoothers.setdefault(tracked.track, Smoother(smoothing_s))
-                mean = smoother.at(frame.time, face.probabilities)
-                latest[tracked.track] = replace(face, probabilities=tuple(mean.tolist()))
+                latest[tracked.track] = smoother.smooth(frame.time, face)
         faces = tuple(_placed(latest[tracked.track], tracked.detection) for tracked in item.shown)
         yield Seen(frame, faces, tuple(tracked.track for tracked in item.shown), item.count)
         for gone in latest.keys() - item.alive:

@@ -260,8 +260,9 @@ class _Sinks:
             self._timeline.extend(seen.frame.time)
         for face, track in zip(seen.faces, seen.tracks, strict=True):
             if self._timeline is None:
-                self._timeline = Timeline(face.labels)
-            self._timeline.add(track, seen.frame.time, np.array(face.probabilities))
+                self._timeline = Timeline(face.labels, face.value_names)
+            answers = np.array((*face.probabilities, *face.values))
+            self._timeline.add(track, seen.frame.time, answers)
 
 
 def _check(options: VideoOptions) -> None:

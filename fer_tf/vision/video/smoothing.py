@@ -1,11 +1,14 @@
-"""Probabilities averaged over time, whatever the frame rate."""
+"""Answers averaged over time, whatever the frame rate."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+
+from fer_tf.vision.results import Face
 
 TIME_CONSTANT_S = 0.5
 """After so many seconds a change of expression is shown to 63 %. Expressions last 0.5 to 4 s
@@ -33,10 +36,10 @@ class Smoother:
 
         Args:
             time: seconds, not before the last call's.
-            probabilities: float [k], whose sum is 1.
+            probabilities: float [k], whose sum is 1; other numbers may follow.
 
         Returns:
-            float64 [k], whose sum is 1.
+            float64 [k], whose sum is 1, and the average of what follows.
         """
         new = np.asarray(probabilities, np.float64)
         if self._mean is None or self._tau <= 0:
@@ -46,3 +49,9 @@ class Smoother:
             self._mean = self._mean + weight * (new - self._mean)
         self._time = time
         return self._mean
+
+    def smooth(self, time: float, face: Face) -> Face:
+        """The face with the average of its probabilities and of its values at `time`."""
+        mean = self.at(time, (*face.probabilities, *face.values)).tolist()
+        classes = len(face.probabilities)
+        return replace(face, probabilities=tuple(mean[:classes]), values=tuple(mean[classes:]))

@@ -1,4 +1,4 @@
-"""Each person's probabilities over time, as one picture."""
+"""Each person's probabilities and values over time, as one picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside
-from fer_tf.vision.drawing import EMOTION_COLOURS
+from fer_tf.vision.drawing import BRIGHT, class_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ PANELS = 6
 
 _FINEST_S = 0.02
 _HELD = 512  # people whose bins are held at most
+_LINES = (4, 0, 1, 2)  # indices in `BRIGHT` of the values' lines
 _WIDTH = 9.6  # inches
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600)
 _LABELLED = 0.055  # share of the width from which a stretch is named
@@ -36,22 +37,23 @@ class Timeline:
 
     Args:
         labels: the emotions, in the probabilities' order.
+        value_names: names of the values that follow the probabilities; often none.
     """
 
-    def __init__(self, labels: tuple[str, ...]):
-        self.labels = labels
+    def __init__(self, labels: tuple[str, ...], value_names: tuple[str, ...] = ()):
+        self.labels, self.value_names = labels, value_names
         self.end = 0.0
         self._width = _FINEST_S
         self._tracks: dict[int, dict[int, np.ndarray]] = {}
         self._forgotten: set[int] = set()
 
-    def add(self, track: int, time: float, probabilities: np.ndarray) -> None:
+    def add(self, track: int, time: float, answers: np.ndarray) -> None:
         """One answer.
 
         Args:
             track: the person's number.
             time: seconds, at least 0.
-            probabilities: float [k].
+            answers: float [k], probabilities and then values.
         """
         self.extend(time)
         bins = self._tracks.get(track)
@@ -60,7 +62,7 @@ class Timeline:
             self._forget()
         index = int(time / self._width)
         total = bins.get(index)
-        new = np.append(probabilities, 1.0)  # the last of a bin counts its answers
+        new = np.append(answers, 1.0)  # the last of a bin counts its answers
         bins[index] = new if total is None else total + new
 
     def extend(self, time: float) -> None:
@@ -78,7 +80,7 @@ class Timeline:
 
         Yields:
             edges: float64 [n + 1], seconds.
-            means: float64 [n, k], between them.
+            means: float64 [n, k], the mean answers between them.
         """
         bins = self._tracks[track]
         indices = np.array(sorted(bins))
@@ -126,17 +128,27 @@ class Timeline:
 
 
 def timeline_figure(timeline: Timeline) -> Figure:
-    """One panel a person: the probabilities stacked to 1, and above them the first emotion."""
+    """One panel a person: the probabilities stacked to 1, and above them the first emotion.
+
+    Where there are values, each person has a second panel of them, from -1 to 1.
+    """
     from matplotlib.patches import Patch
 
     from fer_tf.report.figure_theme import LIGHT, new_figure
 
     tracks = timeline.longest()
-    head, foot, each = 0.75, 0.55, 1.55
-    height = head + foot + each * max(1, len(tracks))
+    head, foot, each = 0.75, 0.55, (1.55, 1.0) if timeline.value_names else (1.55,)
+    count = max(1, len(tracks))
+    height = head + foot + sum(each) * count
     figure = new_figure(LIGHT, _WIDTH, height)
     figure.set_layout_engine(None)
-    panels = figure.subplots(max(1, len(tracks)), 1, sharex=True, squeeze=False)[:, 0]
+    panels = figure.subplots(
+        count * len(each),
+        1,
+        sharex=True,
+        squeeze=False,
+        gridspec_kw={"height_ratios": each * count},
+    )[:, 0]
     figure.subplots_adjust(
         left=0.6 / _WIDTH,
         right=1 - 0.25 / _WIDTH,
@@ -144,11 +156,13 @@ def timeline_figure(timeline: Timeline) -> Figure:
         top=1 - head / height,
         hspace=0.42,
     )
-    for axes, track in zip(panels, tracks, strict=False):
+    for axes, track in zip(panels[:: len(each)], tracks, strict=False):
         _panel(axes, timeline, track)
+    if timeline.value_names:
+        for axes, track in zip(panels[1::2], tracks, strict=False):
+            _value_panel(axes, timeline, track)
     handles = [
-        Patch(facecolor=EMOTION_COLOURS.get(label, "#bbbbbb"), label=label)
-        for label in timeline.labels
+        Patch(facecolor=code, label=label) for label, code in class_colours(timeline.labels).items()
     ]
     figure.legend(
         handles=handles,
@@ -186,11 +200,13 @@ def _panel(axes: Axes, timeline: Timeline, track: int) -> None:
 
     style(axes, LIGHT, grid=False)
     end = max(timeline.end, _FINEST_S)
-    colours = [EMOTION_COLOURS.get(label, "#bbbbbb") for label in timeline.labels]
+    colours = [*class_colours(timeline.labels).values()]
+    classes = len(colours)
     stretches = list(timeline.stretches(track))
     for edges, means in stretches:
         middles = (edges[:-1] + edges[1:]) / 2
         times = np.concatenate([edges[:1], middles, edges[-1:]])
+        means = means[:, :classes]
         shares = np.concatenate([means[:1], means, means[-1:]]).T
         axes.stackplot(times, shares, colors=colours, linewidth=0.4, edgecolor=LIGHT.paper)
         _ribbon(axes, edges, means, timeline.labels, end)
@@ -210,6 +226,33 @@ def _panel(axes: Axes, timeline: Timeline, track: int) -> None:
     )
 
 
+def _value_panel(axes: Axes, timeline: Timeline, track: int) -> None:
+    """A line for each value; the panel above says whose."""
+    from fer_tf.report.figure_theme import LIGHT, style
+
+    style(axes, LIGHT, grid=False)
+    axes.axhline(0, color=LIGHT.line, linewidth=0.8)
+    for number, (edges, means) in enumerate(timeline.stretches(track)):
+        middles = (edges[:-1] + edges[1:]) / 2
+        values = means[:, len(timeline.labels) :].T
+        for place, (name, line) in enumerate(zip(timeline.value_names, values, strict=True)):
+            code = BRIGHT[_LINES[place % len(_LINES)]]
+            axes.plot(middles, line, color=code, linewidth=1.6, label=None if number else name)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([-1, 0, 1], ["-1", "0", "+1"])
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=len(timeline.value_names),
+        frameon=False,
+        fontsize=8.5,
+        labelcolor=LIGHT.ink,
+        handlelength=1.2,
+        borderaxespad=0,
+        borderpad=0.1,
+    )
+
+
 def _ribbon(
     axes: Axes, edges: np.ndarray, means: np.ndarray, labels: tuple[str, ...], end: float
 ) -> None:
@@ -221,22 +264,22 @@ def _ribbon(
         stop = start + len(list(group))
         left, right = edges[start], edges[stop]
         label = labels[winner]
+        code = class_colours(labels)[label]
         axes.broken_barh(
             [(left, right - left)],
             (1.04, 0.16),
-            facecolor=EMOTION_COLOURS.get(label, "#bbbbbb"),
+            facecolor=code,
             linewidth=0,
         )
         if right - left > _LABELLED * end * max(1.0, len(label) / 6):
             axes.text(
                 (left + right) / 2, 1.12, label, ha="center", va="center_baseline",
-                fontsize=8.5, color=_readable(label, LIGHT.ink), clip_on=True,
+                fontsize=8.5, color=_readable(code, LIGHT.ink), clip_on=True,
             )  # fmt: skip
         start = stop
 
 
-def _readable(label: str, ink: str) -> str:
-    code = EMOTION_COLOURS.get(label, "#bbbbbb")
+def _readable(code: str, ink: str) -> str:
     red, green, blue = (int(code[start : start + 2], 16) for start in (1, 3, 5))
     return ink if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
 
