@@ -106,9 +106,12 @@ LAYOUTS: Mapping[str, Callable[[Path, Faces], None]] = MappingProxyType(
 )
 """What writes faces in each layout: (file or folder, faces with grey images) -> None."""
 
+AFFECTNETS = ("affectnet", "affectnet-csv")
+"""The layouts whose faces have contempt, valence and arousal, too."""
+
 
 def _nobody(text: str) -> None:
-    """Nothing is left out: every task has FER2013's classes."""
+    """Nothing is left out where the layout has the faces' classes."""
 
 
 def _tinted(faces: Faces) -> list[tuple[int, np.ndarray]]:

@@ -13,7 +13,8 @@ occlusion, light and noise are drawn before the label is looked at.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,7 +28,7 @@ from fer_tf.data.drawing.sketch import SIZE, UNITS, Person
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside, written_beside
-from fer_tf.tasks import AFFECT, FER2013, TASKS
+from fer_tf.tasks import AFFECT, FER2013, TASKS, canonical
 
 PROTOTYPES: dict[str, tuple[dict[int, float], ...]] = {
     "Angry": (
@@ -63,8 +64,12 @@ PROTOTYPES: dict[str, tuple[dict[int, float], ...]] = {
         {},
         {25: 0.25},
     ),
+    "Contempt": ({12: 0.9}, {12: 0.8, 25: 0.2}),
 }
 """Ways to show each emotion: intensity, 0 to 1, of each action unit at full strength."""
+
+ONE_SIDED = "Contempt"
+"""The emotion whose action units are pulled in one half of the face alone."""
 
 GRID_COLUMNS = 12
 GRID_ZOOM = 2
@@ -75,38 +80,43 @@ def draw(labels: np.ndarray, seed: int = 0) -> np.ndarray:
     return draw_with_affect(labels, seed)[0]
 
 
-def draw_with_affect(labels: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def draw_with_affect(
+    labels: np.ndarray, seed: int = 0, names: Sequence[str] = FER2013
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw one face for each label, and say how pleasant and how excited it looks.
 
     Face i depends on (seed, i, labels[i]) alone, and all of it but the expression on (seed, i):
     the same i with another label is the same person in the same light with another expression.
 
     Args:
-        labels: integers [n], index into `fer_tf.tasks.FER2013`.
+        labels: integers [n], index into `names`.
         seed: 0 or more.
+        names: emotions, keys of `PROTOTYPES` or variants of them.
 
     Returns:
         uint8 [n, 48, 48], grey, 0 is black; and float32 [n, 2], valence and arousal in [-1, 1],
         from the drawn action units alone (`drawing.affect`).
 
     Raises:
-        FerError: a label is not an integer in 0..6, or the seed is negative.
+        FerError: a label is no integer that names an emotion, or the seed is negative.
     """
     labels = np.asarray(labels)
     if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
         raise FerError(f"labels are {labels.dtype} {list(labels.shape)}: expected integers [n]")
-    wrong = labels[(labels < 0) | (labels >= len(FER2013))]
+    wrong = labels[(labels < 0) | (labels >= len(names))]
     if wrong.size:
-        raise FerError(f"label {wrong[0]} is no emotion: expected 0 to {len(FER2013) - 1}")
+        raise FerError(f"label {wrong[0]} is no emotion: expected 0 to {len(names) - 1}")
     if seed < 0:
         raise FerError(f"seed is {seed}: expected 0 or more")
     images = np.empty((len(labels), SIZE, SIZE), np.uint8)
     values = np.empty((len(labels), len(AFFECT)), np.float32)
+    known = {canonical(name): name for name in PROTOTYPES}
+    emotions = [known[canonical(name)] for name in names]
     for i, label in enumerate(labels.tolist()):
         rng = np.random.Generator(np.random.PCG64([seed, i]))
         person = Person.sample(rng)
         noise = rng.standard_normal((SIZE, SIZE), np.float32)
-        left, right = _express(FER2013[label], rng)
+        left, right = _express(emotions[label], rng)
         images[i] = _photograph(draw_face(person, left, right), person, noise)
         values[i] = valence_and_arousal(left, right)
     return images, values
@@ -122,7 +132,10 @@ def _express(emotion: str, rng: np.random.Generator) -> tuple[list[float], list[
     uneven = 1 + 0.12 * (2 * rng.random((2, UNITS)) - 1)
     pull = np.zeros(UNITS)
     pull[list(way)] = list(way.values())
-    both = np.clip((twitch * (pull == 0) + strength * pull) * uneven, 0, 1)
+    pulls = np.stack([pull, pull])
+    if emotion == ONE_SIDED:
+        pulls[int(rng.random() * 2)] = 0
+    both = np.clip((twitch * (pulls == 0) + strength * pulls) * uneven, 0, 1)
     return both[0].tolist(), both[1].tolist()
 
 
@@ -140,7 +153,8 @@ def draw_dataset(count: int = 4800, seed: int = 0, *, affect: bool = False) -> F
     """Draw a data set with as many faces of each emotion as of any other, in random order.
 
     Five sixths of the rows are Training, one eighth PublicTest and the rest PrivateTest, in
-    this order and each balanced, as in fer2013.csv. With `affect` they have valence and arousal.
+    this order and each balanced, as in fer2013.csv. With `affect` they have AffectNet's eight
+    classes, valence and arousal.
 
     Raises:
         FerError: `count` is below 24, which is too few for three splits, or the seed negative.
@@ -149,18 +163,16 @@ def draw_dataset(count: int = 4800, seed: int = 0, *, affect: bool = False) -> F
         raise FerError(f"count is {count}: expected at least 24 faces, enough for three splits")
     if seed < 0:
         raise FerError(f"seed is {seed}: expected 0 or more")
-    classes = len(FER2013)
+    task = TASKS["affectnet8"].with_face(SIZE, SIZE, 1) if affect else TASKS["fer2013"]
+    classes = len(task.labels)
     rounds = np.tile(np.arange(classes, dtype=np.uint8), (-(-count // classes), 1))
     order = np.random.Generator(np.random.PCG64([seed]))
     labels = order.permuted(rounds, axis=1).ravel()[:count]
     training, private = count * 5 // 6, count // 24
     sizes = (training, count - training - private, private)
     split = np.repeat(np.arange(len(SPLITS), dtype=np.uint8), sizes)
-    images, values = draw_with_affect(labels, seed)
-    if not affect:
-        return Faces(images=images, labels=labels, split=split)
-    task = replace(TASKS["fer2013"], values=AFFECT)
-    return Faces(images=images, labels=labels, split=split, task=task, values=values)
+    images, values = draw_with_affect(labels, seed, task.labels)
+    return Faces(images, labels, split, task=task, values=values if affect else None)
 
 
 def write_csv(path: str | os.PathLike[str], faces: Faces) -> None:
@@ -229,9 +241,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.out is None and args.grid is None:
         raise FerError("nothing to write: expected a CSV file to write, or --grid with a PNG file")
     if args.out is not None:
-        from fer_tf.data.layouts import LAYOUTS
+        from fer_tf.data.layouts import AFFECTNETS, LAYOUTS
 
-        LAYOUTS[args.layout](args.out, draw_dataset(args.count, args.seed, affect=True))
+        faces = draw_dataset(args.count, args.seed, affect=args.layout in AFFECTNETS)
+        LAYOUTS[args.layout](args.out, faces)
         print(f"{args.out}: {args.count} drawn faces")
     if args.grid is not None:
         _write_png(args.grid, draw_grid(seed=args.seed))

@@ -21,16 +21,22 @@ AROUSAL: Mapping[int, float] = MappingProxyType(
 """Arousal of each action unit at full strength; of the others, 0."""
 
 
+ONE_SIDED = 0.8
+"""What a smile in one half of the face alone takes from valence: it shows contempt."""
+
+
 def valence_and_arousal(left: Sequence[float], right: Sequence[float]) -> tuple[float, float]:
     """Valence and arousal of a face: sums over its action units, each cut to [-1, 1].
 
     Args:
         left: intensities of the action units of one half of the face, `sketch.UNITS` values in
             [0, 1].
-        right: the same of the other half; what counts is their mean.
+        right: the same of the other half; what counts is their mean, and how unlike they smile.
     """
+    one_sided = abs(left[12] - right[12])
     valence, arousal = (
         sum(weight * (left[unit] + right[unit]) / 2 for unit, weight in weights.items())
         for weights in (VALENCE, AROUSAL)
     )
+    valence -= ONE_SIDED * one_sided
     return max(-1.0, min(1.0, valence)), max(-1.0, min(1.0, arousal))
