@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fer_tf.models.registry import create_model, list_models
     from fer_tf.recipes import RECIPES
     from fer_tf.recipes.schema import Recipe
-    from fer_tf.trained.model import load_model
+    from fer_tf.tasks import TASKS, Task
+    from fer_tf.trained.model import TrainedModel, load_model, open_trained
     from fer_tf.vision import Analysis, Box, Face, FaceAnalyzer
 
 __version__ = "0.1.0"
@@ -30,14 +31,19 @@ _HOMES = {
     "Faces": "fer_tf.data.faces",
     "RECIPES": "fer_tf.recipes",
     "Recipe": "fer_tf.recipes",
+    "TASKS": "fer_tf.tasks",
+    "Task": "fer_tf.tasks",
+    "TrainedModel": "fer_tf.trained.model",
     "create_model": "fer_tf.models.registry",
     "list_models": "fer_tf.models.registry",
     "load_faces": "fer_tf.data",
     "load_model": "fer_tf.trained.model",
+    "open_trained": "fer_tf.trained.model",
 }
 
 __all__ = [
     "RECIPES",
+    "TASKS",
     "Analysis",
     "Box",
     "Face",
@@ -45,10 +51,13 @@ __all__ = [
     "Faces",
     "FerError",
     "Recipe",
+    "Task",
+    "TrainedModel",
     "create_model",
     "list_models",
     "load_faces",
     "load_model",
+    "open_trained",
 ]
 
 

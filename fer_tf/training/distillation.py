@@ -90,6 +90,19 @@ class Student(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
 
+def check_teacher(name: str, its_task: Task, task: Task) -> None:
+    """Refuse a teacher of another task.
+
+    Raises:
+        FerError: its classes or values are not those of `task`, in the same order.
+    """
+    if not its_task.same_answers(task):
+        raise FerError(
+            f"{name}: answers {', '.join((*its_task.labels, *its_task.values))}: expected a "
+            f"teacher of {', '.join((*task.labels, *task.values))}"
+        )
+
+
 def load_teachers(
     recipe: Recipe, policy: str = "float32", task: Task = TASKS["fer2013"]
 ) -> Teachers | None:
@@ -109,11 +122,7 @@ def load_teachers(
     for name in recipe.teachers:
         trained = open_trained(name)
         network = trained.network()
-        if not trained.task.same_answers(task):
-            raise FerError(
-                f"{name}: answers {', '.join((*trained.task.labels, *trained.task.values))}: "
-                f"expected a teacher of {', '.join((*task.labels, *task.values))}"
-            )
+        check_teacher(name, trained.task, task)
         if policy != "float32" and network.name in NETWORKS:
             weights = network.get_weights()
             network = create_model(

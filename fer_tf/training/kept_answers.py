@@ -21,7 +21,9 @@ from fer_tf.data.targets import mix_targets
 from fer_tf.files import write_beside
 from fer_tf.recipes.schema import Recipe
 from fer_tf.runtimes.runner import Runner
+from fer_tf.tasks import Task
 from fer_tf.trained.model import open_trained
+from fer_tf.training.distillation import check_teacher
 
 THREADS = 2
 
@@ -32,15 +34,18 @@ class KeptAnswers:
     Args:
         recipe: teachers, distillation, augmentation.
         folder: where the answers are kept, one file a view; made where it is missing.
-        images: uint8 [count, h, w], the training faces.
+        images: uint8 [count, h, w] or [count, h, w, 3], the training faces.
+        task: of the faces, which the teachers have to answer.
 
     Raises:
-        FerError: a teacher can't be opened.
+        FerError: a teacher can't be opened, or answers another task.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, images: Images):
-        self._recipe, self._folder, self._images = recipe, folder, images
+    def __init__(self, recipe: Recipe, folder: Path, images: Images, task: Task):
+        self._recipe, self._folder, self._images, self._task = recipe, folder, images, task
         self._teachers = [open_trained(name).runner(threads=THREADS) for name in recipe.teachers]
+        for name, teacher in zip(recipe.teachers, self._teachers, strict=True):
+            check_teacher(name, teacher.task, task)
 
     def mix_into(self, epoch: Epoch, view: int) -> Epoch:
         """The epoch with the teachers' share in its targets.
@@ -48,9 +53,6 @@ class KeptAnswers:
         Args:
             epoch: whole, as drawn for this view.
             view: its number.
-
-        Raises:
-            FerError: a teacher answers other classes than the targets have.
         """
         file = self._folder / f"{view:04d}.npy"
         if not file.is_file():
@@ -58,18 +60,21 @@ class KeptAnswers:
             data = io.BytesIO()
             np.save(data, self._ask(epoch))
             write_beside(file, data.getvalue())
-        answers = np.load(file)
         rows = epoch.targets.reshape(-1, epoch.targets.shape[-1])
-        mixed = mix_targets(rows, answers, self._recipe.distillation)
+        values = len(self._task.values)
+        mixed = mix_targets(rows, np.load(file), self._recipe.distillation, values=values)
         targets = keras.ops.convert_to_numpy(mixed).reshape(epoch.targets.shape)
         return dataclasses.replace(epoch, targets=targets)
 
     def _ask(self, epoch: Epoch) -> np.ndarray:
-        """The teachers' mean probabilities, float32 [steps * n, classes]."""
+        """The teachers' mean probabilities and values, float32 [steps * n, classes + values]."""
         return np.mean([np.concatenate(list(self._each(t, epoch))) for t in self._teachers], axis=0)
 
     def _each(self, teacher: Runner, epoch: Epoch) -> Iterator[np.ndarray]:
         how = self._recipe.augmentation
         for pixels in augmented(self._images, epoch, size=teacher.size, how=how):
             faces = np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
-            yield teacher(faces[..., : teacher.channels])
+            answers = teacher.answer(faces[..., : teacher.channels])
+            yield np.concatenate(
+                [each for each in answers if each is not None], axis=1, dtype=np.float32
+            )

@@ -109,7 +109,8 @@ class Training:
         self.kept_answers = None
         self.teachers = None
         if recipe.views:
-            self.kept_answers = KeptAnswers(recipe, run.folder / "answers", self.faces.images)
+            answers = run.folder / "answers"
+            self.kept_answers = KeptAnswers(recipe, answers, self.faces.images, self.task)
         else:
             self.teachers = load_teachers(recipe, policy, self.task)
         keras.utils.set_random_seed(recipe.seed)
