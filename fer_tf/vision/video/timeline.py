@@ -237,7 +237,14 @@ def _value_panel(axes: Axes, timeline: Timeline, track: int) -> None:
         values = means[:, len(timeline.labels) :].T
         for place, (name, line) in enumerate(zip(timeline.value_names, values, strict=True)):
             code = BRIGHT[_LINES[place % len(_LINES)]]
-            axes.plot(middles, line, color=code, linewidth=1.6, label=None if number else name)
+            axes.plot(
+                middles,
+                line,
+                color=code,
+                linewidth=1.6,
+                clip_on=False,
+                label=None if number else name,
+            )
     axes.set_ylim(-1, 1)
     axes.set_yticks([-1, 0, 1], ["-1", "0", "+1"])
     axes.legend(
