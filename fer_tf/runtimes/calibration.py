@@ -23,8 +23,13 @@ TINY = 1e-12
 """Stands for a probability of 0, whose logarithm is infinite."""
 
 
+PRIOR = 0.25
+"""Standard deviation of a temperature's logarithm, as expected before any face is seen: some dozens
+of faces, all of which are recognised, would else make a network as sure as can be."""
+
+
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature at which the labels are most probable.
+    """The temperature that is most probable, given the labels.
 
     Args:
         probabilities: float [n, classes], each row's sum 1, n at least 1.
@@ -40,7 +45,8 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     def loss(log_temperature: float) -> float:
         calibrated = apply_temperature(probabilities, float(np.exp(log_temperature)))
-        return -float(np.log(np.maximum(calibrated[rows, labels], TINY)).mean())
+        likelihood = float(np.log(np.maximum(calibrated[rows, labels], TINY)).sum())
+        return log_temperature**2 / (2 * PRIOR**2) - likelihood
 
     bounds = (np.log(LOWEST), np.log(HIGHEST))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))

@@ -39,3 +39,12 @@ def test_the_order_stays_and_the_sum_is_one(raw: np.ndarray, temperature: float)
 def test_certain_answers_stay_finite() -> None:
     calibrated = apply_temperature(np.eye(7), 10.0)
     assert np.isfinite(calibrated).all() and (calibrated.argmax(axis=1) == np.arange(7)).all()
+
+
+def test_a_few_faces_that_are_all_right_make_nothing_certain() -> None:
+    probabilities = np.full((30, 3), 0.2)
+    labels = np.arange(30) % 3
+    probabilities[np.arange(30), labels] = 0.6
+    few = fit_temperature(probabilities, labels)
+    many = fit_temperature(np.tile(probabilities, (100, 1)), np.tile(labels, 100))
+    assert 0.4 < few < 0.8 and many < 0.25
