@@ -54,8 +54,8 @@ def explain(args: Explain) -> Iterator[str]:
     One that can't be read gets a line on stderr, and the others are still done.
 
     Raises:
-        FerError: the network or the detector can't be used, the folder can't be written, or, at
-            the end, that pictures could not be read.
+        FerError: the network or the detector can't be used, the network has no such answer, the
+            folder can't be written, or, at the end, that pictures could not be read.
     """
     if not args.pictures:
         raise FerError("nothing to explain: expected pictures or folders of pictures")
@@ -89,10 +89,13 @@ def explain(args: Explain) -> Iterator[str]:
 def _analyzer(args: Explain) -> FaceAnalyzer:
     from fer_tf.trained.model import parse_size
     from fer_tf.vision.analyzer import FaceAnalyzer
+    from fer_tf.vision.explaining import answer_index
 
     size = None if args.size is None else parse_size(args.size)
     analyzer = FaceAnalyzer(args.model, **asdict(args.detecting), size=size)
     analyzer.explainer.open()
+    if args.of is not None:
+        answer_index(analyzer.task, args.of)
     return analyzer
 
 

@@ -1,5 +1,5 @@
-"""Drawn faces in AffectNet's layout, from its CSV files to a network that is trained, measured and
-explained."""
+"""Drawn faces in AffectNet's layout, from its CSV files to a network that is trained, measured,
+explained and exported, and whose TFLite file answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fer_tf import evaluate, explain, train
+from fer_tf import evaluate, explain, export, predict, train
 from fer_tf.data.layouts import LAYOUTS
 from fer_tf.data.synthetic import draw_dataset
 from fer_tf.tasks import AFFECT, AFFECTNET
@@ -59,3 +59,19 @@ def test_a_value_is_explained(trained: Path, tmp_path: Path, capsys) -> None:
     explain.main([str(tmp_path / "face.png"), *flags])
     assert ": arousal " in capsys.readouterr().out
     assert (tmp_path / "face-explained.png").is_file()
+
+
+def test_its_tflite_file_answers_with_both_values(trained: Path, tmp_path: Path, capsys) -> None:
+    size = ["--formats", "tflite", "--size", "24"]
+    # This network is too small for int8, which is told by the exit code.
+    with pytest.raises(SystemExit):
+        export.main([str(trained), "--to", str(tmp_path / "exported"), *size])
+    (file,) = (tmp_path / "exported" / "tflite").glob("*float32.tflite")
+    Image.fromarray(draw_dataset(24, 2).images[0]).save(tmp_path / "face.png")
+    capsys.readouterr()
+    predict.main([str(tmp_path / "face.png"), "--model", str(file), "--cropped", "--json"])
+    (line,) = capsys.readouterr().out.splitlines()
+    row = json.loads(line)
+    assert list(row["probabilities"]) == [name.lower() for name in AFFECTNET]
+    assert set(row["values"]) == set(AFFECT)
+    assert all(abs(value) <= 1 for value in row["values"].values())

@@ -63,6 +63,7 @@ def test_bad_pictures_are_named_and_the_others_done(tmp_path, capsys):
         ([], "nothing to explain"),
         (["missing.jpg", "--model", "missing.keras"], "missing.keras"),
         (["missing.jpg", "--size", "big"], "--size is 'big'"),
+        (["missing.jpg", "--of", "valence"], "the network does not answer 'valence'"),
         (["missing.jpg", "--detector", "hare.onnx"], "hare.onnx"),
     ],
 )

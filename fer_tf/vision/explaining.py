@@ -63,7 +63,7 @@ def answer_index(task: Task, name: str) -> int:
         values = [value.lower() for value in task.values]
         if name.lower() not in values:
             known = ", ".join((*task.labels, *task.values))
-            raise FerError(f"target: found {name!r}: expected one of {known}")
+            raise FerError(f"the network does not answer {name!r}: expected one of {known}")
         index = len(task.labels) + values.index(name.lower())
     return index
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fer_tf.data.faces import Faces
+from fer_tf.data.mapped import MappedImages
 from fer_tf.errors import FerError
 from fer_tf.report.judging import judged
 from fer_tf.report.value_scores import score_values
@@ -65,6 +66,15 @@ def test_a_network_of_grey_faces_is_given_grey_ones():
     assert np.unique(judged(data(), "PublicTest", NETWORK, "faces").faces.images) == [60]
     colour = replace(NETWORK, face=(4, 4, 3))
     assert judged(data(), "PublicTest", colour, "faces").faces.images.shape == (3, 4, 4, 3)
+
+
+def test_faces_in_a_file_are_judged_alike(tmp_path):
+    rows = data()
+    np.save(tmp_path / "faces.npy", rows.images)
+    mapped = replace(rows, images=MappedImages(np.load(tmp_path / "faces.npy", mmap_mode="r")))
+    for network in (NETWORK, replace(NETWORK, face=(4, 4, 3))):
+        common, same = (judged(each, "PublicTest", network, "faces") for each in (mapped, rows))
+        np.testing.assert_array_equal(common.faces.images, same.faces.images)
 
 
 def test_two_classes_at_least_are_in_common():

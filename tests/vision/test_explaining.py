@@ -57,7 +57,7 @@ def test_no_face_no_explanation(analyzer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"target": "Bored"}, "target: found 'Bored': expected one of Angry, Disgust"),
+        ({"target": "Bored"}, "does not answer 'Bored': expected one of Angry, Disgust"),
         ({"method": "magic"}, "magic"),
     ],
 )
@@ -70,7 +70,9 @@ def test_classes_and_values_are_found_by_name() -> None:
     task = TASKS["affectnet8"]
     names = ("neutral", "Angry", "contempt", "Valence", "arousal")
     assert [answer_index(task, name) for name in names] == [0, 6, 7, 8, 9]
-    with pytest.raises(FerError, match=r"found 'dominance': expected one of Neutral, .* arousal"):
+    with pytest.raises(
+        FerError, match=r"not answer 'dominance': expected one of Neutral, .* arousal"
+    ):
         answer_index(task, "dominance")
 
 
