@@ -159,15 +159,15 @@ class SavedModel(Base):
         outputs = function.structured_outputs
         task = saved_model_task(path)
         self._values = [name for name in task.values if name in outputs] if task else []
-        answers = [outputs[name] for name in outputs if name == PROBABILITIES]
-        ports = [
-            [Port(spec.name, spec.dtype.as_numpy_dtype, tuple(spec.shape)) for spec in specs]
-            for specs in (inputs.values(), answers)
-        ]
+
+        def port(name: str, spec: Any) -> Port:
+            return Port(name, spec.dtype.as_numpy_dtype, tuple(spec.shape))
+
+        images = [port(name, spec) for name, spec in inputs.items()]
+        answers = [port(name, spec) for name, spec in outputs.items() if name == PROBABILITIES]
         if self._values:
-            ports[1] = [port._replace(name=PROBABILITIES) for port in ports[1]]
-            ports[1].append(Port(VALUES, np.float32, (None, len(self._values))))
-        super().__init__(path, ports, size, task)
+            answers.append(Port(VALUES, np.float32, (None, len(self._values))))
+        super().__init__(path, (images, answers), size, task)
         # The signature works only as long as the module that owns its variables.
         self._module, self._function, self._input = module, function, next(iter(inputs))
         self._constant = tensorflow.constant
