@@ -128,12 +128,13 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
         verify: compare on all of PublicTest.
 
     Raises:
-        FerError: `verify` without data, data that can't be read or lacks a split, or of other
-            classes than the network's.
+        FerError: `verify` without data, or data that can't be read or lacks a split, of faces of
+            the network's classes.
     """
     import numpy as np
 
     from fer_tf.data import load_faces
+    from fer_tf.data.relabel import with_classes
     from fer_tf.data.synthetic import draw_dataset
     from fer_tf.exporting.exporter import Material
 
@@ -152,10 +153,7 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
         return Material(drawn.images[:CALIBRATION_FACES], drawn, "drawn faces", False, False)
     faces = load_faces(data, split=shares, say=print, **vars(reading))
     if faces.task.labels != trained.task.labels:
-        raise FerError(
-            f"{trained.path}: answers {', '.join(trained.task.labels)}: expected the classes of "
-            f"{data}, {', '.join(faces.task.labels)}"
-        )
+        faces = with_classes(faces, trained.task, data, print)
     training, validation = faces.of("Training"), faces.of("PublicTest")
     count = min(CALIBRATION_FACES, len(training))
     calibration = training.images[np.sort(rng.choice(len(training), count, replace=False))]

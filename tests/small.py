@@ -10,6 +10,7 @@ does ACTION when the run has done STEP steps of all its epochs:
     validate   SIGKILL before the validation that follows
     int, term  SIGINT, SIGTERM after the step
     no-report  write no report at the end, which takes longer than this training (any STEP)
+    in-file    leave the decoded faces in their file, however few they are (any STEP)
 """
 
 from __future__ import annotations
@@ -164,6 +165,10 @@ def _act(at: dict[int, str]) -> None:
             kill()
         return validate(self, size)
 
+    if "in-file" in at.values():
+        from fer_tf.data import decoded
+
+        decoded.IN_MEMORY = 0
     if "no-report" in at.values():
         command._report = lambda *arguments: None
     StepWatch.on_train_batch_end = on_train_batch_end  # type: ignore[method-assign]

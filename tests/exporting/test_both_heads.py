@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,10 +12,13 @@ import pytest
 
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
-from fer_tf.export import main, print_results
+from fer_tf.export import gather, main, print_results
 from fer_tf.exporting.exporter import Exporter, Material
+from fer_tf.exporting.folding import can_fold
 from fer_tf.models.registry import create_model
 from fer_tf.models.saving import save_model
+from fer_tf.models.sizes import at_size
+from fer_tf.recipes.schema import Reading
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import AFFECT, Task
@@ -108,6 +112,21 @@ def test_each_runtime_answers_as_keras_and_knows_the_task(exports, model, form, 
     np.testing.assert_allclose(answers.probabilities, expected.probabilities, atol=tolerance)
     np.testing.assert_allclose(answers.values, expected.values, atol=tolerance)
     assert np.ptp(expected.values, axis=0).min() > 0.1, "the faces must get different answers"
+
+
+def test_the_network_is_folded_with_both_heads(model):
+    assert can_fold(at_size(open_trained(model).network(), SIZE))
+
+
+def test_faces_of_another_task_are_matched_by_name_and_made_alike(tmp_path):
+    from tiny import tiny_csv
+
+    task = Task("own", ("sadness", "calm", "happy"), AFFECT, TASK.face)
+    trained = SimpleNamespace(task=task, recipe=None)
+    data = str(tiny_csv(tmp_path / "faces.csv"))
+    material = gather(data, Reading(), trained, verify=True)
+    assert set(material.faces.labels) == {0, 2}
+    assert material.faces.images.shape[1:] == material.calibration.shape[1:] == TASK.face
 
 
 def test_colour_reaches_the_network(exports):

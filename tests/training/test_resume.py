@@ -117,6 +117,29 @@ def test_killed_three_times(tmp_path: Path, csv_file: Path, moments: random.Rand
     assert_same_end(run, uninterrupted)
 
 
+def test_killed_with_values_and_colour_from_a_file(
+    tmp_path: Path, moments: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_tf.data.layouts import write_affectnet
+    from fer_tf.data.synthetic import draw_dataset
+
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+    write_affectnet(tmp_path / "set", draw_dataset(96, affect=True))
+    flags = ["affect", "--data", str(tmp_path / "set"), "--model", "small", "--runs", str(tmp_path)]
+    flags += ["--stages", "24", "2", "--batch-size", "8", "--precision", "float32"]
+    flags += ["--mix-probability", "0.5", "--face-size", "20"]
+    usual = {0: "no-report", -1: "in-file"}
+    code, _, err = train(*flags, "--run", "whole", at=usual)
+    assert (code, err) == (0, ""), err
+    often = ["--checkpoint-minutes", "0"]
+    moment = usual | {moments.randrange(1, 20): moments.choice(["kill", "write"])}
+    code, _, err = train(*flags, "--run", "killed", *often, at=moment)
+    assert code == -signal.SIGKILL, err
+    code, _, err = train(*flags, "--run", "killed", at=usual)
+    assert (code, err) == (0, ""), err
+    assert_same_end(tmp_path / "killed", tmp_path / "whole")
+
+
 def test_stopped_and_killed_with_plateau(
     tmp_path: Path, csv_file: Path, moments: random.Random
 ) -> None:
