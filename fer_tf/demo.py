@@ -26,18 +26,18 @@ class Demo:
     """Serve a page that finds the faces of a picture or of the camera, and tells what they show."""
 
     model: tuple[str, ...] = ()
-    """Networks to choose from, one or more: .tflite, .onnx or .keras files, run folders or
-    servables, each with its own input size; the one that ships if none is given."""
+    """Visitors choose among these networks: .tflite, .onnx or .keras files, run folders or
+    servables, each with its own input size. If none is given, it is the one that ships."""
     size: tuple[int, ...] = ()
-    """Pixels of a side, one or more, for networks that take any; each is there at each size."""
+    """Networks that take any size run at these, in pixels of a side; each is there at each size."""
     host: str = "127.0.0.1"
-    """Address to listen on; any other than this lets other machines in."""
+    """The page is served at this address; any other than 127.0.0.1 lets other machines in."""
     port: int = 0
-    """Port to listen on; 0 is the first free one from 7860 on."""
+    """The page is served at this port; 0 is the first free one from 7860 on."""
     open: Annotated[bool, arg(aliases=("-o",))] = False
-    """Open the page in the browser."""
+    """The page is opened in the browser."""
     max_upload_mb: int = 20
-    """Megabytes (2**20 bytes) of the largest picture file that is taken."""
+    """A picture file of more than so many megabytes (2**20 bytes) is refused."""
     detecting: Detecting = field(default_factory=Detecting)
 
 

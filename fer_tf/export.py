@@ -38,26 +38,28 @@ class Export:
     """Write a trained network in every form that its users load, and compare each with Keras."""
 
     model: Annotated[Positional[str | None], arg(metavar="MODEL_OR_RUN")] = None
-    """A run folder, or a .keras file."""
+    """The network that is exported is a run folder's, or a .keras file."""
     shipped: bool = False
-    """Instead of MODEL_OR_RUN: the network that comes with the package."""
+    """The network that comes with the package is exported, in place of MODEL_OR_RUN."""
     to: Path
-    """Folder to write: serving/, tflite/, onnx/, web/ and the model card."""
+    """The formats' folders serving/, tflite/, onnx/ and web/, and the model card, are written into
+    this folder."""
     formats: tuple[str, ...] = tuple(FORMATS)
-    """The formats to write: serving is for TensorFlow Serving, tflite for phones, onnx for ONNX
-    Runtime, web for browsers."""
+    """These formats are written: serving is for TensorFlow Serving, tflite for phones, onnx for
+    ONNX Runtime, web for browsers."""
     size: tuple[str, ...] = ()
-    """N or HxW pixels, one or more; of a run: its best epoch's, else what the network was built
-    for, or 224; of what ships: its own. SavedModel and page have the first."""
+    """The files take faces of these sizes, N or HxW pixels; the SavedModel and the page have the
+    first. If not given, it is the size at which a run was best, else the one that the network was
+    built for, or 224."""
     grey: bool = False
-    """TFLite files for grey faces of their own size, [1, 48, 48, 1], as well; of a network that
-    learnt from grey ones."""
+    """TFLite files for grey faces of the data's own size, [1, 48, 48, 1], are written as well, of a
+    network that learnt from grey ones."""
     data: str | None = None
-    """fer2013.csv: int8 takes its ranges from Training, PublicTest is compared; of a run: its own;
-    drawn faces if there is none."""
+    """The ranges of int8 are taken from this data's Training faces, and its PublicTest faces are
+    compared. If not given, it is a run's own, or drawn faces where that is not there."""
     reading: Reading = field(default_factory=Reading)
     verify: bool = False
-    """Compare on all of PublicTest, not on 512 of its faces, and judge the accuracy."""
+    """All of PublicTest is compared, not 512 of its faces, and the accuracy is judged."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -134,6 +136,7 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
     import numpy as np
 
     from fer_tf.data import load_faces
+    from fer_tf.data.layouts import in_colour
     from fer_tf.data.relabel import with_classes
     from fer_tf.data.synthetic import draw_dataset
     from fer_tf.exporting.exporter import Material
@@ -142,14 +145,17 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
     shares = None
     if data is None and trained.recipe is not None:
         own = trained.recipe.data
-        data = own if own == "synthetic" or Path(own).exists() else None
+        named = own.startswith(("synthetic", "tfds:"))
+        data = own if named or Path(own).exists() else None
         reading, shares = trained.recipe.reading, trained.recipe.split
     if data is None:
         if verify:
             raise FerError("--verify needs --data: expected fer2013.csv, a folder or 'synthetic'")
         print("comparing on drawn faces: pass --data fer2013.csv for real ones", flush=True)
         drawn = draw_dataset(COMPARED_FACES, SEED)
-        drawn = replace(drawn, images=_faces_of(trained.task, drawn.images))
+        colour = trained.task.face[2] == 3
+        images = in_colour(drawn.images) if colour else drawn.images
+        drawn = replace(drawn, images=_faces_of(trained.task, images))
         return Material(drawn.images[:CALIBRATION_FACES], drawn, "drawn faces", False, False)
     faces = load_faces(data, split=shares, say=print, **vars(reading))
     if faces.task.labels != trained.task.labels:

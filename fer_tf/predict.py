@@ -36,31 +36,35 @@ class Predict:
     """Find the faces of pictures or of a video, and recognise each one's expression."""
 
     paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE_OR_FOLDER")] = ()
-    """Pictures, and folders of pictures (with the folders in them)."""
+    """These pictures are looked at, and all pictures in these folders and the folders in them."""
     video: str | None = None
-    """In place of pictures: a file, a URL, or a camera's number or "camera"."""
+    """A video is looked at in place of pictures: a file, a URL, "camera" or a camera's number."""
     out: Path | None = None
-    """Folder for the annotated pictures, or video and timeline; "predictions" unless the rows go
-    to standard output, or --show shows them."""
+    """The annotated pictures, or the video and its timeline, are written into this folder. If not
+    given, it is "predictions", unless the rows go to standard output or --show shows them."""
     json: bool = False
-    """A row a face as JSON Lines: to OUT/faces.jsonl, or to standard output without --out."""
+    """One row for each face is written as JSON Lines, to OUT/faces.jsonl, or to standard output
+    without --out."""
     csv: bool = False
-    """The same as CSV: to OUT/faces.csv, or to standard output without --out."""
+    """One row for each face is written as CSV, to OUT/faces.csv, or to standard output without
+    --out."""
     explain: bool = False
-    """For each face, or each person's surest moment in a video, a picture of what the answer rests
-    on as well: takes seconds, and Keras."""
+    """A picture of what the answer rests on is written for each face, or for each person's surest
+    moment in a video. It takes seconds, and Keras."""
     show: bool = False
-    """Show the video in a window while it is worked on; q ends it."""
+    """The video is shown in a window while it is worked on; the key q ends it."""
     detect_every: int = 10
-    """Frames of a video from one search for faces to the next; they are followed in between."""
+    """Faces are searched in every so many frames of a video, and followed in between."""
     recognize_every: int = 1
-    """Frames of a video from one recognition to the next; 3 keeps up with 25 a second at 224 px."""
+    """Expressions are recognised in every so many frames of a video; 3 keeps up with 25 frames a
+    second at 224 px."""
     smoothing_s: float = 0.5
-    """Seconds over which a person's probabilities are averaged in a video; 0 for none."""
+    """A person's probabilities in a video are averaged over so many seconds; 0 is no average."""
     cropped: bool = False
-    """The pictures are a face each, cropped as FER2013's are: look for none."""
+    """Each picture is a face already, cropped as FER2013's are, so that none is looked for."""
     model: Path | None = None
-    """A .tflite, .onnx or .keras file, a run folder or a servable; else the network that ships."""
+    """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable. If not
+    given, it is the network that ships."""
     detecting: Detecting = field(default_factory=Detecting)
 
     @property

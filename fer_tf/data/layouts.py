@@ -86,7 +86,7 @@ def write_rafdb(root: Path, faces: Faces) -> None:
     """RAF-DB: a list, and aligned pictures; validation rows are test rows there."""
     labels = relabel(faces, "rafdb", str(root), _nobody).labels
     lines = []
-    for row, image in enumerate(_in_colour(faces.images)):
+    for row, image in enumerate(in_colour(faces.images)):
         name = f"{'train' if faces.split[row] == 0 else 'test'}_{row:05}"
         lines.append(f"{name}.jpg {labels[row] + 1}")
         _save(root / "basic" / "Image" / "aligned" / f"{name}_aligned.jpg", image)
@@ -117,11 +117,11 @@ def _nobody(text: str) -> None:
 def _tinted(faces: Faces) -> list[tuple[int, np.ndarray]]:
     """Row and RGB picture of the faces that are no test rows."""
     rows = np.flatnonzero(faces.split < 2)
-    return list(zip(rows.tolist(), _in_colour(faces.images[rows]), strict=True))
+    return list(zip(rows.tolist(), in_colour(faces.images[rows]), strict=True))
 
 
-def _in_colour(images: Images) -> np.ndarray:
-    """Grey uint8 [n, h, w] as RGB uint8 [n, h, w, 3]."""
+def in_colour(images: Images) -> np.ndarray:
+    """Grey faces, uint8 [n, h, w], tinted like skin: uint8 [n, h, w, 3], RGB."""
     return np.rint(np.asarray(images)[..., None] * TINT).astype(np.uint8)
 
 

@@ -31,11 +31,11 @@ class Reason:
 
     Attributes:
         pictures: (data URI, caption) pairs; empty where there are none.
-        said: a sentence about them, or why there are none.
+        sentence: a sentence about them, or why there are none.
     """
 
     pictures: tuple[tuple[str, str], ...]
-    said: str
+    sentence: str
 
 
 def data_uri(pixels: np.ndarray) -> str:
@@ -69,9 +69,9 @@ def bars_html(answer: Answer) -> str:
     return _template("bars.html").render(answer=answer, chosen=0)
 
 
-def message_html(title: str, said: str, *, bad: bool = False, empty: bool = False) -> str:
+def message_html(title: str, sentence: str, *, bad: bool = False, empty: bool = False) -> str:
     """A card with a sentence instead of an answer: of what is wrong, or large while it is empty."""
-    return _template("message.html").render(title=title, said=said, bad=bad, empty=empty)
+    return _template("message.html").render(title=title, sentence=sentence, bad=bad, empty=empty)
 
 
 def examples_html(examples: dict[str, tuple[str, str]]) -> str:

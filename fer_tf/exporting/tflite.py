@@ -12,6 +12,7 @@ import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
 import fer_tf
+from fer_tf.data.layouts import in_colour
 from fer_tf.data.synthetic import draw_dataset
 from fer_tf.errors import FerError, reason
 from fer_tf.exporting.constant_graph import constant_graph
@@ -70,8 +71,10 @@ def write_tflite(
     )
     content = sign(_convert(graph, model.name, precision))
     if precision == "int8":
-        faces = draw_dataset(DRAWN).images if calibration is None else calibration
-        content = _quantise(content, to_input(faces, face or size, channels), model.name)
+        if calibration is None:
+            drawn = draw_dataset(DRAWN).images
+            calibration = in_colour(drawn) if colour else np.asarray(drawn)
+        content = _quantise(content, to_input(calibration, face or size, channels), model.name)
     content = add_metadata(
         delegate_input(content),
         task=task,
