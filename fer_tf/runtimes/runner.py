@@ -98,19 +98,19 @@ def open_runner(
         path, kind = newest_version(path), "SavedModel"
     else:
         kind = path.suffix
-    if kind not in RUNTIMES:
+    openers = KINDS.get(kind)
+    if openers is None:
         raise FerError(f"{path}: expected a .tflite, .onnx or .keras file or a SavedModel folder")
-    runtime = runtime or RUNTIMES[kind][0]
-    if runtime not in RUNTIMES[kind]:
-        raise FerError(
-            f"{path}: {runtime} runs no such file: expected {' or '.join(RUNTIMES[kind])}"
-        )
+    default: str = next(iter(openers))
+    chosen = runtime or default
+    if chosen not in openers:
+        raise FerError(f"{path}: {chosen} runs no such file: expected {' or '.join(openers)}")
     try:
-        return OPENERS[runtime](path, threads, size)
+        return openers[chosen](path, threads, size)
     except FerError:
         raise
     except Exception as error:
-        raise FerError(f"{path}: {runtime} cannot open this file: {reason(error)}") from None
+        raise FerError(f"{path}: {chosen} cannot open this file: {reason(error)}") from None
 
 
 def newest_version(directory: Path) -> Path:
@@ -132,18 +132,13 @@ def newest_version(directory: Path) -> Path:
     )
 
 
-OPENERS: dict[str, Callable[[Path, int, tuple[int, int] | None], Runner]] = {
-    "litert": backends.LiteRT,
-    "onnxruntime": backends.OnnxRuntime,
-    "openvino": backends.OpenVino,
-    "savedmodel": backends.SavedModel,
-    "keras-eager": backends.Keras,
-    "keras-graph": backends.KerasGraph,
+Opener = Callable[[Path, int, tuple[int, int] | None], Runner]
+
+KINDS: dict[str, dict[str, Opener]] = {
+    ".tflite": {"litert": backends.LiteRT, "openvino": backends.OpenVino},
+    ".onnx": {"onnxruntime": backends.OnnxRuntime, "openvino": backends.OpenVino},
+    ".keras": {"keras-eager": backends.Keras, "keras-graph": backends.KerasGraph},
+    "SavedModel": {"savedmodel": backends.SavedModel},
 }
-RUNTIMES: dict[str, tuple[Runtime, ...]] = {
-    ".tflite": ("litert", "openvino"),
-    ".onnx": ("onnxruntime", "openvino"),
-    ".keras": ("keras-eager", "keras-graph"),
-    "SavedModel": ("savedmodel",),
-}
-"""Which runtimes open which kind; the first unless asked otherwise."""
+"""What opens each kind of file, (path, threads, size) -> Runner, by the runtime's name; the first
+unless asked otherwise. A new kind is a row."""

@@ -41,8 +41,7 @@ def write_toy(form, source, path):
 def toy(monkeypatch):
     row = ExportFormat("toy", toy_forms, write_toy, runtimes=(("toy", "float32", "toy"),))
     monkeypatch.setitem(FORMATS, "toy", row)
-    monkeypatch.setitem(runner.OPENERS, "toy", Table)
-    monkeypatch.setitem(runner.RUNTIMES, ".toy", ("toy",))
+    monkeypatch.setitem(runner.KINDS, ".toy", {"toy": Table})
     return row
 
 
