@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +36,7 @@ from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rat
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
 from fer_tf.training.trainable import trainable
+from fer_tf.training.variables import copy_weights, plain_name
 
 
 class Interrupted(Exception):
@@ -398,27 +398,3 @@ class Training:
         images = np.zeros((self.recipe.batch_size, size, size, 3), np.float32)
         targets = self.targets[: self.recipe.batch_size]
         return lambda: network.train_on_batch(images, targets)
-
-
-def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Set a network's weights to another's, which may answer more or fewer classes.
-
-    Of its last layer, what both have is copied.
-    """
-    values = source.get_weights()
-    for variable, value in zip(target.weights, values, strict=True):
-        if variable.shape != value.shape:
-            both = min(variable.shape[-1], value.shape[-1])
-            whole = np.array(variable)
-            whole[..., :both] = value[..., :both]
-            value = whole
-        variable.assign(value)
-
-
-def plain_name(path: str) -> str:
-    """A variable's path without slashes, and without the numbers that Keras gives out.
-
-    "seed_generator_16": the number counts what this process made before, which
-    is not the same in a process that goes on.
-    """
-    return re.sub(r"_\d+(?=[._/]|$)", "", path).replace("/", ".")

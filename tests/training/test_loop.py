@@ -16,7 +16,8 @@ from fer_tf.data.faces import SPLITS
 from fer_tf.models.saving import load_model
 from fer_tf.tasks import FERPLUS
 from fer_tf.training import checkpoint, loop
-from fer_tf.training.loop import Training, plain_name
+from fer_tf.training.loop import Training
+from fer_tf.training.variables import plain_name
 
 pytestmark = pytest.mark.usefixtures("small_network", "no_report")
 

@@ -1,0 +1,32 @@
+"""A network's weights: copied from another one's, and by names that last."""
+
+from __future__ import annotations
+
+import re
+
+import keras
+import numpy as np
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Set a network's weights to another's, which may answer more or fewer classes.
+
+    Of its last layer, what both have is copied.
+    """
+    values = source.get_weights()
+    for variable, value in zip(target.weights, values, strict=True):
+        if variable.shape != value.shape:
+            both = min(variable.shape[-1], value.shape[-1])
+            whole = np.array(variable)
+            whole[..., :both] = value[..., :both]
+            value = whole
+        variable.assign(value)
+
+
+def plain_name(path: str) -> str:
+    """A variable's path without slashes, and without the numbers that Keras gives out.
+
+    "seed_generator_16": the number counts what this process made before, which
+    is not the same in a process that goes on.
+    """
+    return re.sub(r"_\d+(?=[._/]|$)", "", path).replace("/", ".")
