@@ -12,8 +12,10 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ import numpy as np
 from fer_tf.archives import open_file
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
-from fer_tf.files import write_beside
+from fer_tf.files import written_beside
 
 _FORMAT = 2  # to be raised when the same bytes come to be read as other faces
 _PIECE = 1 << 24  # bytes that are hashed at a time
@@ -74,13 +76,14 @@ def load(key: str) -> Faces | None:
     """The faces stored under `key`, or None where there are none or the file is damaged."""
     path = _path(key)
     try:
-        kept = memoryview(path.read_bytes())
+        with open(path, "rb") as file:
+            if file.read(_DIGEST) != _digest(key, iter(partial(file.read, _PIECE), b"")):
+                return None
+            file.seek(_DIGEST)
+            with np.load(file, allow_pickle=False) as stored:
+                faces = Faces(stored["images"], stored["labels"], stored["split"])
     except OSError:
         return None
-    if kept[:_DIGEST] != _digest(key, kept[_DIGEST:]):
-        return None
-    with np.load(io.BytesIO(kept[_DIGEST:]), allow_pickle=False) as stored:
-        faces = Faces(stored["images"], stored["labels"], stored["split"])
     with suppress(OSError):
         os.utime(path)  # so that `prune` drops what was not used for longest
     return faces
@@ -95,7 +98,9 @@ def store(key: str, faces: Faces) -> None:
     np.savez(arrays, images=faces.images, labels=faces.labels, split=faces.split)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_beside(path, _digest(key, arrays.getbuffer()) + arrays.getbuffer())
+        with written_beside(path) as beside, open(beside, "wb") as file:
+            file.write(_digest(key, [arrays.getbuffer()]))
+            file.write(arrays.getbuffer())
         prune(path.parent, _OWN, _KEEP)
 
 
@@ -103,9 +108,10 @@ def _path(key: str) -> Path:
     return cache_dir() / f"fer2013-v{_FORMAT}-{key}.npz"
 
 
-def _digest(key: str, arrays: memoryview) -> bytes:
+def _digest(key: str, pieces: Iterable[bytes | memoryview]) -> bytes:
     digest = hashlib.sha256(key.encode())
-    digest.update(arrays)
+    for piece in pieces:
+        digest.update(piece)
     return digest.digest()
 
 

@@ -331,7 +331,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache, "write_beside", full)
+    monkeypatch.setattr(cache, "written_beside", full)
     assert same(read(path), faces)
     assert list((tmp_path / "other").iterdir()) == []
 
