@@ -1,0 +1,110 @@
+"""A network of random weights in the forms that are timed, and what can be counted in it.
+
+`python -m fer_tf.comparing.network_forms JOB.json` is a process that builds one: a network that
+needs more memory than there is takes nothing else with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_tf import cli
+from fer_tf.errors import FerError, reason
+from fer_tf.files import write_beside
+from fer_tf.tasks import Task, from_json
+
+FORMS = {"keras": ("keras-graph", "keras-graph"), "litert": ("litert-float32", "litert")}
+"""What is timed: the form's name in a benchmark, and what runs it."""
+
+FACES = 24
+"""Drawn faces that an export asks for; float32 has nothing to calibrate."""
+
+
+def build(network: str, asked: int | None, task: Task | None) -> tuple[Any, tuple[int, int]]:
+    """A network of random weights for one size, in colour.
+
+    Returns:
+        The model, and (height, width): the asked one, or the published one of a network that is
+        built for one size and can't be for that.
+
+    Raises:
+        FerError: it can't be built.
+    """
+    from fer_tf.models.registry import create_model, find_network
+
+    row = find_network(network)
+    published = row.input_shape[:2]
+    for size in [published] if asked is None else [(asked, asked), published]:
+        try:
+            return create_model(network, task=task, input_shape=(*size, 3)), size
+        except FerError:
+            if row.any_size or size == published:
+                raise
+    raise AssertionError("unreachable")
+
+
+def main() -> None:
+    """The process: tells what it knows as soon as it knows it, in case the rest fails."""
+    order = json.loads(Path(sys.argv[1]).read_text())
+    cli.start_keras()
+    from fer_tf.models.saving import save_model
+
+    network, folder = order["network"], Path(order["folder"])
+    task = None if order["task"] is None else from_json(order["task"], source="the job")
+    model, size = build(network, order["asked"], task)
+    found: dict[str, Any] = {"size": size, "device": _device(), "forms": {}}
+    found["parameters"] = int(sum(np.prod(v.shape) for v in model.trainable_variables))
+    tell = Path(order["told"])
+    write_beside(tell, json.dumps(found))
+    if not order["forms"]:
+        return
+    from fer_tf.models.registry import find_network
+
+    file = folder / f"{network}.keras"
+    save_model(model, file, task or find_network(network).task)
+    found["forms"]["keras"] = str(file)
+    write_beside(tell, json.dumps(found))
+    try:
+        path, found["multiply_adds"] = _export(network, file, model, folder, size[0])
+    except Exception as error:
+        write_beside(tell, json.dumps(found))
+        raise FerError(f"not exported to LiteRT: {reason(error)}") from error
+    found["forms"]["litert"] = str(path)
+    write_beside(tell, json.dumps(found))
+
+
+def _export(network: str, file: Path, model: Any, folder: Path, side: int) -> tuple[Path, int]:
+    """The float32 .tflite file, and its multiply-adds."""
+    from fer_tf.benchmarking.candidates import export_candidates
+    from fer_tf.data.synthetic import draw_dataset
+
+    form = FORMS["litert"][0]
+    (found,) = export_candidates(
+        network,
+        file,
+        model,
+        folder,
+        sizes=[side],
+        formats=[form],
+        calibration=np.asarray(draw_dataset(FACES).images),
+    )
+    return found.path, int(found.multiply_adds or 0)
+
+
+def _device() -> str:
+    """What TensorFlow computes on, which is what times Keras."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU, 1 thread"
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+
+
+if __name__ == "__main__":
+    cli.run(main)
