@@ -96,7 +96,9 @@ class AveragedSGD(L2):
         keywords: learning_rate and others of `keras.optimizers.Optimizer`.
     """
 
-    averages = True
+    @property
+    def averages(self) -> bool:
+        return True
 
     def __init__(self, *, decay: float, power: float, start: int, **keywords: Any):
         super().__init__(**keywords)
