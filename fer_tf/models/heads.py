@@ -48,6 +48,22 @@ def pooled_head(
     return answers(x, classes, values)
 
 
+def mean_token_head(tokens: list, *, classes: int, values: int = 0, dtype: str | None = None):
+    """Classify the mean of the tokens.
+
+    Args:
+        tokens: one KerasTensor [n, tokens, d].
+        classes: number of classes.
+        values: number of continuous values.
+        dtype: not used: what is left of the network here is float32.
+
+    Returns:
+        As `answers`.
+    """
+    mean = keras.layers.GlobalAveragePooling1D(dtype="float32", name="features")(tokens[-1])
+    return answers(mean, classes, values, kernel_initializer=DenseNormal())
+
+
 def answers(features, classes: int, values: int, **keywords: Any):
     """Classify features, and estimate values where there are any.
 
