@@ -11,7 +11,7 @@ from functools import partial
 
 import keras
 
-from fer_tf.layers.resampling import AlignedUpsampling
+from fer_tf.layers.upsampling import AlignedUpsampling
 from fer_tf.models.heads import pooled_head
 from fer_tf.models.network import Network
 from fer_tf.models.resnet import residual_stem

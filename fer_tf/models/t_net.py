@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from fer_tf.layers.resampling import AdaptivePooling
+from fer_tf.layers.adaptive_pooling import AdaptiveAveragePooling
 from fer_tf.models.network import Network
 from fer_tf.tasks import TASKS
 
@@ -37,7 +37,7 @@ def joined_stages(images, *, widths: Sequence[int], last: int, dtype: str | None
         maps.append(x)
     x = keras.layers.Concatenate(dtype=dtype, name="join")(maps[::-1])
     x = _stage(x, last, dtype, f"stage{len(widths) + 1}")
-    return [AdaptivePooling((5, 5), dtype=dtype, name="pool")(x)]
+    return [AdaptiveAveragePooling(5, dtype=dtype, name="pool")(x)]
 
 
 def _stage(x, width: int, dtype: str | None, name: str):
@@ -93,5 +93,6 @@ NETWORKS: dict[str, Network] = {
         source="S2's T_Net, trained on AffectNet; of eight classes, valence and arousal",
         arguments={"widths": (4, 8, 16), "last": 32},
         task=TASKS["affectnet8"],
+        any_size=False,
     ),
 }
