@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
+
+from fer_tf.models.heads import pooled_head
+from fer_tf.models.network import Network
 
 
 @dataclass(frozen=True)
@@ -257,3 +261,58 @@ def conv_norm(
     return keras.layers.BatchNormalization(
         momentum=0.9, epsilon=epsilon, dtype=dtype, name=f"{name}_norm"
     )(x)
+
+
+_V1_5 = "He et al., CVPR 2016, as torchvision's v1.5"
+_BOTTLENECKS = {
+    "widths": (64, 128, 256, 512),
+    "bottleneck": True,
+    "stem": "imagenet",
+    "epsilon": 1e-5,
+}
+
+NETWORKS: dict[str, Network] = {
+    "resnet18": Network(
+        family=residual_stages,
+        head=pooled_head,
+        parameters=11_172_423,
+        source="He et al., CVPR 2016, table 1, with a first layer for small faces",
+        arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+    # Three quarters of its width: what two CPU cores can train.
+    "resnet18_narrow": Network(
+        family=residual_stages,
+        head=pooled_head,
+        parameters=6_287_287,
+        source="after He et al., CVPR 2016, table 1",
+        arguments={"widths": (48, 96, 192, 384), "depths": (2, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+    "resnet152": Network(
+        family=residual_stages,
+        head=partial(pooled_head, dropout=0.0),
+        parameters=58_158_151,
+        source=f"study S0 (Safavi et al., IEEE BSN 2023); {_V1_5}",
+        arguments={"depths": (3, 8, 36, 3), **_BOTTLENECKS},
+    ),
+    "resnet50_gray": Network(
+        family=residual_stages,
+        head=partial(pooled_head, dropout=0.0),
+        parameters=23_516_103,
+        source=f"study S3; {_V1_5}",
+        arguments={"depths": (3, 4, 6, 3), **_BOTTLENECKS},
+        input_shape=(224, 224, 1),
+        pixel_scale=(1 / 255, 0.0),
+    ),
+    # The bias before its first normalisation is the source's: it replaced the layer by one with
+    # PyTorch's defaults.
+    "resnet50_40": Network(
+        family=residual_stages,
+        head=partial(pooled_head, dropout=0.0),
+        parameters=23_513_607,
+        source=f"study S4; {_V1_5}, with a 3x3 stem",
+        arguments={"depths": (3, 4, 6, 3), **_BOTTLENECKS, "stem": "biased"},
+        input_shape=(40, 40, 1),
+    ),
+}
