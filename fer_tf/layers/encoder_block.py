@@ -12,7 +12,7 @@ from fer_tf.layers.pointwise import affine, gelu
 
 @keras.saving.register_keras_serializable("fer_tf")
 class SelfAttention(keras.layers.Layer):
-    """Multi-head self-attention (Vaswani et al., NeurIPS 2017, section 3.2), [n, tokens, c] to same.
+    """Multi-head self-attention (Vaswani et al., 2017, section 3.2), [n, tokens, c] to same.
 
     Args:
         heads: number of heads; divides c.

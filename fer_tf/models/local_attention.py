@@ -157,9 +157,7 @@ def _conv(x, width: int, stride: int, dtype: str | None, name: str):
 
 
 def _norm(x, dtype: str | None, name: str):
-    return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=EPSILON, dtype=dtype, name=name
-    )(x)
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=EPSILON, dtype=dtype, name=name)(x)
 
 
 def transfer_lite(

@@ -18,7 +18,8 @@ class Network:
         head: (maps, classes=..., values=...) -> `fer_tf.models.heads.answers`, which classify what
             a layer "features" gives.
         parameters: expected number of trainable weights, for its task and input.
-        source: where it was published.
+        source: where it was published. S0 to S4 are the five studies of facial expressions whose
+            systems the package has.
         arguments: of the family.
         input_shape: the published input, (height, width, channels). One channel is grey: given
             pictures in colour, the network averages their channels.

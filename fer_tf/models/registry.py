@@ -12,13 +12,18 @@ import keras
 
 from fer_tf.errors import FerError, reason
 from fer_tf.models import (
+    alexnet,
     cbam,
     dacl,
+    densenet,
+    efficientnet,
     local_attention,
     mix_transformer,
+    mobilenet,
     residual_attention,
     residual_masking,
     resnet,
+    squeezenet,
     t_net,
     vgg,
 )
@@ -38,6 +43,11 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
         **t_net.NETWORKS,
         **local_attention.NETWORKS,
         **dacl.NETWORKS,
+        **densenet.NETWORKS,
+        **efficientnet.NETWORKS,
+        **mobilenet.NETWORKS,
+        **squeezenet.NETWORKS,
+        **alexnet.NETWORKS,
     }
 )
 

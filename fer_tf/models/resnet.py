@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 
@@ -268,6 +269,14 @@ def conv_norm(
     )(x)
 
 
+_V1_5 = "He et al., CVPR 2016, as torchvision's v1.5"
+_BOTTLENECKS = {
+    "widths": (64, 128, 256, 512),
+    "bottleneck": True,
+    "stem": "imagenet",
+    "epsilon": 1e-5,
+}
+
 NETWORKS: dict[str, Network] = {
     "resnet18": Network(
         family=residual_stages,
@@ -285,5 +294,31 @@ NETWORKS: dict[str, Network] = {
         source="after He et al., CVPR 2016, table 1",
         arguments={"widths": (48, 96, 192, 384), "depths": (2, 2, 2, 2)},
         input_shape=(48, 48, 3),
+    ),
+    "resnet152": Network(
+        family=residual_stages,
+        head=partial(pooled_head, dropout=0.0),
+        parameters=58_158_151,
+        source=f"study S0 (Safavi et al., IEEE BSN 2023); {_V1_5}",
+        arguments={"depths": (3, 8, 36, 3), **_BOTTLENECKS},
+    ),
+    "resnet50_gray": Network(
+        family=residual_stages,
+        head=partial(pooled_head, dropout=0.0),
+        parameters=23_516_103,
+        source=f"study S3; {_V1_5}",
+        arguments={"depths": (3, 4, 6, 3), **_BOTTLENECKS},
+        input_shape=(224, 224, 1),
+        pixel_scale=(1 / 255, 0.0),
+    ),
+    # The bias before its first normalisation is the source's: it replaced the layer by one with
+    # PyTorch's defaults.
+    "resnet50_40": Network(
+        family=residual_stages,
+        head=partial(pooled_head, dropout=0.0),
+        parameters=23_513_607,
+        source=f"study S4; {_V1_5}, with a 3x3 stem",
+        arguments={"depths": (3, 4, 6, 3), **_BOTTLENECKS, "stem": "biased"},
+        input_shape=(40, 40, 1),
     ),
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from fer_tf.layers.adaptive_pooling import AdaptiveAveragePooling
+from fer_tf.models.heads import answers
 from fer_tf.models.network import Network
 from fer_tf.tasks import TASKS
 
@@ -70,7 +71,7 @@ def two_heads(maps: list, *, classes: int, values: int = 0, dtype: str | None = 
     """
     features = keras.layers.Flatten(dtype="float32", name="features")(maps[-1])
 
-    def head(name: str, units: int, activation: str):
+    def hidden(name: str):
         x = keras.layers.Dense(
             256, kernel_initializer="he_normal", dtype="float32", name=f"{name}_hidden"
         )(features)
@@ -78,11 +79,11 @@ def two_heads(maps: list, *, classes: int, values: int = 0, dtype: str | None = 
             momentum=0.9, epsilon=1e-5, dtype="float32", name=f"{name}_norm"
         )(x)
         x = keras.layers.ReLU(dtype="float32", name=f"{name}_relu")(x)
-        x = keras.layers.Dropout(0.5, dtype="float32", name=f"{name}_dropout")(x)
-        return keras.layers.Dense(units, activation=activation, dtype="float32", name=name)(x)
+        return keras.layers.Dropout(0.5, dtype="float32", name=f"{name}_dropout")(x)
 
-    logits = head("logits", classes, "linear")
-    return {"logits": logits, "values": head("values", values, "tanh")} if values else logits
+    return answers(
+        hidden("logits"), classes, values, for_values=hidden("values") if values else None
+    )
 
 
 NETWORKS: dict[str, Network] = {
