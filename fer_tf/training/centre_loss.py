@@ -79,13 +79,13 @@ class CentreLoss:
         """
         width = targets.shape[-1]
         features, attention = ops.split(answers[:, width:], 2, axis=-1)
-        shares, centres = targets[:, : self.loss.classes], ops.convert_to_tensor(self.centres)
-        self.centres.assign(moved_centres(centres, features, attention, shares))
-        distance = ops.square(features[:, None] - ops.stop_gradient(centres))
+        shares = targets[:, : self.loss.classes]
+        distance = ops.square(features[:, None] - ops.stop_gradient(self.centres))
         distance = ops.sum(attention[:, None] * distance, axis=-1) / 2.0
-        return self.loss(targets, answers[:, :width]) + self.weight * ops.sum(
-            shares * distance, axis=-1
-        )
+        distance = ops.sum(shares * distance, axis=-1)
+        # Last, because TensorFlow reads a variable where it is used.
+        self.centres.assign(moved_centres(self.centres, features, attention, shares))
+        return self.loss(targets, answers[:, :width]) + self.weight * distance
 
 
 def moved_centres(centres, features, attention, shares):

@@ -11,7 +11,13 @@ from fer_tf import FerError, create_model
 from fer_tf.models.local_attention import lanet
 
 SMALL = {
-    "transfer": {"depths": (1, 1), "widths": (8, 16), "dim": 24, "blocks": 2, "heads": 4},
+    "transfer": {
+        "depths": (1, 1),
+        "widths": (8, 16),
+        "dim": 24,
+        "blocks": 2,
+        "reduction": 4,
+    },
     "transfer_lite": {"widths": (4, 8), "depths": (1, 1), "dim": 16, "blocks": 1, "hidden": 8},
     "cnn_transformer": {"widths": (8, 16), "blocks": 2},
 }
@@ -38,7 +44,6 @@ def test_a_lanet_is_two_convolutions_of_one_place():
 
 def test_the_features_are_multiplied_by_the_largest_attention():
     model = small("transfer")
-    randomize(model)
     names = ("stage2_unit1_add", "local0_sigmoid", "local1_sigmoid", "local")
     x, first, second, weighted = parts(model, *names)(100 * draw(2, 32, 32, 3))
     np.testing.assert_allclose(weighted, x * np.maximum(first, second), rtol=1e-5)
