@@ -11,7 +11,22 @@ from typing import Any
 import keras
 
 from fer_tf.errors import FerError, reason
-from fer_tf.models import mix_transformer, resnet, vgg
+from fer_tf.models import (
+    alexnet,
+    cbam,
+    dacl,
+    densenet,
+    efficientnet,
+    local_attention,
+    mix_transformer,
+    mobilenet,
+    residual_attention,
+    residual_masking,
+    resnet,
+    squeezenet,
+    t_net,
+    vgg,
+)
 from fer_tf.models.network import Network
 from fer_tf.models.saving import go_on_from, load_into
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
@@ -22,6 +37,17 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
         **mix_transformer.NETWORKS,
         **vgg.NETWORKS,
         **resnet.NETWORKS,
+        **residual_attention.NETWORKS,
+        **residual_masking.NETWORKS,
+        **cbam.NETWORKS,
+        **t_net.NETWORKS,
+        **local_attention.NETWORKS,
+        **dacl.NETWORKS,
+        **densenet.NETWORKS,
+        **efficientnet.NETWORKS,
+        **mobilenet.NETWORKS,
+        **squeezenet.NETWORKS,
+        **alexnet.NETWORKS,
     }
 )
 
