@@ -2,7 +2,7 @@
 
     python small.py [STEP ACTION ...] -- FLAGS
 
-runs `python -m fer_tf.train FLAGS`, in which the networks "small" and "short" are known, and
+runs `python -m fer_tf.train FLAGS`, in which the networks of `register_small` are known, and
 does ACTION when the run has done STEP steps of all its epochs:
 
     kill       SIGKILL after the step
@@ -27,17 +27,30 @@ from types import MappingProxyType
 
 
 def register_small() -> None:
-    """Add to the registry "small", two convolutions, drop path and a norm; and "short".
+    """Add to the registry "small", two convolutions, drop path and a norm; and three more.
 
-    That is `mit_b0_fusion` with two stages of one block each.
+    "short" is `mit_b0_fusion` with two stages of one block each; "attentive" is `dacl`, and
+    "dropping" `cnn_transformer`, both as small.
     """
+    from functools import partial
+
     from fer_tf.models import registry
+    from fer_tf.models.dacl import attentive_head
 
     row = registry.NETWORKS["mit_b0_fusion"]
     two = {"dims": (8, 16), "depths": (1, 1), "heads": (1, 2), "reductions": (4, 2)}
     added = {
         "small": replace(row, family=_family, head=_head, arguments={}),
         "short": replace(row, arguments=two),
+        "attentive": replace(
+            registry.NETWORKS["dacl"],
+            head=partial(attentive_head, hidden=(8, 4)),
+            arguments={"widths": (4, 8), "depths": (1, 1), "stem": "imagenet"},
+        ),
+        "dropping": replace(
+            registry.NETWORKS["cnn_transformer"],
+            arguments={"widths": (4, 8), "blocks": 1, "heads": 2, "reduction": 2},
+        ),
     }
     registry.NETWORKS = MappingProxyType({**registry.NETWORKS, **added})
 

@@ -11,7 +11,22 @@ from typing import Any
 import keras
 
 from fer_tf.errors import FerError, reason
-from fer_tf.models import mix_transformer, resnet, vgg
+from fer_tf.models import (
+    alexnet,
+    cbam,
+    dacl,
+    densenet,
+    efficientnet,
+    local_attention,
+    mix_transformer,
+    mobilenet,
+    residual_attention,
+    residual_masking,
+    resnet,
+    squeezenet,
+    t_net,
+    vgg,
+)
 from fer_tf.models.network import Network
 from fer_tf.models.saving import go_on_from, load_into
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
@@ -22,6 +37,17 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
         **mix_transformer.NETWORKS,
         **vgg.NETWORKS,
         **resnet.NETWORKS,
+        **residual_attention.NETWORKS,
+        **residual_masking.NETWORKS,
+        **cbam.NETWORKS,
+        **t_net.NETWORKS,
+        **local_attention.NETWORKS,
+        **dacl.NETWORKS,
+        **densenet.NETWORKS,
+        **efficientnet.NETWORKS,
+        **mobilenet.NETWORKS,
+        **squeezenet.NETWORKS,
+        **alexnet.NETWORKS,
     }
 )
 
@@ -52,8 +78,8 @@ def create_model(
             be None, for any size, where the network's row says so; the exporters need them known.
         weights: None for random ones, "shipped" for those of the network that ships, "imagenet"
             for KerasCV's `mit_b0_imagenet` encoder (needs the extra "imagenet" and, once, the
-            network), or the path of a .keras or .weights.h5 file of ours. Of another task's
-            network, the last layers give only the classes and values that both name.
+            network), or the path of a run's folder or of a .keras or .weights.h5 file of ours. Of
+            another task's network, the last layers give only the classes and values that both name.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
         overrides: arguments of the family or the head, such as drop_path=0.2, seed=1, dropout=0.3.
 

@@ -5,6 +5,7 @@ Plain Python without imports of any framework, so that the command line answers 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,10 +20,32 @@ class Augmentation:
     """Mirrors half of the training faces left to right."""
     rotation: float = 0.0
     """Each face is turned by a random angle of at most so many degrees to either side."""
+    rotation_probability: float = 1.0
+    """This share of the faces is turned, and the others stay upright."""
     zoom: float = 0.0
     """Each face is made larger or smaller by at most this share of its side."""
     shift: float = 0.0
     """Each face is moved along each axis by at most this share of its side."""
+    shift_probability: float = 1.0
+    """This share of the faces is moved, and the others stay in their place."""
+    crop_area: tuple[float, float] = (1.0, 1.0)
+    """A crop whose share of the face's area lies between these two is enlarged to the whole picture
+    (torchvision's RandomResizedCrop). A crop larger than the face is drawn again, up to ten times,
+    so that 0.8 1.2 gives 0.8 to 1."""
+    crop_aspect: tuple[float, float] = (1.0, 1.0)
+    """The crop's width over its height lies between these two, evenly on a logarithmic scale."""
+    magnify: float = 1.0
+    """Every face is enlarged so many times about its centre, and what then lies outside is cut
+    off."""
+    border: Literal["repeat", "reflect", "black"] = "repeat"
+    """Beyond a face's edge its outermost pixels go on (repeat), or the face is mirrored about them
+    (reflect), or there is nothing (black, also in place of what a crop left out)."""
+    grid_distortion: float = 0.0
+    """The face is cut into five columns and five rows, each of which grows or shrinks by at most
+    this share (albumentations' GridDistortion)."""
+    auto_contrast: float = 0.0
+    """The levels of this share of the faces are stretched, so that the darkest pixel becomes black
+    and the lightest white (torchvision's RandomAutocontrast)."""
     brightness: float = 0.0
     """Each face is made brighter or darker by at most this share of white."""
     contrast: float = 0.0
@@ -32,6 +55,9 @@ class Augmentation:
     haze, and rounded to whole grey levels."""
     blur: float = 0.0
     """This share of the faces is blurred by a Gaussian of up to 1.5 of the face's own pixels."""
+    noise: float = 0.0
+    """Gaussian noise of this standard deviation, as a share of white, is added to each of a face's
+    own pixels."""
     jpeg: float = 0.0
     """This share of the faces gets the coarse levels of a JPEG file of quality 10 to 70."""
     erasing: float = 0.0
@@ -93,8 +119,8 @@ class Recipe:
     """The network of this name is trained, one of `fer_tf.list_models()`."""
     weights: str | None = None
     """The training starts from these weights: "shipped" (the trained network that comes with the
-    package), "imagenet", or a .keras or .weights.h5 file. Classes that it does not know start at
-    random. If not given, all weights are random."""
+    package), "imagenet", the folder of a run (its best.keras), or a .keras or .weights.h5 file.
+    Classes that it does not know start at random. If not given, all weights are random."""
     drop_path: float = 0.1
     """A training step skips the last block with this probability, and earlier ones less often, down
     to never (stochastic depth)."""
@@ -127,34 +153,65 @@ class Recipe:
     be exported files too, answer each view once. If not given, every epoch has a new view."""
     batch_size: int = 64
     """A training step looks at so many faces at once."""
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """This method changes the weights: sgd and adam add weight decay to the gradient (L2), and
-    adamw keeps it apart."""
+    optimizer: Literal[
+        "sgd", "nesterov", "averaged_sgd", "adam", "amsgrad", "adamw", "adadelta", "adagrad"
+    ] = "adamw"
+    """This method changes the weights, as PyTorch's of the same name does: adamw keeps weight decay
+    apart, and all others add it to the gradient (L2)."""
     learning_rate: float = 1e-3
     """A step moves the weights in proportion to the learning rate, of which this is the highest."""
     momentum: float = 0.9
-    """SGD keeps this share of the direction of the steps before it. Adam and AdamW have a momentum
-    of their own."""
+    """sgd and nesterov keep this share of the direction of the steps before. averaged_sgd has no
+    momentum, and the others have their own."""
+    average_start: int = 1_000_000
+    """averaged_sgd keeps the mean of the weights from this step on (PyTorch's t0, and its default),
+    and before it the weights themselves. It is what is validated and kept."""
+    average_decay: float = 1e-4
+    """averaged_sgd takes this share of the learning rate off each weight at every step, and lets
+    the rate fall (PyTorch's lambd)."""
+    average_power: float = 0.75
+    """averaged_sgd divides the learning rate by (1 + average_decay * rate * steps) to this power
+    (PyTorch's alpha)."""
     weight_decay: float = 0.05
-    """Weights are pulled towards zero this strongly. AdamW spares biases and norms, and SGD and
-    Adam pull every weight, as in PyTorch."""
+    """Weights are pulled towards zero this strongly. adamw spares biases and norms, and the others
+    pull every weight, as in PyTorch."""
     clip_norm: float | None = None
     """A gradient whose global norm is larger than this is scaled down to it. If not given, none
     is."""
-    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
-    """After the warm-up the learning rate stays as it is (constant), falls along a cosine, or falls
-    whenever validation no longer improves (plateau)."""
+    clip_value: float | None = None
+    """Each number of a gradient is cut off at this and at its negative. If not given, none is."""
+    schedule: Literal["constant", "cosine", "plateau", "step", "one_cycle", "warm_restarts"] = (
+        "cosine"
+    )
+    """After the warm-up the learning rate stays as it is (constant) or falls along a cosine.
+    Without a warm-up, it falls whenever validation no longer improves (plateau) or at step_epochs
+    (step), or rises from 1/25 for 30 % of the steps and falls to almost nothing, with a momentum
+    that falls from 0.95 to 0.85 and rises again (one_cycle, as PyTorch's), or it falls along one
+    cosine after the other (warm_restarts)."""
+    schedule_every: Literal["step", "epoch"] = "step"
+    """The learning rate moves at every step, or when an epoch begins, as many PyTorch programs have
+    it. plateau and step move between epochs anyway."""
+    step_epochs: tuple[int, ...] = ()
+    """With step, the learning rate is multiplied by step_factor after so many epochs, such as after
+    15 and again after 30."""
+    step_factor: float = 0.1
+    """Step multiplies the learning rate by this number each time."""
+    cycle_epochs: int = 10
+    """The first cosine of warm_restarts takes so many epochs (PyTorch's T_0)."""
+    cycle_factor: int = 1
+    """Each further cosine of warm_restarts takes so many times as long (PyTorch's T_mult)."""
     warmup_epochs: float = 0.0
-    """The learning rate rises linearly from 0 during so many epochs. With plateau there is none."""
+    """The learning rate rises linearly from 0 during so many epochs, with constant and cosine."""
     restart: float = 0.0
     """With cosine, each further stage begins again at this share of the peak before, after a
     warm-up of its own (Loshchilov and Hutter, 2017). 0 makes one cosine of all stages."""
     min_learning_rate: float = 1e-6
-    """Cosine ends at this learning rate, and plateau does not go below it."""
+    """Each cosine ends at this learning rate, and plateau does not go below it."""
     plateau_factor: float = 0.1
     """Plateau multiplies the learning rate by this number each time."""
     plateau_patience: int = 2
-    """Plateau waits for so many epochs without a better validation accuracy."""
+    """Plateau lets so many epochs pass without a better validation accuracy, and acts after one
+    more, as PyTorch's does."""
     early_stop: int | None = None
     """The training ends after so many epochs without a better validation accuracy. If not given, it
     never ends early."""
@@ -178,6 +235,12 @@ class Recipe:
     class_balance: float = 0.0
     """Rare classes weigh more in the loss, by count ** -class_balance, with a mean of 1: 0 treats
     all faces alike, and 1 all classes."""
+    class_weights: tuple[float, ...] = ()
+    """Each class weighs so much in the loss, in the order of the task's classes, relative to the
+    mean over the training faces. If none are given, all weigh the same."""
+    ten_crops: bool = False
+    """Each face gives a training step ten images: its four corners and its centre, of 40/48 of its
+    side, and their mirror images. The validation takes the mean of the ten answers."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """The layers compute in this number format; auto takes the one that suits the machine. Weights,
@@ -232,7 +295,14 @@ def check(recipe: Recipe) -> None:
         "learning_rate": (recipe.learning_rate, 0, 1e3),
         "momentum": (recipe.momentum, 0, 0.9999),
         "weight_decay": (recipe.weight_decay, 0, 1e3),
+        "average_start": (recipe.average_start, 0, 1 << 40),
+        "average_decay": (recipe.average_decay, 0, 1),
+        "average_power": (recipe.average_power, 0, 10),
         "clip_norm": (recipe.clip_norm, 1e-9, 1e9),
+        "clip_value": (recipe.clip_value, 1e-9, 1e9),
+        "step_factor": (recipe.step_factor, 0, 1),
+        "cycle_epochs": (recipe.cycle_epochs, 1, 1 << 20),
+        "cycle_factor": (recipe.cycle_factor, 1, 1 << 20),
         "warmup_epochs": (recipe.warmup_epochs, 0, recipe.epochs),
         "min_learning_rate": (recipe.min_learning_rate, 0, recipe.learning_rate),
         "plateau_factor": (recipe.plateau_factor, 0, 1),
@@ -243,12 +313,18 @@ def check(recipe: Recipe) -> None:
         "label_smoothing": (recipe.label_smoothing, 0, 1),
         "class_balance": (recipe.class_balance, 0, 1),
         "rotation": (a.rotation, 0, 180),
+        "rotation_probability": (a.rotation_probability, 0, 1),
         "zoom": (a.zoom, 0, 0.9),
         "shift": (a.shift, 0, 1),
+        "shift_probability": (a.shift_probability, 0, 1),
+        "magnify": (a.magnify, 0.25, 4),
+        "grid_distortion": (a.grid_distortion, 0, 0.9),
+        "auto_contrast": (a.auto_contrast, 0, 1),
         "brightness": (a.brightness, 0, 1),
         "contrast": (a.contrast, 0, 1),
         "light": (a.light, 0, 1),
         "blur": (a.blur, 0, 1),
+        "noise": (a.noise, 0, 1),
         "jpeg": (a.jpeg, 0, 1),
         "erasing": (a.erasing, 0, 1),
         "mix_probability": (a.mix_probability, 0, 1),
@@ -266,6 +342,28 @@ def check(recipe: Recipe) -> None:
             raise FerError(f"{name} needs the FERPlus votes: pass --votes or --reader ferplus")
     if not all(0 <= weight <= 1e6 for weight in recipe.loss_weights):
         raise FerError(f"loss_weights: expected values from 0 to 1e6, found {recipe.loss_weights}")
+    if not all(0 < weight <= 1e6 for weight in recipe.class_weights):
+        raise FerError(
+            f"class_weights: expected values above 0 to 1e6, found {recipe.class_weights}"
+        )
+    if recipe.class_weights and recipe.class_balance:
+        raise FerError(
+            "class_weights: expected class_balance 0 with them, which weighs classes too"
+        )
+    for name, (low, high), least, most in (
+        ("crop_area", a.crop_area, 0.01, 1.0),
+        ("crop_aspect", a.crop_aspect, 0.1, 10.0),
+    ):
+        if not (least <= low <= most and low <= high <= 10.0):
+            raise FerError(
+                f"{name}: expected two rising values, from {least} to {most} and up to 10, found "
+                f"{low} {high}"
+            )
+    if recipe.ten_crops and (a.mix_probability or recipe.teachers or recipe.fit_prior):
+        raise FerError(
+            "ten_crops: expected neither mix_probability nor teachers nor fit_prior with it, which "
+            "are for whole faces"
+        )
     if recipe.minutes and (len(recipe.stages) > 1 or recipe.schedule != "cosine"):
         raise FerError("minutes: expected one stage and the cosine schedule with it")
     if recipe.start_share and recipe.weights is None:
@@ -281,7 +379,17 @@ def check(recipe: Recipe) -> None:
         raise FerError(f"restart: expected the cosine schedule with it, found {recipe.schedule}")
     if recipe.restart and recipe.warmup_epochs > min(epochs for _, epochs in recipe.stages):
         raise FerError("warmup_epochs: with restart, expected no more than a stage's epochs")
-    if recipe.warmup_epochs and recipe.schedule == "plateau":
-        raise FerError("warmup_epochs: the plateau schedule has no warm-up, expected 0")
+    if recipe.warmup_epochs and recipe.schedule not in ("constant", "cosine"):
+        raise FerError(f"warmup_epochs: {recipe.schedule} has no warm-up, expected 0")
+    if recipe.clip_norm and recipe.clip_value:
+        raise FerError("clip_value: expected no clip_norm with it, which clips gradients too")
+    if recipe.ema and recipe.optimizer == "averaged_sgd":
+        raise FerError("ema: averaged_sgd keeps an average of its own, expected 0")
+    rising = all(a < b for a, b in itertools.pairwise((0, *recipe.step_epochs)))
+    if not rising or (recipe.schedule == "step" and not recipe.step_epochs):
+        raise FerError(
+            "step_epochs: expected rising numbers of epochs, such as 15 30, and one at least with "
+            f"the schedule step, found {recipe.step_epochs}"
+        )
     if a.mix_probability and not (a.mixup or a.cutmix):
         raise FerError("mix_probability: neither mixup nor cutmix is on, expected one above 0")

@@ -103,7 +103,7 @@ class Progress:
         if better:
             self.best, self.best_epoch = row["val_accuracy"], self.epoch
         self.stale = 0 if better else self.stale + 1
-        if recipe.schedule == "plateau" and self.stale >= recipe.plateau_patience:
+        if recipe.schedule == "plateau" and self.stale > recipe.plateau_patience:
             self.rate = max(self.rate * recipe.plateau_factor, recipe.min_learning_rate)
             self.stale = 0
         return better
