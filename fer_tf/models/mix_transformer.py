@@ -15,6 +15,8 @@ from fer_tf.layers.initializers import DenseNormal, FanOutNormal
 from fer_tf.layers.normalization import LayerNormalization
 from fer_tf.layers.patch_embedding import OverlapPatchEmbedding
 from fer_tf.layers.transformer_block import TransformerBlock
+from fer_tf.models.heads import fusion_head
+from fer_tf.models.network import Network
 
 
 def mix_transformer(
@@ -80,3 +82,14 @@ def mix_transformer(
         x = LayerNormalization(epsilon=1e-6, dtype=dtype, name=f"stage{stage}_norm")(x)
         maps.append(x)
     return maps
+
+
+NETWORKS: dict[str, Network] = {
+    "mit_b0_fusion": Network(
+        family=mix_transformer,
+        head=fusion_head,
+        parameters=3_452_519,
+        source="Safavi, Patel, Vinjamuri, IEEE BSN 2023; MiT-B0: Xie et al., NeurIPS 2021",
+        arguments={"dims": (32, 64, 160, 256), "depths": (2, 2, 2, 2)},
+    ),
+}

@@ -1,112 +1,27 @@
-"""Every network by name: a variant is a row, not code."""
+"""Every network by name: a variant is a row of its family's file, not code."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import keras
 
 from fer_tf.errors import FerError, reason
-from fer_tf.models.heads import fusion_head, pooled_head
-from fer_tf.models.mix_transformer import mix_transformer
-from fer_tf.models.resnet import residual_stages
+from fer_tf.models import mix_transformer, resnet, vgg
+from fer_tf.models.network import Network
 from fer_tf.models.saving import go_on_from, load_into
-from fer_tf.models.vgg import conv_stages
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
 from fer_tf.tasks import TASKS, Task
 
-
-@dataclass(frozen=True)
-class Network:
-    """A network as a value.
-
-    Attributes:
-        family: (images, **arguments) -> feature maps.
-        head: (maps, classes=..., values=...) -> `fer_tf.models.heads.answers`.
-        parameters: expected number of trainable weights with 7 classes.
-        source: where it was published.
-        arguments: of the family.
-        input_shape: the published input, (height, width, channels).
-        pixel_scale: (scale, offset): what the first layer makes of pixels in [0, 255].
-    """
-
-    family: Callable[..., list]
-    head: Callable[..., Any]
-    parameters: int
-    source: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    input_shape: tuple[int, int, int] = (224, 224, 3)
-    pixel_scale: tuple[float, float] = (1 / 127.5, -1.0)
-
-
 NETWORKS: Mapping[str, Network] = MappingProxyType(
     {
-        "mit_b0_fusion": Network(
-            family=mix_transformer,
-            head=fusion_head,
-            parameters=3_452_519,
-            source="Safavi, Patel, Vinjamuri, IEEE BSN 2023; MiT-B0: Xie et al., NeurIPS 2021",
-            arguments={"dims": (32, 64, 160, 256), "depths": (2, 2, 2, 2)},
-        ),
-        # A teacher that two CPU cores can train: half the width of its source, a convolution
-        # fewer on the largest map, and pooling in place of 4096-4096.
-        "vgg_half": Network(
-            family=conv_stages,
-            head=pooled_head,
-            parameters=1_165_735,
-            source="after Khaireddin and Chen, 2021, section 3",
-            arguments={"widths": (32, 64, 128, 256), "depths": (1, 2, 2, 2)},
-            input_shape=(48, 48, 3),
-        ),
-        # The same, half as wide again.
-        "vgg_wide": Network(
-            family=conv_stages,
-            head=pooled_head,
-            parameters=2_619_511,
-            source="after Khaireddin and Chen, 2021, section 3",
-            arguments={"widths": (48, 96, 192, 384), "depths": (1, 2, 2, 2)},
-            input_shape=(48, 48, 3),
-        ),
-        # The whole width and all the convolutions of its source.
-        "vgg_pooled": Network(
-            family=conv_stages,
-            head=pooled_head,
-            parameters=4_690_887,
-            source="after Khaireddin and Chen, 2021, section 3",
-            arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
-            input_shape=(48, 48, 3),
-        ),
-        # For the cheapest phones and browsers: 19.5 million multiply-adds at 48 px.
-        "nano": Network(
-            family=conv_stages,
-            head=pooled_head,
-            parameters=244_507,
-            source="after Khaireddin and Chen, 2021, section 3",
-            arguments={"widths": (12, 28, 56, 120), "depths": (1, 2, 2, 2)},
-            input_shape=(48, 48, 3),
-        ),
-        "resnet18": Network(
-            family=residual_stages,
-            head=pooled_head,
-            parameters=11_172_423,
-            source="He et al., CVPR 2016, table 1, with a first layer for small faces",
-            arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
-            input_shape=(48, 48, 3),
-        ),
-        # Three quarters of its width: what two CPU cores can train.
-        "resnet18_narrow": Network(
-            family=residual_stages,
-            head=pooled_head,
-            parameters=6_287_287,
-            source="after He et al., CVPR 2016, table 1",
-            arguments={"widths": (48, 96, 192, 384), "depths": (2, 2, 2, 2)},
-            input_shape=(48, 48, 3),
-        ),
+        **mix_transformer.NETWORKS,
+        **vgg.NETWORKS,
+        **resnet.NETWORKS,
     }
 )
 
@@ -119,7 +34,7 @@ def list_models() -> list[str]:
 def create_model(
     name: str,
     *,
-    task: Task = TASKS["fer2013"],
+    task: Task | None = None,
     classes: int | None = None,
     input_shape: tuple[int | None, int | None, int] | None = None,
     weights: str | None = None,
@@ -130,10 +45,11 @@ def create_model(
 
     Args:
         name: one of `list_models()`.
-        task: what it answers; the class names are not part of the network.
+        task: what it answers; None for what the published one does. The class names are not part of
+            the network.
         classes: width of the logits, where that is not the number of the task's classes.
         input_shape: (height, width, channels); None for the published one. Height and width may
-            be None, for any size; the exporters need them known.
+            be None, for any size, where the network's row says so; the exporters need them known.
         weights: None for random ones, "shipped" for those of the network that ships, "imagenet"
             for KerasCV's `mit_b0_imagenet` encoder (needs the extra "imagenet" and, once, the
             network), or the path of a .keras or .weights.h5 file of ours. Of another task's
@@ -150,11 +66,14 @@ def create_model(
         FerError: an unknown name or argument, an unusable shape, or weights that do not fit.
     """
     known = family_arguments(name)
-    row = NETWORKS[name]
+    row = find_network(name)
+    task = task or row.task
     shape = input_shape or row.input_shape
     sides = [side for side in shape[:2] if side is not None]
     if len(shape) != 3 or any(not isinstance(n, int) or n < 1 for n in (*sides, shape[2])):
         raise FerError(f"input_shape must be (height, width, channels), got {tuple(shape)}")
+    if len(sides) < 2 and not row.any_size:
+        raise FerError(f"{name} is built for one size: expected it as input_shape, got {shape}")
     classes = len(task.labels) if classes is None else classes
     if classes < 2:
         raise FerError(f"classes must be at least 2, got {classes}")
@@ -164,7 +83,9 @@ def create_model(
     scale, offset = (1 / 255, 0.0) if weights == "imagenet" else row.pixel_scale
     images = keras.Input(shape, name="images")
     try:
-        x = keras.layers.Rescaling(scale, offset, dtype=dtype, name="scale")(images)
+        grey = row.input_shape[2] == 1 < shape[2]
+        x = keras.ops.mean(images, axis=-1, keepdims=True) if grey else images
+        x = keras.layers.Rescaling(scale, offset, dtype=dtype, name="scale")(x)
         maps = row.family(x, **{**row.arguments, **overrides}, dtype=dtype)
         answers = row.head(maps, classes=classes, values=len(task.values), dtype=dtype)
     except ValueError as error:
@@ -180,15 +101,24 @@ def create_model(
     return model
 
 
-def family_arguments(name: str) -> Mapping[str, inspect.Parameter]:
-    """What `create_model` takes as overrides for a network of the registry.
+def find_network(name: str) -> Network:
+    """A network's row in the registry.
 
     Raises:
         FerError: an unknown name; the nearest one is named.
     """
     if name not in NETWORKS:
         raise FerError(f"unknown model {name!r}{_nearest(name, NETWORKS)}")
-    parameters = inspect.signature(NETWORKS[name].family).parameters
+    return NETWORKS[name]
+
+
+def family_arguments(name: str) -> Mapping[str, inspect.Parameter]:
+    """What `create_model` takes as overrides for a network of the registry.
+
+    Raises:
+        FerError: an unknown name; the nearest one is named.
+    """
+    parameters = inspect.signature(find_network(name).family).parameters
     return {key: each for key, each in parameters.items() if key not in ("images", "dtype")}
 
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import keras
 
+from fer_tf.models.heads import pooled_head
+from fer_tf.models.network import Network
+
 
 def residual_stages(
     images,
@@ -77,3 +80,24 @@ def _conv(x, width: int, kernel: int, stride: int, dtype: str | None, name: str)
         name=name,
     )(x)
     return keras.layers.BatchNormalization(momentum=0.9, dtype=dtype, name=f"{name}_norm")(x)
+
+
+NETWORKS: dict[str, Network] = {
+    "resnet18": Network(
+        family=residual_stages,
+        head=pooled_head,
+        parameters=11_172_423,
+        source="He et al., CVPR 2016, table 1, with a first layer for small faces",
+        arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+    # Three quarters of its width: what two CPU cores can train.
+    "resnet18_narrow": Network(
+        family=residual_stages,
+        head=pooled_head,
+        parameters=6_287_287,
+        source="after He et al., CVPR 2016, table 1",
+        arguments={"widths": (48, 96, 192, 384), "depths": (2, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+}

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import keras
 
+from fer_tf.models.heads import pooled_head
+from fer_tf.models.network import Network
+
 
 def conv_stages(
     images,
@@ -53,3 +56,46 @@ def conv_stages(
         x = keras.layers.MaxPooling2D(dtype=dtype, name=f"stage{stage}_pool")(x)
         maps.append(x)
     return maps
+
+
+_AFTER = "after Khaireddin and Chen, 2021, section 3"
+
+NETWORKS: dict[str, Network] = {
+    # A teacher that two CPU cores can train: half the width of its source, a convolution fewer on
+    # the largest map, and pooling in place of 4096-4096.
+    "vgg_half": Network(
+        family=conv_stages,
+        head=pooled_head,
+        parameters=1_165_735,
+        source=_AFTER,
+        arguments={"widths": (32, 64, 128, 256), "depths": (1, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+    # The same, half as wide again.
+    "vgg_wide": Network(
+        family=conv_stages,
+        head=pooled_head,
+        parameters=2_619_511,
+        source=_AFTER,
+        arguments={"widths": (48, 96, 192, 384), "depths": (1, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+    # The whole width and all the convolutions of its source.
+    "vgg_pooled": Network(
+        family=conv_stages,
+        head=pooled_head,
+        parameters=4_690_887,
+        source=_AFTER,
+        arguments={"widths": (64, 128, 256, 512), "depths": (2, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+    # For the cheapest phones and browsers: 19.5 million multiply-adds at 48 px.
+    "nano": Network(
+        family=conv_stages,
+        head=pooled_head,
+        parameters=244_507,
+        source=_AFTER,
+        arguments={"widths": (12, 28, 56, 120), "depths": (1, 2, 2, 2)},
+        input_shape=(48, 48, 3),
+    ),
+}

@@ -21,7 +21,7 @@ from fer_tf.data.faces import Faces
 from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
-from fer_tf.models.registry import create_model, family_arguments
+from fer_tf.models.registry import create_model, family_arguments, find_network
 from fer_tf.models.saving import save_model
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.inference import predict_answers, predict_logits
@@ -317,11 +317,27 @@ class Training:
             recipe.model,
             task=self.task,
             classes=classes,
-            input_shape=(None, None, 3),
+            input_shape=(*self._sides(), 3),
             weights=weights,
             dtype=policy,
             **{name: value for name, value in wanted.items() if name in known},
         )
+
+    def _sides(self) -> tuple[int | None, int | None]:
+        """Height and width that the network is built for; None where it takes any.
+
+        Raises:
+            FerError: it takes one size only, and the recipe has several.
+        """
+        if find_network(self.recipe.model).any_size:
+            return None, None
+        sizes = {size for size, _ in self.recipe.stages}
+        if len(sizes) > 1 or self.recipe.scales != (1.0,):
+            raise FerError(
+                f"stages: {self.recipe.model} is built for one size: expected one, and no scales, "
+                f"found {' '.join(map(str, sorted(sizes)))}"
+            )
+        return (size := sizes.pop()), size
 
     @property
     def _width(self) -> int:

@@ -1,0 +1,38 @@
+"""What the registry knows of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fer_tf.tasks import TASKS, Task
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as a value.
+
+    Attributes:
+        family: (images, **arguments) -> feature maps.
+        head: (maps, classes=..., values=...) -> `fer_tf.models.heads.answers`, which classify what
+            a layer "features" gives.
+        parameters: expected number of trainable weights, for its task and input.
+        source: where it was published.
+        arguments: of the family.
+        input_shape: the published input, (height, width, channels). One channel is grey: given
+            pictures in colour, the network averages their channels.
+        pixel_scale: (scale, offset): what the first layer makes of pixels in [0, 255].
+        task: what the published network answers; it can be built for any.
+        any_size: one set of weights runs at any size; else the network is built for one.
+    """
+
+    family: Callable[..., list]
+    head: Callable[..., Any]
+    parameters: int
+    source: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    input_shape: tuple[int, int, int] = (224, 224, 3)
+    pixel_scale: tuple[float, float] = (1 / 127.5, -1.0)
+    task: Task = TASKS["fer2013"]
+    any_size: bool = True
