@@ -218,6 +218,16 @@ class Recipe:
         """All stages' epochs."""
         return sum(epochs for _, epochs in self.stages)
 
+    @property
+    def images_per_face(self) -> int:
+        """How many images each face gives to a training step."""
+        return 10 if self.ten_crops else 1
+
+    @property
+    def tta(self) -> str:
+        """The test-time augmentation with which validation faces are answered."""
+        return "ten-crop" if self.ten_crops else "none"
+
     def size_at(self, epoch: int) -> int:
         """Side in pixels of the faces in `epoch`, counted from 0."""
         for size, epochs in self.stages:
