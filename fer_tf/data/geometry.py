@@ -50,8 +50,8 @@ def random_crop(
     fits = (widths > 0) & (widths <= w) & (heights > 0) & (heights <= h)
     first = ops.argmax(ops.cast(fits, "int32"), axis=1)[:, None]
     found = ops.any(fits, axis=1)
-    central_h = min(h, round(w / aspect[0]))
-    central_w = min(w, round(h * aspect[1]))
+    central_h = min(h, max(1, round(w / aspect[0])))
+    central_w = min(w, max(1, round(h * aspect[1])))
 
     def side(sides, central):
         return ops.where(found, ops.take_along_axis(sides, first, axis=1)[:, 0], float(central))
@@ -106,7 +106,8 @@ def of_ten_crops(matrices, size: tuple[int, int]):
     x, y = np.array(places * 2, np.float32).T
     mirror = np.repeat(np.array([1, -1], np.float32), 5)
     x = x + (width - 1) * (mirror < 0)
-    a, b, c, d, e, f = (matrices[:, i, None] for i in range(6))
+    # Not [:, i, None]: TensorFlow's graph optimiser loses the new axis where `matrices` is a stack.
+    a, b, c, d, e, f = (ops.reshape(matrices[:, i], (-1, 1)) for i in range(6))
     same = np.ones(CROPS, np.float32)
     maps = [a * mirror, b * same, a * x + b * y + c, d * mirror, e * same, d * x + e * y + f]
     return ops.reshape(ops.stack(maps, axis=-1), (-1, 6))

@@ -319,8 +319,8 @@ def check(recipe: Recipe) -> None:
     ):
         if not (least <= low <= most and low <= high <= 10.0):
             raise FerError(
-                f"{name}: expected two rising values, from {least} to {most} and up to 10, found "
-                f"{low} {high}"
+                f"{name}: expected two values, the first from {least} to {most} and the second "
+                f"from there to 10, found {low} {high}"
             )
     if recipe.ten_crops and (a.mix_probability or recipe.teachers or recipe.fit_prior):
         raise FerError(
