@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 8.4, 5.4  # inches
+WIDTH, HEIGHT = 6.4, 5.0  # inches, as of all figures: their texts have one size on the page
 COLUMNS = 3
 """Panels beside each other."""
 
 COSTS = {
-    "litert_ms": "LiteRT, milliseconds a face, batch 1, one thread (log scale)",
-    "keras_ms": "Keras, milliseconds a face, batch 1 (log scale)",
+    "litert_ms": "milliseconds a face, LiteRT, batch 1, one thread (log scale)",
+    "keras_ms": "milliseconds a face, Keras, batch 1 (log scale)",
     "multiply_adds": "multiply-adds of a face, millions (log scale)",
 }
-"""What accuracy is drawn against."""
+"""What accuracy is drawn against: its axis."""
 
 
 def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) -> Figure:
@@ -49,7 +49,9 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
             [y[place] - 100 * (row.accuracy_low or 0)],
             [100 * (row.accuracy_high or 0) - y[place]],
         ]
-        axes.errorbar(x[place], y[place], ends, color=theme.line, linewidth=1.4, zorder=1)
+        axes.errorbar(
+            x[place], y[place], ends, color=theme.faint, alpha=0.45, linewidth=1.1, zorder=1
+        )
     others = [place for place in range(len(known)) if place not in front]
     axes.plot([x[i] for i in others], [y[i] for i in others], "o", color=theme.faint, markersize=6)
     axes.plot(
@@ -59,7 +61,7 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
         color=theme.accent,
         markersize=8,
         linewidth=1.6,
-        label="Pareto front: no other is as cheap and as accurate",
+        label="Pareto front: none is cheaper and as accurate",
     )
     axes.set_xscale("log")
     axes.margins(x=0.12, y=0.1)
@@ -68,12 +70,11 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
     axes.set_ylabel("accuracy on PublicTest, %")
     priors = [row.prior for row in known if row.prior is not None]
     if priors and min(y) < 100 * priors[0] + 8:
-        axes.axhline(100 * priors[0], color=theme.bad, linewidth=1, linestyle=":")
-        axes.text(
-            0.995, 100 * priors[0], "commonest class", color=theme.bad, fontsize=8.5, ha="right",
-            va="bottom", transform=axes.get_yaxis_transform(),
-        )  # fmt: skip
-    figure.legend(loc="outside upper left", frameon=False, labelcolor=theme.ink, fontsize=9)
+        label = "share of the commonest class"
+        axes.axhline(100 * priors[0], color=theme.bad, linewidth=1, linestyle=":", label=label)
+    figure.legend(
+        loc="outside upper left", ncols=2, frameon=False, labelcolor=theme.ink, fontsize=9
+    )
     _name_points(figure, axes, x, y, [row.label for row in known], front, theme)
     return figure
 
@@ -160,7 +161,7 @@ def curves_side_by_side(
 
     lines = -(-len(histories) // COLUMNS)
     columns = min(COLUMNS, len(histories))
-    figure = new_figure(theme, WIDTH, 0.5 + 1.75 * lines)
+    figure = new_figure(theme, 1.3 * WIDTH, 0.5 + 1.75 * lines)
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(histories) :]:
         axes.set_axis_off()

@@ -72,15 +72,23 @@ def comparison_page(
 
 
 def _pictures(rows: Sequence[ComparedRow]) -> list[Picture]:
-    """Accuracy against each cost that two rows or more have."""
-    pictures = []
-    for cost, words in COSTS.items():
-        if sum(row.accuracy is not None and bool(getattr(row, cost)) for row in rows) > 1:
-            name = words.partition(",")[0]
-            caption = "Bars are 95 % intervals over faces. To the left is cheaper."
-            draw = partial(pareto_figure, rows, cost)
-            pictures.append(_drawn(draw, f"Accuracy against cost: {name}", caption))
-    return pictures
+    """Accuracy against latency, LiteRT's where it is known, and against multiply-adds."""
+    known = [
+        cost
+        for cost in COSTS
+        if sum(row.accuracy is not None and bool(getattr(row, cost)) for row in rows) > 1
+    ]
+    if "litert_ms" in known and "keras_ms" in known:
+        known.remove("keras_ms")
+    caption = "Bars are 95 % intervals over faces. To the left is cheaper."
+    return [
+        _drawn(
+            partial(pareto_figure, rows, cost),
+            f"Accuracy against {'multiply-adds' if cost == 'multiply_adds' else 'latency'}",
+            caption,
+        )
+        for cost in known
+    ]
 
 
 def _curves(rows: Sequence[ComparedRow], runs: Path) -> list[Picture]:
@@ -123,8 +131,9 @@ TEMPLATE = (
 </picture>
 {% endmacro %}
 {% macro kind(name) %}
-{% if name == "note" %} class="words"{% elif "published" in name or name == "source" %}
- class="published"{% endif %}
+{% if name == "note" %} class="words bad"
+{% elif name == "augmentation" %} class="words"
+{% elif "published" in name or name == "source" %} class="published"{% endif %}
 {% endmacro %}
 main { max-width: 1440px; }
 .grid { display: grid; gap: 16px; margin-top: 16px; }
@@ -135,17 +144,19 @@ main { max-width: 1440px; }
 .note { font-size: .85rem; }
 figure { margin: 0; }
 img { display: block; width: 100%; max-width: 1000px; height: auto; margin: 12px auto 0; }
-.scroll { overflow-x: auto; margin: 12px -18px 0; padding: 0 18px; }
+.scroll { overflow-x: auto; margin-top: 12px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
   font-size: .9rem; }
+.wide img { min-width: 620px; }
 th, td { padding: 7px 9px; text-align: right; border-top: 1px solid var(--line);
   white-space: nowrap; }
 thead th { border: 0; color: var(--faint); font-weight: 500; font-size: .8rem; line-height: 1.25;
   vertical-align: bottom; white-space: normal; min-width: 62px; }
-th:first-child, td:first-child { text-align: left; font-weight: 500; position: sticky; left: -18px;
-  background: var(--paper); padding-left: 18px; }
-td.words, th.words { text-align: left; white-space: normal; min-width: 190px; color: var(--bad);
+th:first-child, td:first-child { text-align: left; font-weight: 500; position: sticky; left: 0;
+  background: var(--paper); padding-left: 0; }
+td.words, th.words { text-align: left; white-space: normal; min-width: 210px;
   font-size: .82rem; }
+td.bad { color: var(--bad); }
 .published { font-style: italic; color: var(--second); }
 thead th.published { color: var(--second); }
 ol { margin: 8px 0 0; padding-left: 26px; font-size: .9rem; }
@@ -195,7 +206,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 </section>
 {% for picture in curves %}
 <section class="grid"><figure class="card">
-<h2>{{ picture.title }}</h2><p class="note">{{ picture.caption }}</p>{{ image(picture) }}
+<h2>{{ picture.title }}</h2><p class="note">{{ picture.caption }}</p>
+<div class="scroll wide">{{ image(picture) }}</div>
 </figure></section>
 {% endfor %}
 {% if confusions %}

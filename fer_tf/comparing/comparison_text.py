@@ -65,7 +65,8 @@ def shown(rows: Sequence[ComparedRow], ranking: bool = False) -> Shown:
         own = [row for row in rows if row.experiment == experiment]
         if own:
             note = TIMES if experiment == "speed" else f"{RULE}. {TIMES}"
-            tables.append(_table(title, note, [_cells(row, said) for row in own]))
+            cells = _speed_cells if experiment == "speed" else _cells
+            tables.append(_table(title, note, [cells(row, said) for row in own]))
     if ranking and ranked(rows):
         tables.append(_table("Ranking", RULE + ".", [_rank_cells(row) for row in ranked(rows)]))
     return Shown(tuple(tables), tuple(said))
@@ -79,36 +80,58 @@ def _table(title: str, note: str, rows: Sequence[Mapping[str, str]]) -> ShownTab
 
 
 def _cells(row: ComparedRow, said: Sequence[str]) -> dict[str, str]:
-    """A row's cells by column, what is not known being ""."""
-    numbers = " ".join(f"[{said.index(remark) + 1}]" for remark in row.remarks)
+    """A trained row's cells by column, what is not known being ""."""
     published = accuracy_in_words(row.published_accuracy, row.published_accuracy_high)
     return {
         "network": row.label,
-        "accuracy": _percent(row.accuracy),
+        "accuracy": _percent(row.accuracy) or "failed" * bool(row.failure),
         "95 % interval": _interval(row),
         "sd over seeds": "" if row.accuracy_sd is None else f"{100 * row.accuracy_sd:.1f}",
         "published accuracy": published,
+        "source": _source(row, said),
         "macro-F1": "" if row.macro_f1 is None else f"{row.macro_f1:.3f}",
         **value_cells(row.values),
         "parameters": _count(row.parameters),
         "published parameters": _count(row.published_parameters),
-        "parameters, x": digits(row.parameter_ratio),
-        "published parameters, x": digits(row.published_parameter_ratio),
         "M multiply-adds": _millions(row.multiply_adds),
-        "published FLOPs": row.published_flops,
+        "Keras ms": digits(row.keras_ms),
+        "Keras, x": digits(row.keras_ratio),
+        "LiteRT ms": digits(row.litert_ms),
+        "LiteRT, x": digits(row.litert_ratio),
+        "px": str(row.size or ""),
+        "epochs": str(row.epochs or ""),
+        "steps": _count(row.steps),
+        "minutes": digits(row.minutes),
+        "note": note_of(row),
+    }
+
+
+def _speed_cells(row: ComparedRow, said: Sequence[str]) -> dict[str, str]:
+    """The cells of a row that was not trained."""
+    return {
+        "network": row.label,
+        "px": str(row.size or ""),
         "Keras ms": digits(row.keras_ms),
         "Keras, x": digits(row.keras_ratio),
         "LiteRT ms": digits(row.litert_ms),
         "LiteRT, x": digits(row.litert_ratio),
         "published time": row.published_time,
         "published time, x": digits(row.published_ratio),
-        "px": str(row.size or ""),
-        "epochs": str(row.epochs or ""),
-        "steps": _count(row.steps),
-        "minutes": digits(row.minutes),
-        "source": f"{row.source} {numbers}".strip() if row.source else "",
+        "parameters": _count(row.parameters),
+        "published parameters": _count(row.published_parameters),
+        "parameters, x": digits(row.parameter_ratio),
+        "published parameters, x": digits(row.published_parameter_ratio),
+        "M multiply-adds": _millions(row.multiply_adds),
+        "published FLOPs": row.published_flops,
+        "source": _source(row, said),
         "note": note_of(row),
     }
+
+
+def _source(row: ComparedRow, said: Sequence[str]) -> str:
+    """Where the published figures are from, and the numbers of the remarks on them."""
+    numbers = " ".join(f"[{said.index(remark) + 1}]" for remark in row.remarks)
+    return f"{row.source} {numbers}".strip()
 
 
 def _rank_cells(row: ComparedRow) -> dict[str, str]:

@@ -117,6 +117,17 @@ def published_schedules() -> Mapping[tuple[str, str], float]:
     }
 
 
+def whole_network(name: str) -> str:
+    """The published network that a registered one is, or is a smaller variant of by its name.
+
+    That of "khaireddin_vgg_quarter" is "khaireddin_vgg"; a name that is neither comes back.
+    """
+    known = published_networks()
+    if name in known:
+        return name
+    return next((whole for whole in known if name.startswith(f"{whole}_")), name)
+
+
 def stated(network: str, quantity: str) -> PublishedFigure | None:
     """A number of `published_figures`; None where no source states it."""
     figures = published_figures()

@@ -17,6 +17,7 @@ from fer_tf.comparing.published_tables import (
     remarks,
     stated,
     stated_parameters,
+    whole_network,
 )
 from fer_tf.comparing.trials import Trial, read_metrics
 from fer_tf.recipes.schema import Augmentation, Recipe
@@ -179,10 +180,17 @@ def _baseline_parameters() -> int:
 
 def with_published(row: ComparedRow) -> ComparedRow:
     """The row with what the network's source states: of its accuracy, or of the schedule's."""
+    if row.experiment == "schedules":
+        whole = whole_network(row.network)
+        accuracy = published_schedules().get((whole, row.setting))
+        source = published_networks()[whole].source if accuracy else ""
+        told = f"{source}'s schedules are of {whole}, from its own training"
+        said = (told,) if accuracy else ()
+        return replace(row, source=source, published_accuracy=accuracy, remarks=said)
     known = published_networks().get(row.network)
-    if known is None:
+    if known is None or row.experiment not in ("networks", "speed"):
         return row
-    row = replace(
+    return replace(
         row,
         source=known.source,
         published_parameters=stated_parameters(row.network),
@@ -191,14 +199,6 @@ def with_published(row: ComparedRow) -> ComparedRow:
         published_time=_number(row.network, "time"),
         published_ratio=_value(row.network, f"time over {BASELINE}'s"),
         remarks=tuple(remarks(row.network)),
-    )
-    if row.experiment == "schedules":
-        accuracy = published_schedules().get((row.network, row.setting))
-        return replace(row, published_accuracy=accuracy, published_data=known.data)
-    if row.experiment not in ("networks", "speed"):
-        return row
-    return replace(
-        row,
         published_accuracy=known.accuracy,
         published_accuracy_high=known.accuracy_high,
         published_data=known.data,
@@ -252,8 +252,15 @@ def augmentation_in_words(augmentation: Augmentation) -> str:
         value = getattr(augmentation, each.name)
         if value != each.default:
             name = each.name.replace("_", " ")
-            told.append(name if value is True else f"{name} {value}")
+            told.append(name if value is True else f"{name} {_plainly(value)}")
     return ", ".join(told) or "none"
+
+
+def _plainly(value: Any) -> str:
+    """A number, a word or a range."""
+    if isinstance(value, tuple):
+        return " to ".join(map(_plainly, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _scores(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

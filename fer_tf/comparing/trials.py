@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fer_tf.comparing.published_tables import published_networks
+from fer_tf.comparing.published_tables import published_networks, whole_network
 from fer_tf.errors import FerError
 from fer_tf.models.registry import NETWORKS, find_network
 from fer_tf.recipes import RECIPES
+from fer_tf.recipes.published import PUBLISHED
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.run_folder import Run, compare
 
@@ -28,6 +29,8 @@ RATES = {
 }
 """S4's seven optimisers with their learning rates: that of its recipe for the three kinds of SGD,
 PyTorch's defaults for the others, as it does not state them."""
+
+WEIGHT_DECAY = 1e-4
 
 SCHEDULES = ("constant", "plateau", "step", "cosine", "warm_restarts", "one_cycle")
 """S4's five, and the constant rate that they are compared with."""
@@ -134,12 +137,8 @@ class Budget:
 
 
 def source_recipe(network: str) -> Recipe | None:
-    """The recipe that bears a network's name and trains it by itself; S0's for its own network."""
-    for name in (network, "paper"):
-        recipe = RECIPES.get(name)
-        if recipe is not None and recipe.model == network and not recipe.teachers:
-            return recipe
-    return None
+    """The recipe that bears a network's name, or of the one that it is a smaller variant of."""
+    return PUBLISHED.get(whole_network(network))
 
 
 def chosen_networks(named: Sequence[str]) -> list[str]:
@@ -161,8 +160,13 @@ def network_trials(budget: Budget, network: str, size: int | None = None) -> Ite
 
 
 def optimizer_trials(budget: Budget, network: str, size: int | None = None) -> Iterator[Trial]:
-    """S4's grid: each optimiser at a fixed rate and with plateau."""
+    """S4's grid: each optimiser at a fixed rate and with plateau.
+
+    All add weight decay to the gradient: that of a recipe with adamw, which does not, is S4's here.
+    """
     recipe = budget.recipe_for(network, size)
+    if recipe.optimizer == "adamw":
+        recipe = replace(recipe, weight_decay=WEIGHT_DECAY)
     for optimizer, rate in RATES.items():
         for schedule in ("constant", "plateau"):
             changed = _scheduled(recipe, schedule, rate, optimizer=optimizer)
@@ -194,33 +198,38 @@ def fine_tuning_trials(best: Trial, run: Run, epochs: int) -> Iterator[Trial]:
         run: its folder.
         epochs: of the fine-tuning; S4's has 50.
     """
+    start = replace(
+        best.recipe,
+        weights=str(run.best_file),
+        stages=((best.recipe.stages[-1][0], epochs),),
+        warmup_epochs=0.0,
+        schedule_every="epoch",
+        early_stop=None,
+    )
     for schedule in FINE_TUNING:
-        recipe = replace(
-            _scheduled(best.recipe, schedule, FINE_TUNING_RATE),
-            weights=str(run.best_file),
-            stages=((best.recipe.stages[-1][0], epochs),),
-            warmup_epochs=0.0,
-            early_stop=None,
-        )
+        recipe = _scheduled(start, schedule, FINE_TUNING_RATE)
         trial = Trial("fine-tuning", f"{schedule} from {best.name}", recipe)
         yield replace(trial, recipe=replace(recipe, name=trial.name))
 
 
 def _scheduled(recipe: Recipe, schedule: str, rate: float, **changes: Any) -> Recipe:
-    """The recipe with another schedule and rate; what only another schedule has is taken out."""
-    changed = replace(
+    """The recipe with another schedule and rate.
+
+    Where the recipe does not say when, steps come after 3/8 and 3/4 of the epochs, as S3's after 15
+    and 30 of 40; warm restarts have two cosines at least. A warm-up stays where there may be one.
+    """
+    epochs = recipe.epochs
+    first = max(1, round(epochs * 3 / 8))
+    return replace(
         recipe,
         schedule=schedule,  # type: ignore[arg-type]
         learning_rate=rate,
         min_learning_rate=min(recipe.min_learning_rate, rate),
-        restart=recipe.restart if schedule == "cosine" else 0.0,
+        step_epochs=recipe.step_epochs or (first, max(first + 1, round(epochs * 3 / 4))),
+        cycle_epochs=max(1, min(recipe.cycle_epochs, epochs // 2)),
+        warmup_epochs=recipe.warmup_epochs if schedule in ("constant", "cosine") else 0.0,
         **changes,
     )
-    return replace(changed, warmup_epochs=0.0) if schedule in NO_WARMUP else changed
-
-
-NO_WARMUP = ("plateau",)
-"""Schedules that `fer_tf.recipes.schema.check` refuses together with a warm-up."""
 
 
 def _seeds(budget: Budget, trial: Trial) -> Iterator[Trial]:
