@@ -18,6 +18,7 @@ class Network:
         head: (maps, classes=..., values=...) -> `fer_tf.models.heads.answers`, which classify what
             a layer "features" gives.
         parameters: expected number of trainable weights, for its task and input.
+        multiply_adds: of one picture of `input_shape`, counted by hand or by PyTorch's tools.
         source: where it was published. S0 to S4 are the five studies of facial expressions whose
             systems the package has.
         arguments: of the family.
@@ -35,6 +36,7 @@ class Network:
     head: Callable[..., Any]
     parameters: int
     source: str
+    multiply_adds: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, int, int] = (224, 224, 3)
     pixel_scale: tuple[float, float] = (1 / 127.5, -1.0)
