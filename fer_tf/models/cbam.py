@@ -100,6 +100,7 @@ NETWORKS: dict[str, Network] = {
         family=cbam_stages,
         head=partial(pooled_head, dropout=0.0),
         parameters=26_054_967,
+        multiply_adds=4_093_539_446,
         source="Woo et al., ECCV 2018; on faces: Safavi et al., IEEE BSN 2023",
         arguments={"widths": (64, 128, 256, 512), "depths": (3, 4, 6, 3)},
     ),
