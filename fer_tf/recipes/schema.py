@@ -250,6 +250,16 @@ class Recipe:
         """All stages' epochs."""
         return sum(epochs for _, epochs in self.stages)
 
+    @property
+    def images_per_face(self) -> int:
+        """How many images each face gives to a training step."""
+        return 10 if self.ten_crops else 1
+
+    @property
+    def tta(self) -> str:
+        """The test-time augmentation with which validation faces are answered."""
+        return "ten-crop" if self.ten_crops else "none"
+
     def size_at(self, epoch: int) -> int:
         """Side in pixels of the faces in `epoch`, counted from 0."""
         for size, epochs in self.stages:
@@ -348,8 +358,8 @@ def check(recipe: Recipe) -> None:
     ):
         if not (least <= low <= most and low <= high <= 10.0):
             raise FerError(
-                f"{name}: expected two rising values, from {least} to {most} and up to 10, found "
-                f"{low} {high}"
+                f"{name}: expected two values, the first from {least} to {most} and the second "
+                f"from there to 10, found {low} {high}"
             )
     if recipe.ten_crops and (a.mix_probability or recipe.teachers or recipe.fit_prior):
         raise FerError(
