@@ -13,7 +13,7 @@ from typing import Any
 from fer_tf.recipes.schema import Augmentation, Recipe
 
 PLAIN = Recipe(schedule="constant", weight_decay=0.0)
-"""What a source has to ask for is not there."""
+"""What all share: no weight decay and a constant learning rate, unless stated."""
 
 # Safavi, Patel, Vinjamuri, "Towards Efficient Deep Learning Models for Facial Expression
 # Recognition using Transformers", IEEE BSN 2023, section III. All its networks start from ImageNet
@@ -28,6 +28,7 @@ SAFAVI = dataclasses.replace(
     schedule="plateau",
     plateau_factor=0.1,
     plateau_patience=2,
+    min_learning_rate=1e-6,
     early_stop=8,
     augmentation=Augmentation(flip=True, rotation=30.0),
 )

@@ -183,11 +183,11 @@ class Recipe:
     schedule: Literal["constant", "cosine", "plateau", "step", "one_cycle", "warm_restarts"] = (
         "cosine"
     )
-    """After the warm-up the learning rate stays as it is (constant) or falls along a cosine.
-    Without a warm-up, it falls whenever validation no longer improves (plateau) or at step_epochs
-    (step), or rises from 1/25 for 30 % of the steps and falls to almost nothing, with a momentum
-    that falls from 0.95 to 0.85 and rises again (one_cycle, as PyTorch's), or it falls along one
-    cosine after the other (warm_restarts)."""
+    """The learning rate stays as it is (constant), falls along a cosine, falls whenever validation
+    no longer improves (plateau) or at step_epochs (step), rises from 1/25 of itself for 30 % of the
+    steps and falls to almost nothing (one_cycle, as PyTorch's, with a momentum that goes from 0.95
+    to 0.85 and back), or falls along one cosine after the other (warm_restarts). constant and
+    cosine may begin with a warm-up."""
     schedule_every: Literal["step", "epoch"] = "step"
     """The learning rate moves at every step, or when an epoch begins, as many PyTorch programs have
     it. plateau and step move between epochs anyway."""

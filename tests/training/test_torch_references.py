@@ -144,7 +144,7 @@ def test_the_rate_at_once_is_what_differs_from_keras_sgd() -> None:
     ours, theirs = start(), start()
     mine = build_optimizer(recipe, ours, 0.1)
     other = keras.optimizers.SGD(0.1, momentum=0.9)
-    gradient = [keras.ops.ones_like(v) for v in ours.trainable_variables]
+    gradient = [keras.ops.ones(v.shape) for v in ours.trainable_variables]
     for _ in range(5):
         mine.apply(gradient, ours.trainable_variables)
         other.apply(gradient, theirs.trainable_variables)
