@@ -20,6 +20,12 @@ WIDTH, HEIGHT = 6.4, 5.0  # inches, as of all figures: their texts have one size
 COLUMNS = 3
 """Panels beside each other."""
 
+PLACES = (
+    *((8, 0), (-8, 0), (6, 8), (6, -8), (-6, 8), (-6, -8), (0, 10), (0, -10)),
+    *((8, 20), (8, -20), (-8, 20), (-8, -20), (8, 32), (-8, -32)),
+)
+"""Where a point's name may stand, in points from it."""
+
 COSTS = {
     "litert_ms": "milliseconds a face, LiteRT, batch 1, one thread (log scale)",
     "keras_ms": "milliseconds a face, Keras, batch 1 (log scale)",
@@ -99,7 +105,7 @@ def _name_points(
     front: Sequence[int],
     theme: Theme,
 ) -> None:
-    """Write each name beside its point, in the first of eight places where it meets no other.
+    """Write each name beside its point, in the first of `PLACES` where it meets no other.
 
     Names on the front are placed first; one that fits nowhere takes the place where it meets least.
     """
@@ -111,7 +117,7 @@ def _name_points(
     frame = axes.get_window_extent()
     for i in sorted(range(len(names)), key=lambda i: (i not in front, y[i])):
         tried = []
-        for dx, dy in ((8, 0), (-8, 0), (6, 8), (6, -8), (-6, 8), (-6, -8), (0, 10), (0, -10)):
+        for dx, dy in PLACES:
             text = axes.annotate(
                 names[i],
                 (x[i], y[i]),
@@ -124,6 +130,7 @@ def _name_points(
                 fontweight="bold" if i in front else "normal",
                 zorder=5,
             )
+            text.set_in_layout(False)  # or the axes would move from under the names
             box = text.get_window_extent()
             outside = not (frame.x0 <= box.x0 and box.x1 <= frame.x1)
             overlaps = (

@@ -72,7 +72,11 @@ def comparison_page(
 
 
 def _pictures(rows: Sequence[ComparedRow]) -> list[Picture]:
-    """Accuracy against latency, LiteRT's where it is known, and against multiply-adds."""
+    """Accuracy against latency, LiteRT's where it is known, and against multiply-adds.
+
+    Of networks: an experiment's settings cost all the same.
+    """
+    rows = [row for row in rows if row.experiment == "networks"]
     known = [
         cost
         for cost in COSTS
@@ -93,7 +97,7 @@ def _pictures(rows: Sequence[ComparedRow]) -> list[Picture]:
 
 def _curves(rows: Sequence[ComparedRow], runs: Path) -> list[Picture]:
     histories = {
-        row.label: [read_history(Run(runs / name).history_file) for name in row.runs]
+        row.short: [read_history(Run(runs / name).history_file) for name in row.runs]
         for row in rows
         if row.runs
     }
@@ -111,7 +115,7 @@ def _confusions(rows: Sequence[ComparedRow], runs: Path) -> list[Confusion]:
         if metrics is not None:
             names = [score["name"] for score in metrics["classes"]]
             draw = partial(small_confusion_figure, metrics["confusion"], names)
-            picture = _drawn(draw, row.label, f"{100 * metrics['accuracy']['value']:.1f} %")
+            picture = _drawn(draw, row.short, f"{100 * metrics['accuracy']['value']:.1f} %")
             found.append(Confusion(picture, f"{runs.name}/{row.runs[0]}/report/report.html"))
     return found
 

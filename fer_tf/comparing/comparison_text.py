@@ -98,6 +98,7 @@ def _cells(row: ComparedRow, said: Sequence[str]) -> dict[str, str]:
         "Keras, x": digits(row.keras_ratio),
         "LiteRT ms": digits(row.litert_ms),
         "LiteRT, x": digits(row.litert_ratio),
+        "from": row.start,
         "px": str(row.size or ""),
         "epochs": str(row.epochs or ""),
         "steps": _count(row.steps),
@@ -138,7 +139,7 @@ def _rank_cells(row: ComparedRow) -> dict[str, str]:
     """The columns of S3's table."""
     rate = "" if row.learning_rate is None else f"{row.learning_rate:g}"
     return {
-        "network": row.network,
+        "network": row.label,
         "augmentation": row.augmentation,
         "optimiser": f"{row.optimizer}, {row.schedule}",
         "rate": rate,

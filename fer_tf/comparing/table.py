@@ -37,6 +37,7 @@ class ComparedRow:
         experiment: as of `Trial`, or "speed".
         network: its name in the registry.
         setting: what the experiment changes; "" for nothing.
+        start: the run from whose weights a fine-tuning began, or "".
         optimizer, schedule, learning_rate, augmentation, batch_size: of the recipe.
         size: side in pixels.
         epochs: that were trained, of the last seed.
@@ -69,6 +70,7 @@ class ComparedRow:
     experiment: str
     network: str
     setting: str = ""
+    start: str = ""
     optimizer: str = ""
     schedule: str = ""
     learning_rate: float | None = None
@@ -110,7 +112,13 @@ class ComparedRow:
     @property
     def label(self) -> str:
         """The network, and the setting where there is one."""
-        return f"{self.network}, {self.setting}" if self.setting else self.network
+        return f"{self.network}, {self.short}" if self.setting else self.network
+
+    @property
+    def short(self) -> str:
+        """The setting, told from those of other experiments; the network where there is none."""
+        told = {"dropout": f"dropout {self.setting}", "fine-tuning": f"fine-tuned, {self.setting}"}
+        return told.get(self.experiment, self.setting or self.network)
 
 
 def speed_row(costs: Costs) -> ComparedRow:
@@ -143,6 +151,7 @@ def trained_row(
         first.experiment,
         first.network,
         first.setting,
+        first.start,
         size=first.recipe.stages[-1][0],
         seeds=len(finished),
         failure="; ".join(dict.fromkeys(failures[t.name] for t in trials if t.name in failures)),

@@ -48,11 +48,13 @@ class Trial:
         experiment: "networks", "optimizers", "schedules", "dropout" or "fine-tuning".
         setting: what the experiment changes, such as "sgd, plateau"; "" for "networks".
         recipe: of the training, its seed among it.
+        start: the run from whose weights a fine-tuning begins, or "".
     """
 
     experiment: str
     setting: str
     recipe: Recipe
+    start: str = ""
 
     @property
     def network(self) -> str:
@@ -69,6 +71,7 @@ class Trial:
         """Of its run folder."""
         setting = self.setting.replace(", ", "-").replace(" ", "-")
         parts = [self.network, self.experiment * bool(setting), setting]
+        parts.append(f"from-{self.start}" * bool(self.start))
         parts.append(f"seed{self.recipe.seed}" * bool(self.recipe.seed))
         return "-".join(filter(None, parts))
 
@@ -208,7 +211,7 @@ def fine_tuning_trials(best: Trial, run: Run, epochs: int) -> Iterator[Trial]:
     )
     for schedule in FINE_TUNING:
         recipe = _scheduled(start, schedule, FINE_TUNING_RATE)
-        trial = Trial("fine-tuning", f"{schedule} from {best.name}", recipe)
+        trial = Trial("fine-tuning", schedule, recipe, start=best.name)
         yield replace(trial, recipe=replace(recipe, name=trial.name))
 
 
