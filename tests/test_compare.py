@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tiny import tiny_csv
 
 
@@ -30,7 +31,7 @@ def test_two_networks_on_drawn_faces_trained_judged_and_told(tmp_path: Path) -> 
     assert steps == {"nano": "8", "vgg_half": "2"}
     for name, row in rows.items():
         metrics = json.loads((out / "runs" / name / "report" / "metrics.json").read_text())
-        assert float(row["accuracy"]) == round(metrics["accuracy"]["value"], 5)
+        assert float(row["accuracy"]) == pytest.approx(metrics["accuracy"]["value"], rel=1e-4)
         assert row["failure"] == ""
     page = (out / "compare.html").read_text()
     assert page.count("data:image/png;base64,") == 2 * 3  # light and dark: curves, two confusions

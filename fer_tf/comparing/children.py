@@ -107,9 +107,6 @@ class Children:
             ) as child,
         ):
             self._child = child
-            with contextlib.suppress(OSError):
-                # Where memory runs out, it is this process that goes, and nothing else.
-                Path(f"/proc/{child.pid}/oom_score_adj").write_text("1000")
             try:
                 if self.stopping:  # the signal came while the process was started
                     self._handle(0, None)

@@ -6,6 +6,7 @@ needs more memory than there is takes nothing else with it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -51,6 +52,10 @@ def build(network: str, asked: int | None, task: Task | None) -> tuple[Any, tupl
 
 def main() -> None:
     """The process: tells what it knows as soon as it knows it, in case the rest fails."""
+    with contextlib.suppress(OSError):
+        # An export takes some thirty times its weights: where memory runs out, this process is to
+        # go, and nothing else.
+        Path("/proc/self/oom_score_adj").write_text("1000")
     order = json.loads(Path(sys.argv[1]).read_text())
     cli.start_keras()
     from fer_tf.models.saving import save_model
