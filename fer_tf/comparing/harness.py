@@ -295,7 +295,9 @@ def _print(told: Shown) -> None:
         table = Table(title=each.title, title_justify="left", box=None)
         kept = [i for i, name in enumerate(each.header) if name in SHORT or each.title == "Ranking"]
         for i in kept:
-            table.add_column(each.header[i], justify="left" if i == 0 else "right")
+            words = each.header[i] in ("network", "note", "augmentation")
+            name, first = each.header[i], i == 0
+            table.add_column(name, justify="left" if words else "right", no_wrap=first)
         for row in each.rows:
             table.add_row(*(row[i] for i in kept))
         Console().print(table, "")
