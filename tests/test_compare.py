@@ -39,6 +39,5 @@ def test_two_networks_on_drawn_faces_trained_judged_and_told(tmp_path: Path) -> 
         run = Run(out / "runs" / name)
         assert is_finished(run, Trial("networks", "", run.recipe()))
     page = (out / "compare.html").read_text()
-    assert (
-        page.count("data:image/png;base64,") == 2 * 4
-    )  # light and dark: Pareto, curves, two confusions
+    # In light and in dark: the Pareto front, the curves, and two confusion matrices.
+    assert page.count("data:image/png;base64,") == 2 * 4
