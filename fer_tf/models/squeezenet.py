@@ -67,6 +67,7 @@ NETWORKS: dict[str, Network] = {
         family=squeezenet1_1,
         head=partial(pooled_head, dropout=0.5),
         parameters=727_626,
+        multiply_adds=262_629_056,
         source="study S2; Iandola et al., 2016, version 1.1",
         task=TASKS["affectnet8"],
     ),

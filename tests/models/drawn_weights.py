@@ -28,14 +28,14 @@ def drawn_weight(index: int, kind: str, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-def drawn_pictures(size: tuple[int, int], channels: int) -> np.ndarray:
+def drawn_pictures(size: tuple[int, int], channels: int, seed: int = 0) -> np.ndarray:
     """Two pictures of coloured tiles with noise, float32 [2, *size, channels] in [0, 255].
 
     Of noise alone a network's averages would be alike, whatever its first layers do.
     """
-    tiles = _uniform(1 << 32, (2, 4, 4, channels)) ** 2
+    tiles = _uniform((1 << 32) + 2 * seed, (2, 4, 4, channels)) ** 2
     rows, columns = (np.arange(side) * 4 // side for side in size)
-    noise = _uniform(1 << 33, (2, *size, channels))
+    noise = _uniform((1 << 32) + 2 * seed + 1, (2, *size, channels))
     return 255 * (0.75 * tiles[:, rows][:, :, columns] + 0.25 * noise)
 
 

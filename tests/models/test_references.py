@@ -13,27 +13,24 @@ import keras
 import numpy as np
 import pytest
 from drawn_weights import drawn_pictures, drawn_weight
+from registered import networks
 
 from fer_tf import create_model
 from fer_tf.models.registry import NETWORKS
 
-FILES = sorted((Path(__file__).parent / "references").glob("*.json"))
+REFERENCES = {
+    file.stem: json.loads(file.read_text())
+    for file in sorted((Path(__file__).parent / "references").glob("*.json"))
+}
 TOLERANCE = 1e-4
 """Of the largest answer."""
 
 
-def networks():
-    for file in FILES:
-        large = NETWORKS[file.stem].parameters > LARGE
-        yield pytest.param(file, id=file.stem, marks=[pytest.mark.slow] if large else [])
-
-
-@pytest.mark.parametrize("file", networks())
-def test_a_network_answers_as_pytorchs(file):
-    reference = json.loads(file.read_text())
-    row = NETWORKS[file.stem]
-    channels = row.input_shape[2]
-    network = create_model(file.stem, input_shape=(*reference["size"], channels))
+@pytest.mark.parametrize("name", [each for each in networks() if each.id in REFERENCES])
+def test_a_network_answers_as_pytorchs(name):
+    reference = REFERENCES[name]
+    channels = NETWORKS[name].input_shape[2]
+    network = create_model(name, input_shape=(*reference["size"], channels))
     set_drawn_weights(network)
     answers = network(drawn_pictures(reference["size"], channels), training=False)
     answers = answers if isinstance(answers, dict) else {"logits": answers}
@@ -45,9 +42,11 @@ def test_a_network_answers_as_pytorchs(file):
         assert error < TOLERANCE * np.abs(expected).max(), name
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_row_has_as_many_weights_as_pytorchs_network(file):
-    assert NETWORKS[file.stem].parameters == json.loads(file.read_text())["parameters"]
+@pytest.mark.parametrize("name", REFERENCES)
+def test_a_row_states_what_pytorchs_tools_count(name):
+    row, reference = NETWORKS[name], REFERENCES[name]
+    assert row.parameters == reference["parameters"]
+    assert row.multiply_adds == pytest.approx(reference["multiply_adds"], rel=0.01)
 
 
 def set_drawn_weights(network: keras.Model) -> None:
