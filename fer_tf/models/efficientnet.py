@@ -90,6 +90,7 @@ NETWORKS: dict[str, Network] = {
         multiply_adds=22_428_752,
         source=f"study S1; {_PAPER}, with one grey channel",
         input_shape=(48, 48, 1),
+        imagenet="EfficientNetB0",
     ),
     # The source's values come from a linear layer; here, as everywhere, by tanh.
     "efficientnet_b0_va": Network(
@@ -99,6 +100,7 @@ NETWORKS: dict[str, Network] = {
         multiply_adds=384_547_552,
         source=f"study S2; {_PAPER}",
         task=TASKS["affectnet8"],
+        imagenet="EfficientNetB0",
     ),
     "efficientnet_b3": Network(
         family=efficientnet,
@@ -108,5 +110,6 @@ NETWORKS: dict[str, Network] = {
         source=f"study S4; {_PAPER}",
         arguments={"width": 1.2, "depth": 1.4},
         input_shape=(40, 40, 3),
+        imagenet="EfficientNetB3",
     ),
 }

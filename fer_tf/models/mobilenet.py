@@ -66,5 +66,6 @@ NETWORKS: dict[str, Network] = {
         multiply_adds=56_086_464,
         source="study S2; Howard et al., ICCV 2019",
         task=TASKS["affectnet8"],
+        imagenet="MobileNetV3Small",
     ),
 }
