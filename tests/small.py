@@ -27,10 +27,10 @@ from types import MappingProxyType
 
 
 def register_small() -> None:
-    """Add to the registry "small", two convolutions, drop path and a norm; and three more.
+    """Add to the registry "small", two convolutions, drop path and a norm; and two more.
 
-    "short" is `mit_b0_fusion` with two stages of one block each; "attentive" is `dacl`, and
-    "dropping" `cnn_transformer`, both as small.
+    "short" is `mit_b0_fusion` with two stages of one block each; "attentive" is `dacl` as small,
+    with two kinds of dropping before its head.
     """
     from functools import partial
 
@@ -44,12 +44,9 @@ def register_small() -> None:
         "short": replace(row, arguments=two),
         "attentive": replace(
             registry.NETWORKS["dacl"],
+            family=_dropping,
             head=partial(attentive_head, hidden=(8, 4)),
-            arguments={"widths": (4, 8), "depths": (1, 1), "stem": "imagenet"},
-        ),
-        "dropping": replace(
-            registry.NETWORKS["cnn_transformer"],
-            arguments={"widths": (4, 8), "blocks": 1, "heads": 2, "reduction": 2},
+            arguments={"width": 8},
         ),
     }
     registry.NETWORKS = MappingProxyType({**registry.NETWORKS, **added})
@@ -67,6 +64,15 @@ def _family(images, *, drop_path=0.0, seed=None, dtype=None):
         8, 3, padding="same", activation="relu", kernel_initializer=start(seed), dtype=dtype
     )(x)
     return [keras.layers.Add(dtype=dtype)([x, DropPath(drop_path, seed=seed, dtype=dtype)(y)])]
+
+
+def _dropping(images, *, width, seed=None, dtype=None):
+    from fer_tf.layers.dropping import AttentionDropping, UnscaledDropout
+    from fer_tf.models.resnet import residual_stem
+
+    x = residual_stem(images, width, stem="imagenet", epsilon=1e-5, dtype=dtype)
+    x = AttentionDropping(0.5, seed=seed, dtype=dtype)(x)
+    return [UnscaledDropout(0.2, seed=None if seed is None else seed + 1, dtype=dtype)(x)]
 
 
 def _head(maps, *, classes, values=0, dtype=None):

@@ -1,4 +1,4 @@
-"""Functions of one position of a map: the dense projection and the exact GELU."""
+"""Functions of one position of a map: the dense projection, the exact GELU and SiLU."""
 
 from __future__ import annotations
 
@@ -67,6 +67,15 @@ def _scaled_gelu(z):
         return upstream * (twice_cdf + z * slope)
 
     return z * twice_cdf, grad
+
+
+@keras.saving.register_keras_serializable("fer_tf")
+def silu(x):
+    """SiLU or swish, x * sigmoid(x), of a float tensor of any shape (Ramachandran et al., 2017).
+
+    Keras' is TensorFlow's, whose gradient a SavedModel of constants can't hold.
+    """
+    return x * ops.sigmoid(x)
 
 
 def _wide(x):

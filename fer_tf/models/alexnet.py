@@ -59,6 +59,7 @@ NETWORKS: dict[str, Network] = {
         family=alexnet,
         head=partial(dense_head, grid=6, dropouts=(0.5, 0.5, 0.0)),
         parameters=57_017_031,
+        multiply_adds=663_269_952,
         source="study S3; Krizhevsky, 2014, as torchvision's, with one grey channel",
         input_shape=(224, 224, 1),
         pixel_scale=(1 / 255, 0.0),

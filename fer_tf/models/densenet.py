@@ -44,6 +44,8 @@ NETWORKS: dict[str, Network] = {
         family=densenet121,
         head=partial(pooled_head, dropout=0.0),
         parameters=6_961_031,
+        multiply_adds=2_833_144_832,
         source="study S0 (Safavi et al., IEEE BSN 2023); Huang et al., CVPR 2017",
+        imagenet="DenseNet121",
     ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from fer_tf.layers.pointwise import silu
 from fer_tf.models.heads import pooled_head
 from fer_tf.models.inverted_residual import inverted_residual, same_conv
 from fer_tf.models.network import Network
@@ -49,7 +50,7 @@ def efficientnet(
     Returns:
         One map [n, ceil(h / 32), ceil(w / 32), 1280 * width].
     """
-    x = same_conv(images, _rounded(32 * width), 3, 2, activation="silu", dtype=dtype, name="stem")
+    x = same_conv(images, _rounded(32 * width), 3, 2, activation=silu, dtype=dtype, name="stem")
     depths = [math.ceil(depth * blocks) for blocks, *_ in _STAGES]
     block = 0
     for stage, (_, kernel, stride, expansion, channels) in enumerate(_STAGES, start=1):
@@ -61,16 +62,16 @@ def efficientnet(
                 kernel=kernel,
                 stride=stride if i == 0 else 1,
                 squeezed=max(1, x.shape[-1] // 4),
-                activation="silu",
+                activation=silu,
                 gate="sigmoid",
-                squeeze_activation="silu",
+                squeeze_activation=silu,
                 drop_path=drop_path * block / sum(depths),
                 seed=None if seed is None else seed + block,
                 dtype=dtype,
                 name=f"stage{stage}_block{i + 1}",
             )
             block += 1
-    return [same_conv(x, _rounded(1280 * width), 1, activation="silu", dtype=dtype, name="top")]
+    return [same_conv(x, _rounded(1280 * width), 1, activation=silu, dtype=dtype, name="top")]
 
 
 def _rounded(channels: float) -> int:
@@ -86,23 +87,29 @@ NETWORKS: dict[str, Network] = {
         family=efficientnet,
         head=pooled_head,
         parameters=4_015_939,
+        multiply_adds=22_428_752,
         source=f"study S1; {_PAPER}, with one grey channel",
         input_shape=(48, 48, 1),
+        imagenet="EfficientNetB0",
     ),
     # The source's values come from a linear layer; here, as everywhere, by tanh.
     "efficientnet_b0_va": Network(
         family=efficientnet,
         head=pooled_head,
         parameters=4_020_358,
+        multiply_adds=384_547_552,
         source=f"study S2; {_PAPER}",
         task=TASKS["affectnet8"],
+        imagenet="EfficientNetB0",
     ),
     "efficientnet_b3": Network(
         family=efficientnet,
         head=partial(pooled_head, dropout=0.3),
         parameters=10_706_991,
+        multiply_adds=53_924_576,
         source=f"study S4; {_PAPER}",
         arguments={"width": 1.2, "depth": 1.4},
         input_shape=(40, 40, 3),
+        imagenet="EfficientNetB3",
     ),
 }

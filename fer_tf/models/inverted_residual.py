@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 
 from fer_tf.layers.drop_path import DropPath
 from fer_tf.layers.initializers import FanOutNormal
+
+Activation = Callable | str
 
 
 def inverted_residual(
@@ -16,9 +20,9 @@ def inverted_residual(
     kernel: int,
     stride: int,
     squeezed: int | None,
-    activation: str,
-    gate: str,
-    squeeze_activation: str,
+    activation: Activation,
+    gate: Activation,
+    squeeze_activation: Activation,
     name: str,
     drop_path: float = 0.0,
     seed: int | None = None,
@@ -37,9 +41,9 @@ def inverted_residual(
         kernel: side of the depthwise convolution.
         stride: of the depthwise convolution.
         squeezed: channels that the weights are computed from; None for no weighing.
-        activation: Keras' name, after the first two convolutions.
-        gate: Keras' name, makes the weights.
-        squeeze_activation: Keras' name, of the squeezed channels.
+        activation: after the first two convolutions.
+        gate: makes the weights.
+        squeeze_activation: of the squeezed channels.
         name: of the block, with which its layers' names begin.
         drop_path: rate at which a training step leaves the block out for an image.
         seed: of the drop path.
@@ -92,7 +96,7 @@ def same_conv(
     kernel: int,
     stride: int = 1,
     *,
-    activation: str | None,
+    activation: Activation | None,
     name: str,
     dtype: str | None = None,
 ):
@@ -106,7 +110,7 @@ def same_conv(
         width: channels of the result.
         kernel: side of the convolution.
         stride: of the convolution.
-        activation: Keras' name; None for none.
+        activation: function or Keras' name; None for none.
         name: of the convolution.
         dtype: Keras dtype policy of the layers.
 
@@ -126,9 +130,9 @@ def same_conv(
     return _norm(x, activation, dtype, name)
 
 
-def _norm(x, activation: str | None, dtype: str | None, name: str):
+def _norm(x, activation: Activation | None, dtype: str | None, name: str):
     """Keras' epsilon, 1e-3, is that of the published networks."""
     x = keras.layers.BatchNormalization(momentum=0.9, dtype=dtype, name=f"{name}_norm")(x)
     if activation is None:
         return x
-    return keras.layers.Activation(activation, dtype=dtype, name=f"{name}_{activation}")(x)
+    return keras.layers.Activation(activation, dtype=dtype, name=f"{name}_activation")(x)

@@ -252,7 +252,8 @@ def cnn_transformer(
     Here the stem normalises its batches; the blocks are pre-norm, few and narrow, and their kernels
     begin small (`DenseNormal`); and a depthwise 3x3 convolution tells the places apart, by the
     zeros around the map, where learned positions would fix the size (Chu et al., ICLR 2023,
-    "Conditional Positional Encodings for Vision Transformers").
+    "Conditional Positional Encodings for Vision Transformers"). Two epochs at 48 pixels of the
+    recipe "scratch" bring it to 47.1 % on PublicTest, 22.2 points above its commonest class.
 
     Args:
         images: KerasTensor [n, h, w, c], already scaled.
@@ -309,6 +310,7 @@ NETWORKS: dict[str, Network] = {
         family=transfer,
         head=class_token_head,
         parameters=65_217_869,
+        multiply_adds=15_280_643_456,
         source="Xue, Wang, Guo, ICCV 2021",
         arguments={"depths": (3, 4, 14), "widths": (64, 128, 256), "dim": 768, "blocks": 8},
         input_shape=(112, 112, 3),
@@ -318,6 +320,7 @@ NETWORKS: dict[str, Network] = {
         family=transfer_lite,
         head=mean_token_head,
         parameters=231_553_479,
+        multiply_adds=22_704_453_632,
         source="S3's TransFER with a ResNet18",
         arguments={
             "widths": (64, 128, 256, 512),
@@ -332,6 +335,7 @@ NETWORKS: dict[str, Network] = {
         family=cnn_transformer,
         head=mean_token_head,
         parameters=1_013_325,
+        multiply_adds=2_408_088_480,
         source="ours, after S3's CNN with a transformer, whose layers are unpublished",
         arguments={"widths": (48, 96, 160), "blocks": 4},
         input_shape=(224, 224, 1),

@@ -63,7 +63,9 @@ NETWORKS: dict[str, Network] = {
         family=mobilenet_v3_small,
         head=partial(separate_head, width=1024, activation="hard_swish", dropout=0.2),
         parameters=2_118_954,
+        multiply_adds=56_086_464,
         source="study S2; Howard et al., ICCV 2019",
         task=TASKS["affectnet8"],
+        imagenet="MobileNetV3Small",
     ),
 }

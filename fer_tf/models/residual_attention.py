@@ -136,6 +136,7 @@ NETWORKS: dict[str, Network] = {
         family=residual_attention,
         head=partial(pooled_head, dropout=0.0),
         parameters=29_776_071,
+        multiply_adds=6_318_853_632,
         source="Wang et al., CVPR 2017, Attention-56; on faces: Safavi et al., IEEE BSN 2023",
         arguments={"widths": (256, 512, 1024, 2048)},
     ),

@@ -111,6 +111,7 @@ NETWORKS: dict[str, Network] = {
         family=residual_masking,
         head=partial(pooled_head, dropout=0.4),
         parameters=137_796_423,
+        multiply_adds=21_903_232_512,
         source="Pham, Vu, Tran, ICPR 2020",
         arguments={"widths": (64, 128, 256, 512), "depths": (3, 4, 6, 3)},
     ),

@@ -15,7 +15,7 @@ def squeezenet1_1(images, *, dtype: str | None = None) -> list:
     """Build SqueezeNet 1.1's features on `images`, as torchvision's.
 
     A fire module squeezes with a 1x1 convolution and expands with 1x1 and 3x3 ones side by side
-    (Iandola et al., 2016, "SqueezeNet", section 3.2); 1.1 is the authors' later and cheaper version.
+    (Iandola et al., 2016, "SqueezeNet", section 3.2); 1.1 is the authors' later, cheaper version.
 
     Args:
         images: KerasTensor [n, h, w, c], already scaled, h and w at least 17.
@@ -67,6 +67,7 @@ NETWORKS: dict[str, Network] = {
         family=squeezenet1_1,
         head=partial(pooled_head, dropout=0.5),
         parameters=727_626,
+        multiply_adds=262_629_056,
         source="study S2; Iandola et al., 2016, version 1.1",
         task=TASKS["affectnet8"],
     ),

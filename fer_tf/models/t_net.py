@@ -28,7 +28,8 @@ def joined_stages(images, *, widths: Sequence[int], last: int, dtype: str | None
     Returns:
         One map [n, 5, 5, last].
     """
-    x, maps = images, []
+    x = images
+    maps: list = []
     for stage, width in enumerate(widths, start=1):
         maps = [
             keras.layers.AveragePooling2D(2, dtype=dtype, name=f"join{i}_pool{stage}")(each)
@@ -91,6 +92,7 @@ NETWORKS: dict[str, Network] = {
         family=joined_stages,
         head=two_heads,
         parameters=423_498,
+        multiply_adds=19_378_688,
         source="S2's T_Net, trained on AffectNet; of eight classes, valence and arousal",
         arguments={"widths": (4, 8, 16), "last": 32},
         task=TASKS["affectnet8"],

@@ -15,7 +15,6 @@ from fer_tf import create_model
 from fer_tf.models.saving import load_model
 from fer_tf.tasks import TASKS, Task
 from fer_tf.training.centre_loss import RATE, CentreLoss, fitted, moved_centres
-from fer_tf.training.checkpoint import load
 from fer_tf.training.losses import TaskLoss
 
 CLASSES, WIDTH, COUNT = 7, 5, 6
@@ -113,39 +112,25 @@ def backend(request, monkeypatch):
 
 
 def test_a_training_that_is_killed_keeps_its_centres(backend, csv_file, tmp_path):
-    """Bit for bit, with mixup and smoothed labels; the network that is saved has no centres."""
-    command = flags(csv_file, tmp_path / "runs", "--model", "attentive", "--drop-path", "0")
+    """Bit for bit, also what is dropped, with mixup and smoothed labels.
+
+    The attention, whose gradient is that of the centre loss alone, is trained; the network that is
+    saved has no centres.
+    """
+    runs = tmp_path / "runs"
+    command = flags(csv_file, runs, "--model", "attentive", "--stages", "32 1")
     command += ["--checkpoint-minutes", "0", "--label-smoothing", "0.1"]
     command += ["--mix-probability", "0.5", "--mixup", "0.4"]
     code, _, err = train(*command, "--run", "whole", at={0: "no-report"})
     assert code == 0, err
-    assert train(*command, "--run", "killed", at={0: "no-report", 13: "kill"})[0] == -9
-    before = tmp_path / "runs" / "killed"
-    (at_kill,) = (value for name, value in arrays(before).items() if "centres" in name)
-    code, _, err = train(*command, "--run", "killed", at={0: "no-report"})
-    assert code == 0, err
-    assert_same_end(before, tmp_path / "runs" / "whole")
-    (at_end,) = (value for name, value in arrays(before).items() if "centres" in name)
-    assert at_end != at_kill
-    saved = load_model(before / "best.keras")
+    assert train(*command, "--run", "killed", at={0: "no-report", 6: "kill"})[0] == -9
+    then = arrays(runs / "killed")
+    assert train(*command, "--run", "killed", at={0: "no-report"})[0] == 0
+    assert_same_end(runs / "killed", runs / "whole")
+    now = arrays(runs / "killed")
+    for part in ("centres", "attention_pairs.kernel"):
+        (name,) = (name for name in now if part in name and name.startswith("network"))
+        assert now[name] != then[name]
+    saved = load_model(runs / "killed" / "best.keras")
     assert saved.output_shape == (None, 7)
     assert not any("centres" in variable.path for variable in saved.variables)
-
-
-def test_the_attention_is_trained(csv_file, tmp_path):
-    """Its weights get their gradient from the centre loss alone."""
-    command = flags(csv_file, tmp_path, "--model", "attentive", "--checkpoint-minutes", "0")
-    assert train(*command, at={0: "no-report"})[0] == 0
-    run = tmp_path / "scratch" / "checkpoints"
-    first, last = (load(path).arrays for path in (sorted(run.glob("*.npz"))[i] for i in (0, -1)))
-    moved = {name for name, value in last.items() if not np.array_equal(value, first[name])}
-    assert [name for name in moved if "attention_pairs.kernel" in name]
-
-
-def test_a_training_that_drops_attentions_goes_on_as_if_it_had_not_stopped(csv_file, tmp_path):
-    command = flags(csv_file, tmp_path / "runs", "--model", "dropping")
-    command += ["--checkpoint-minutes", "0"]
-    assert train(*command, "--run", "whole", at={0: "no-report"})[0] == 0
-    assert train(*command, "--run", "killed", at={0: "no-report", 13: "kill"})[0] == -9
-    assert train(*command, "--run", "killed", at={0: "no-report"})[0] == 0
-    assert_same_end(tmp_path / "runs" / "killed", tmp_path / "runs" / "whole")
