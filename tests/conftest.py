@@ -13,6 +13,23 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run what is marked slow")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: large networks; only with --slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    left_out = pytest.mark.skip(reason="slow: run scripts/test --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(left_out)
+
+
 @pytest.fixture
 def tiny_network(monkeypatch):
     """The registry's name of a network that trains in a second."""

@@ -1,12 +1,17 @@
-"""What a TFLite file holds: its precision, and the multiplications of its convolutions."""
+"""The multiply-adds of a network or of a TFLite file, and the file's precision."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 
 def multiply_adds(path: str | Path) -> Counter[str]:
@@ -41,6 +46,67 @@ def multiply_adds(path: str | Path) -> Counter[str]:
             case "BATCH_MATMUL":
                 count["attention products"] += prod(inputs[0]) * output[-1]
     return count
+
+
+def network_multiply_adds(network: keras.Model, size: tuple[int, int]) -> Counter[str]:
+    """Multiply-adds of one image, by kind of operation, without an export.
+
+    What is counted, and how it is called, is as of `multiply_adds`; a transposed convolution is a
+    convolution. The operations are those of the graph that TensorFlow makes of the network.
+
+    Args:
+        network: from float32 [n, h, w, c].
+        size: (height, width) in pixels that it takes.
+    """
+    import tensorflow as tf
+
+    image = tf.TensorSpec((1, *size, network.input_shape[-1]))
+    function = tf.function(lambda pixels: network(pixels, training=False))
+    count: Counter[str] = Counter()
+    for op in _operations(function.get_concrete_function(image).graph):
+        shapes = [tuple(tensor.shape) for tensor in op.inputs]
+        match op.type:
+            case "Conv2D":
+                count["convolution"] += prod(op.outputs[0].shape[:3]) * prod(shapes[1])
+            case "Conv2DBackpropInput":
+                count["convolution"] += prod(shapes[2][:3]) * prod(shapes[1])
+            case "DepthwiseConv2dNative":
+                count["depthwise"] += prod(op.outputs[0].shape[:3]) * prod(shapes[1])
+            case "MatMul" | "BatchMatMulV2":
+                turned = op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x")
+                inner = shapes[0][-2 if turned else -1]
+                count[_product(op)] += prod(op.outputs[0].shape) * inner
+            case "Einsum":
+                letters = op.get_attr("equation").decode().partition("->")[0].split(",")
+                sides = {
+                    letter: side
+                    for term, shape in zip(letters, shapes, strict=True)
+                    for letter, side in zip(term, shape, strict=True)
+                }
+                count[_product(op)] += prod(sides.values())
+    return count
+
+
+def _operations(graph: Any) -> Iterator[Any]:
+    """Those of a graph and of the functions that it calls, such as Keras' grouped convolutions."""
+    for op in graph.get_operations():
+        if op.type.endswith("PartitionedCall"):
+            yield from _operations(graph._get_function(op.get_attr("f").name).graph)
+        else:
+            yield op
+
+
+def _product(op: Any) -> str:
+    """Whether one of the matrices is a layer's weights, or both are computed."""
+    sources = [tensor.op for tensor in op.inputs]
+    while any(source.type in _PASSING for source in sources):
+        sources = [each.inputs[0].op if each.type in _PASSING else each for each in sources]
+    weights = any(source.type == "ReadVariableOp" for source in sources)
+    return "dense" if weights else "attention products"
+
+
+_PASSING = ("Cast", "Identity", "Reshape", "Transpose")
+"""Operations between a layer's weights and its product."""
 
 
 def precision(path: str | Path) -> str:

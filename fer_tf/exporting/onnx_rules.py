@@ -100,8 +100,10 @@ def _biased_dense_conv(op, x, kernel, bias):
 
 def _reshaped_gemm(op, x, kernel, convolved, bias=None):
     outputs, inputs = kernel.shape[:2]
+    # One constant may be the kernel of several: tf2onnx merges equal ones.
     matrix = op.initializer(
-        ir.tensor(kernel.const_value.numpy()[:, :, 0, 0].T.copy()), name=f"{kernel.name}/matrix"
+        ir.tensor(kernel.const_value.numpy()[:, :, 0, 0].T.copy()),
+        name=f"{kernel.name}/{x.name}/matrix",
     )
     shapes = ([-1, inputs], [-1, *x.shape[1:3], outputs])
     before, after = (op.Constant(value_ints=shape) for shape in shapes)

@@ -1,4 +1,4 @@
-"""Functions of one position of a map: the dense projection and the exact GELU."""
+"""Functions of one position of a map: the dense projection, the exact GELU and SiLU."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ class Projection(keras.layers.Dense):
 
 
 def affine(inputs, kernel, bias):
-    """inputs @ kernel + bias: [n, ..., c], [c, units], [units] -> [n, ..., units].
+    """inputs @ kernel + bias: [n, ..., c], [c, units], [units] or None -> [n, ..., units].
 
     All positions form one matrix: a product of a 3-D tensor with a matrix makes
     TensorFlow compute one weight gradient per image and then sum them.
     """
     shape = ops.shape(inputs)
-    x = ops.add(ops.matmul(ops.reshape(inputs, (-1, shape[-1])), kernel), bias)
+    x = ops.matmul(ops.reshape(inputs, (-1, shape[-1])), kernel)
+    x = x if bias is None else ops.add(x, bias)
     return ops.reshape(x, (-1, *shape[1:-1], x.shape[-1]))
 
 
@@ -66,6 +67,15 @@ def _scaled_gelu(z):
         return upstream * (twice_cdf + z * slope)
 
     return z * twice_cdf, grad
+
+
+@keras.saving.register_keras_serializable("fer_tf")
+def silu(x):
+    """SiLU or swish, x * sigmoid(x), of a float tensor of any shape (Ramachandran et al., 2017).
+
+    Keras' is TensorFlow's, whose gradient a SavedModel of constants can't hold.
+    """
+    return x * ops.sigmoid(x)
 
 
 def _wide(x):

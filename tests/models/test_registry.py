@@ -1,4 +1,4 @@
-"""Every network of the registry, and what `create_model` refuses."""
+"""`mit_b0_fusion` and ResNet18 in detail, and what `create_model` refuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf import FerError, create_model, list_models
+from fer_tf import FerError, create_model
 from fer_tf.models.registry import NETWORKS
 from fer_tf.models.resnet import residual_stages
 
@@ -23,50 +23,6 @@ def draw(height, width, count=2, seed=0):
 @pytest.fixture(scope="module")
 def any_size():
     return create_model("mit_b0_fusion", input_shape=(None, None, 3), seed=0)
-
-
-@pytest.mark.parametrize("name", list_models())
-def test_a_network_is_what_its_row_says(name):
-    """Parameters, output, and a gradient for every weight."""
-    tf = pytest.importorskip("tensorflow")
-    row = NETWORKS[name]
-    model = create_model(name, input_shape=(64, 64, 3))
-    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == row.parameters
-    images = tf.constant(draw(64, 64, count=4))
-    with tf.GradientTape() as tape:
-        logits = model(images, training=False)
-        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits([0, 1, 2, 3], logits))
-    assert logits.shape == (4, 7)
-    assert np.isfinite(logits).all()
-    weights = model.trainable_weights
-    gradients = tape.gradient(loss, [w.value for w in weights])
-    for weight, gradient in zip(weights, gradients, strict=True):
-        assert gradient is not None, f"{weight.path} is not trained"
-        assert np.isfinite(gradient).all(), weight.path
-        assert np.any(gradient), f"{weight.path} has the gradient 0"
-
-
-@pytest.mark.parametrize("name", list_models())
-def test_the_published_input_is_the_default(name):
-    model = create_model(name)
-    assert model.input_shape == (None, *NETWORKS[name].input_shape)
-    assert model.output_shape == (None, 7)
-    assert model.name == name
-    assert NETWORKS[name].source
-
-
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("name", list_models())
-def test_mixed_precision_computes_in_half_and_answers_in_float32(name, dtype):
-    model = create_model(name, input_shape=(64, 64, 3), dtype=dtype)
-    wide = create_model(name, input_shape=(64, 64, 3), dtype="float32")
-    wide.set_weights(model.get_weights())
-    logits = model(draw(64, 64))
-    assert {w.dtype for w in model.trainable_weights} == {"float32"}
-    assert model.get_layer("features").input.dtype == dtype.removeprefix("mixed_")
-    assert logits.dtype == "float32"
-    expected = np.asarray(wide(draw(64, 64)))
-    assert np.abs(logits - expected).max() < 0.1 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -168,7 +124,8 @@ def test_another_number_of_classes_and_other_arguments():
     ("name", "arguments", "sentence"),
     [
         ("mit_b0_fusoin", {}, "unknown model 'mit_b0_fusoin', did you mean 'mit_b0_fusion'?"),
-        ("alexnet", {}, "unknown model 'alexnet': expected one of mit_b0_fusion"),
+        ("inception", {}, "unknown model 'inception': expected one of mit_b0_fusion"),
+        ("alexnet", {}, "alexnet can't be built: needs 63x63 pixels"),
         ("resnet18", {"depths": (2, 2)}, "resnet18 can't be built: widths and depths must be as"),
         ("mit_b0_fusion", {"drop_pth": 0.1}, "no argument 'drop_pth', did you mean 'drop_path'?"),
         ("mit_b0_fusion", {"zzz": 1}, "mit_b0_fusion has no argument 'zzz': expected one of"),
