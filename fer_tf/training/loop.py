@@ -33,9 +33,10 @@ from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
 from fer_tf.training.kept_answers import KeptAnswers
 from fer_tf.training.losses import TaskLoss
-from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
+from fer_tf.training.optimizers import build_optimizer
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
+from fer_tf.training.schedules import clock_rate, learning_rate
 from fer_tf.training.trainable import trainable
 from fer_tf.training.variables import copy_weights, plain_name
 
@@ -239,7 +240,7 @@ class Training:
                 "epoch": progress.epoch + 1,
                 "size": size,
                 "steps": self.steps,
-                "learning_rate": self._rate(self.steps),
+                "learning_rate": self._rate(self.steps - 1),
                 "loss": float(logs["loss"][-1]),
                 "accuracy": float(logs["accuracy"][-1]),
                 "val_loss": val_loss,
@@ -265,11 +266,11 @@ class Training:
     def _validate(self, size: int) -> tuple[float, float]:
         """Cross-entropy in nats and accuracy of the kept weights on the validation faces."""
         variables = self.network.trainable_variables
-        if self.recipe.ema:
+        if self.inner_optimizer.averages:
             raw = [np.array(v) for v in variables]
             self.inner_optimizer.overwrite_with_average(variables)
         copy_weights(self.network, self.averaged)
-        if self.recipe.ema:
+        if self.inner_optimizer.averages:
             for variable, value in zip(variables, raw, strict=True):
                 variable.assign(value)
         if self.first_weights is not None:
