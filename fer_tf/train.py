@@ -134,7 +134,7 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     validation = common.faces
     size = run.best_size(recipe)
     model = load_model(run.best_file)
-    logits, values = predict_answers(model, validation.images, size=(size, size))
+    logits, values = predict_answers(model, validation.images, size=(size, size), tta=recipe.tta)
     metrics = write_report(
         run.report,
         validation.labels,

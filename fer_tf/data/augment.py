@@ -2,19 +2,21 @@
 
 Float32 images [n, h, w, c] in [0, 255], grey or RGB; numbers in [0, 1), [n], from
 `fer_tf.data.draws`. Written with keras.ops: the same code runs eagerly, inside
-tf.data and on an accelerator. Changes of the grey levels come first, on the
-small 48x48 picture; all geometry, and the resize, is then one warp.
+tf.data and on an accelerator. Changes of the grey levels, and the grid's
+distortion, which is no affine map, come first, on the small 48x48 picture; all
+other geometry, and the resize, is then one warp.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras import ops
 
-from fer_tf.data.corruptions import blur, jpeg, per_image, spoil_light
+from fer_tf.data import geometry, hashed
+from fer_tf.data.corruptions import add_noise, blur, jpeg, per_image, spoil_light, stretch_levels
 from fer_tf.data.draws import COLUMN, is_cut
 from fer_tf.recipes.schema import Augmentation
 
@@ -40,6 +42,8 @@ def augment(
     how: Augmentation,
     warp: Warp,
     to_rgb: Callable = to_rgb,
+    *,
+    ten_crops: bool = False,
 ):
     """Apply a recipe's augmentation to a batch, and resize it.
 
@@ -51,9 +55,11 @@ def augment(
         how: ranges and probabilities.
         warp: `warp_by_gather`, or the same function made faster for one backend.
         to_rgb: likewise.
+        ten_crops: each face gives ten images, `geometry.of_ten_crops` of its whole.
 
     Returns:
-        float32 [n, height, width, 3], 0 to 255; of grey faces, three equal channels.
+        float32 [n, height, width, 3], or [10 n, height, width, 3], 0 to 255; of grey faces, three
+        equal channels.
     """
 
     def draw(name):
@@ -61,6 +67,41 @@ def augment(
 
     source = images.shape[1:3]
     x = with_channels(images)
+    if how.grid_distortion:
+        numbers = hashed.uniform(draw("grid"), 2 * geometry.STRIPS)
+        strips = 1.0 + symmetric(numbers) * how.grid_distortion
+        x = geometry.distort(
+            x, columns=strips[:, : geometry.STRIPS], rows=strips[:, geometry.STRIPS :]
+        )
+    x = _change_levels(x, draw, how)
+    if how.erasing and not ten_crops:
+        x = _erase_some(x, [draw(name) for name in ERASING], how.erasing)
+    frame = tuple(side / geometry.CROP for side in size) if ten_crops else size
+    matrices = _drawn_matrices(draw, how, source, frame)
+    seen: Sequence[Any] = (0.0, 0.0, float(source[1]), float(source[0]))
+    if how.crop_area != (1.0, 1.0) or how.crop_aspect != (1.0, 1.0):
+        numbers = hashed.uniform(draw("crop"), 2 * geometry.TRIES + 2)
+        seen = geometry.random_crop(numbers, source, area=how.crop_area, aspect=how.crop_aspect)
+        matrices = geometry.of_crop(matrices, seen, source)
+    if ten_crops:
+        x, *seen = (_ten_times(each) for each in (x, *seen))
+        matrices = geometry.of_ten_crops(matrices, size)
+    x = warp(x, matrices, size, how.border)
+    if how.border == "black":
+        x = x * geometry.inside(matrices, size, seen)
+    if how.erasing and ten_crops:
+        numbers = hashed.uniform(draw("crops"), geometry.CROPS * len(ERASING))
+        numbers = ops.reshape(numbers, (-1, len(ERASING)))
+        x = _erase_some(x, [numbers[:, i] for i in range(len(ERASING))], how.erasing)
+    if how.mix_probability:
+        x = mix(x, ratios, cut=is_cut(draws, how), cut_x=draw("cut_x"), cut_y=draw("cut_y"))
+    return to_rgb(x) if x.shape[-1] == 1 else x
+
+
+def _change_levels(x, draw: Callable, how: Augmentation):
+    """What the recipe does to the grey levels of a face, float32 [n, h, w, c], in its own size."""
+    if how.auto_contrast:
+        x = stretch_levels(x, chosen=draw("stretched") < how.auto_contrast)
     if how.brightness or how.contrast:
         x = adjust_levels(
             x,
@@ -77,28 +118,53 @@ def augment(
         )
     if how.blur:
         x = blur(x, width=ops.where(draw("blur") < how.blur, 1.5 * draw("blur_width"), 0.0))
+    if how.noise:
+        x = add_noise(x, width=255.0 * how.noise, seeds=draw("noise"))
     if how.jpeg:
         quality = 10.0 + 60.0 * draw("jpeg_quality")
         x = ops.where(per_image(draw("jpeg") < how.jpeg), jpeg(x, quality=quality), x)
-    if how.erasing:
-        box = erasing_box(
-            draw("erase_area"), draw("erase_aspect"), draw("erase_x"), draw("erase_y")
-        )
-        chosen = ops.cast(draw("erase") < how.erasing, "float32")
-        x = erase(x, box, level=draw("erase_level") * 255.0, chosen=chosen)
-    matrices = warp_matrices(
+    return x
+
+
+def _drawn_matrices(draw: Callable, how: Augmentation, source, size):
+    """`warp_matrices` by the recipe, but for the random crop."""
+    angle = symmetric(draw("rotation")) * math.radians(how.rotation)
+    zoom = 1.0 + symmetric(draw("zoom")) * how.zoom
+    shift_x = symmetric(draw("shift_x")) * how.shift
+    shift_y = symmetric(draw("shift_y")) * how.shift
+    # Not asked where the answer is known: TensorFlow would compile, and round, the rest otherwise.
+    if how.rotation_probability < 1:
+        angle = ops.where(draw("rotated") < how.rotation_probability, angle, 0.0)
+    if how.shift_probability < 1:
+        moved = draw("shifted") < how.shift_probability
+        shift_x, shift_y = (ops.where(moved, shift, 0.0) for shift in (shift_x, shift_y))
+    if how.magnify != 1:
+        zoom = zoom * how.magnify
+    return warp_matrices(
         flip=ops.cast(draw("flip") < (0.5 if how.flip else 0.0), "float32"),
-        angle=symmetric(draw("rotation")) * math.radians(how.rotation),
-        zoom=1.0 + symmetric(draw("zoom")) * how.zoom,
-        shift_x=symmetric(draw("shift_x")) * how.shift,
-        shift_y=symmetric(draw("shift_y")) * how.shift,
+        angle=angle,
+        zoom=zoom,
+        shift_x=shift_x,
+        shift_y=shift_y,
         source=source,
         size=size,
     )
-    x = warp(x, matrices, size)
-    if how.mix_probability:
-        x = mix(x, ratios, cut=is_cut(draws, how), cut_x=draw("cut_x"), cut_y=draw("cut_y"))
-    return to_rgb(x) if x.shape[-1] == 1 else x
+
+
+ERASING = ("erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_level")
+"""The numbers that random erasing needs."""
+
+
+def _erase_some(images, numbers, share: float):
+    """Erase a box from a share of the images, by the numbers of `ERASING`, each float32 [n]."""
+    erased, area, aspect, x, y, level = numbers
+    chosen = ops.cast(erased < share, "float32")
+    return erase(images, erasing_box(area, aspect, x, y), level=level * 255.0, chosen=chosen)
+
+
+def _ten_times(values):
+    """[n, ...] as [10 n, ...], each ten times in a row; a number as it is."""
+    return values if isinstance(values, float) else ops.repeat(values, geometry.CROPS, axis=0)
 
 
 def resize(images, size: tuple[int, int], warp: Warp, *, flip: bool = False, crop=None):
@@ -250,23 +316,25 @@ def warp_matrices(*, flip, angle, zoom, shift_x, shift_y, source, size):
     return ops.stack([a, b, c, d, e, f], axis=-1)
 
 
-def warp_by_gather(images, matrices, size: tuple[int, int]):
-    """Resample bilinearly; beyond the border the border pixel goes on.
+def warp_by_gather(images, matrices, size: tuple[int, int], border: str = "repeat"):
+    """Resample bilinearly.
 
     Args:
         images: float32 [n, h, w, c].
         matrices: float32 [n, 6] from `warp_matrices`.
         size: (height, width) of the result.
+        border: with "reflect" the picture is mirrored about its outermost pixels, beyond which
+            they else go on.
 
     Returns:
         float32 [n, height, width, c].
     """
     h, w, channels = images.shape[1:]
-    a, b, c, d, e, f = (per_image(matrices[:, i])[..., 0] for i in range(6))
-    x = ops.arange(size[1], dtype="float32")[None, None, :]
-    y = ops.arange(size[0], dtype="float32")[None, :, None]
-    left, right, across = _neighbours(a * x + b * y + c, w)
-    above, below, down = _neighbours(d * x + e * y + f, h)
+    x, y = geometry.positions(matrices, size)
+    if border == "reflect":
+        x, y = geometry.mirrored(x, w), geometry.mirrored(y, h)
+    left, right, across = _neighbours(x, w)
+    above, below, down = _neighbours(y, h)
     across, down = across[..., None], down[..., None]
     pixels = ops.reshape(images, (-1, h * w, channels))
 

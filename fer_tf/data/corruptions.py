@@ -10,6 +10,8 @@ import math
 import numpy as np
 from keras import ops
 
+from fer_tf.data import hashed
+
 
 def spoil_light(images, *, gain, gamma, haze):
     """255 (x / 255)^gamma, dimmed by `gain`, under a grey veil, rounded as a camera does.
@@ -24,6 +26,31 @@ def spoil_light(images, *, gain, gamma, haze):
     # Not 0, whose power has no gradient.
     x = 255.0 * ops.power(ops.maximum(images, 1e-3) / 255.0, gamma) * gain
     return ops.round(x * (1.0 - haze) + 200.0 * haze * gain)
+
+
+def stretch_levels(images, *, chosen):
+    """Stretch the chosen pictures' levels to 0 to 255, each channel by itself.
+
+    Args:
+        images: float32 [n, h, w, c]; a channel of one level stays as it is.
+        chosen: bool [n].
+    """
+    low = ops.min(images, axis=(1, 2), keepdims=True)
+    span = ops.max(images, axis=(1, 2), keepdims=True) - low
+    stretched = (images - low) * (255.0 / ops.where(span > 0, span, 255.0))
+    return ops.where(ops.logical_and(per_image(chosen), span > 0), stretched, images)
+
+
+def add_noise(images, *, width, seeds):
+    """Add Gaussian noise, to each channel its own, and clip to [0, 255].
+
+    Args:
+        images: float32 [n, h, w, c].
+        width: standard deviation in levels.
+        seeds: float32 [n] in [0, 1), which decide the noise (`fer_tf.data.hashed`).
+    """
+    noise = hashed.normal(seeds, math.prod(images.shape[1:]))
+    return ops.clip(images + width * ops.reshape(noise, (-1, *images.shape[1:])), 0.0, 255.0)
 
 
 def blur(images, *, width):

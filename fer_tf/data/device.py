@@ -68,6 +68,7 @@ class AugmentedModel(keras.Model):
         network: the model to train; its variables are this model's trainable ones.
         images: uint8 [count, h, w], grey, or [count, h, w, 3], RGB.
         how: the augmentation.
+        ten_crops: each face gives ten images, and so ten rows of logits.
         teachers: whose answers to the same view `compute_loss` mixes into the targets.
     """
 
@@ -77,11 +78,13 @@ class AugmentedModel(keras.Model):
         images: Images,
         *,
         how: Augmentation,
+        ten_crops: bool = False,
         teachers: Teachers | None = None,
     ):
         super().__init__(name="augmented")
         self.network = network
         self.how = how
+        self.ten_crops = ten_crops
         self.teachers = teachers
         # Tracked, so that JAX is given their weights.
         self.teaching = [] if teachers is None else teachers.networks
@@ -111,7 +114,15 @@ class AugmentedModel(keras.Model):
             images = ops.take(self.faces, inputs["rows"], axis=0)
         draws = inputs["draws"]
         ratios = draws[:, COLUMN["mix_ratio"]]
-        return augment.augment(images, draws, ratios, size, self.how, augment.warp_by_gather)
+        return augment.augment(
+            images,
+            draws,
+            ratios,
+            size,
+            self.how,
+            augment.warp_by_gather,
+            ten_crops=self.ten_crops,
+        )
 
 
 class EvaluationBatches(keras.utils.PyDataset):

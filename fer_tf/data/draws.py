@@ -41,8 +41,15 @@ COLUMNS = (
     "mix_ratio",
     "cut_x",
     "cut_y",
+    "shifted",
+    "rotated",
+    "stretched",
+    "noise",
+    "crop",
+    "grid",
+    "crops",
 )
-"""What each number of an example's row decides."""
+"""What each number of an example's row decides. A new one goes to the end: see `_table`."""
 
 COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 
@@ -54,7 +61,7 @@ class Epoch:
     Attributes:
         rows: int32 [steps, n], indices of the faces.
         draws: float32 [steps, n, len(COLUMNS)], in [0, 1).
-        targets: float32 [steps, n, width], mixed where the faces will be.
+        targets: float32 [steps, n * images_per_face, width], mixed where the faces will be.
         scale: int32 [steps], which of the recipe's scales each step is made at.
     """
 
@@ -80,6 +87,7 @@ def draw_epoch(
     augmentation: Augmentation,
     scales: int = 1,
     passes: int = 1,
+    images_per_face: int = 1,
 ) -> Epoch:
     """Draw the order and the random numbers of an epoch, and mix its targets.
 
@@ -93,6 +101,7 @@ def draw_epoch(
         augmentation: decides the distribution of the mixing ratios.
         scales: how many the recipe has.
         passes: over all examples in the epoch.
+        images_per_face: each row of targets is repeated so often, one after the other.
 
     Raises:
         FerError: fewer examples than one batch.
@@ -103,7 +112,8 @@ def draw_epoch(
         _draw_pass(targets, seed, number, batch_size, augmentation, scales)
         for number in range(epoch * passes, (epoch + 1) * passes)
     ]
-    return Epoch(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
+    rows, draws, mixed, scale = (np.concatenate(arrays) for arrays in zip(*each, strict=True))
+    return Epoch(rows, draws, np.repeat(mixed, images_per_face, axis=1), scale)
 
 
 def _draw_pass(
@@ -117,7 +127,7 @@ def _draw_pass(
     """The arrays of an `Epoch` for one pass over the examples, the `number`th of the run."""
     count, steps = len(targets), len(targets) // batch_size
     order = _generator(seed, number, stream=0).permutation(count)[: steps * batch_size]
-    table = _generator(seed, number, stream=1).random((count, len(COLUMNS)), dtype=np.float32)
+    table = _table(seed, number, count)
     rows = order.astype(np.int32).reshape(steps, batch_size)
     draws = table[rows]
     draws[..., COLUMN["mix_ratio"]] = mix_ratios(draws, augmentation)
@@ -126,6 +136,21 @@ def _draw_pass(
     mixed = own * clean + (1 - own) * np.roll(clean, 1, axis=1)
     scale = _generator(seed, number, stream=2).integers(scales, size=steps, dtype=np.int32)
     return rows, draws, mixed, scale
+
+
+def _table(seed: int, number: int, count: int) -> np.ndarray:
+    """Each example's numbers, float32 [count, len(COLUMNS)] in [0, 1).
+
+    The columns up to "cut_y" are drawn together, and each later one is a stream of its own, so
+    that one more changes none of the numbers before it, and an old run goes on as it began.
+    """
+    first = COLUMN["cut_y"] + 1
+    table = np.empty((count, len(COLUMNS)), np.float32)
+    table[:, :first] = _generator(seed, number, stream=1).random((count, first), np.float32)
+    for column in range(first, len(COLUMNS)):
+        generator = _generator(seed, number, stream=3 + column - first)
+        table[:, column] = generator.random(count, np.float32)
+    return table
 
 
 def mix_ratios(draws: np.ndarray, augmentation: Augmentation) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from keras import ops
 
@@ -15,22 +17,31 @@ def training_targets(faces: Faces, recipe: Recipe) -> np.ndarray:
     """Targets of the training faces: float32 [n, classes + votes + values].
 
     Each row's first numbers, one for each class, are the label, smoothed, mixed with the face's
-    FERPlus votes by `vote_weight`, and multiplied by its class's weight (`class_balance`);
-    they sum to that weight, which is 1 on average over the faces. With `vote_answer` ten more are
-    the shares of FERPlus' votes, and sum to it. The last are the values, NaN where there is none.
+    FERPlus votes by `vote_weight`, and multiplied by its class's weight (`class_balance`,
+    `class_weights`); they sum to that weight, which is 1 on average over all faces. (PyTorch's
+    weighted cross-entropy makes it 1 on average over each batch.) With `vote_answer` ten more
+    are the shares of FERPlus' votes, and sum to it. The last are the values, NaN where there is
+    none.
 
     Raises:
-        FerError: the recipe wants votes that the faces don't have.
+        FerError: the recipe wants votes that the faces don't have, or has another number of class
+            weights than the task has classes.
     """
     if (recipe.vote_weight or recipe.vote_answer) and faces.votes is None:
         raise FerError("the recipe needs the FERPlus votes, which these faces don't have")
     classes = len(faces.task.labels)
+    if len(recipe.class_weights) not in (0, classes):
+        raise FerError(
+            f"class_weights: found {len(recipe.class_weights)}, expected one for each of "
+            f"{', '.join(faces.task.labels)}"
+        )
     targets = one_hot(faces.labels, classes) * (1 - recipe.label_smoothing)
     targets += recipe.label_smoothing / classes
     if recipe.vote_weight and faces.votes is not None:
         shares = vote_shares(faces.votes, targets, faces.task)
         targets += recipe.vote_weight * (shares - targets)
-    targets *= class_weights(faces.labels, recipe.class_balance, classes)[faces.labels][:, None]
+    weights = class_weights(faces.labels, recipe.class_balance, classes, recipe.class_weights)
+    targets *= weights[faces.labels][:, None]
     parts = [targets]
     if recipe.vote_answer and faces.votes is not None:
         shares = faces.votes / faces.votes.sum(axis=1, keepdims=True)
@@ -84,8 +95,15 @@ def vote_shares(votes: np.ndarray, otherwise: np.ndarray, task: Task) -> np.ndar
     return np.where(total > 0, counts / np.maximum(total, 1), otherwise)
 
 
-def class_weights(labels: np.ndarray, balance: float, classes: int) -> np.ndarray:
-    """Weight of each class in the loss, float64 [classes]: count ** -balance, 1 on average."""
+def class_weights(
+    labels: np.ndarray, balance: float, classes: int, given: Sequence[float] = ()
+) -> np.ndarray:
+    """Weight of each class in the loss, float64 [classes]: 1 on average over the faces.
+
+    They are in proportion to those `given`, or else to count ** -balance.
+    """
     counts = np.bincount(labels, minlength=classes)
     weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -balance, 0.0)
+    if given:
+        weights = np.array(given, np.float64)
     return weights / weights[labels].mean()

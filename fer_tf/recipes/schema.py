@@ -19,10 +19,32 @@ class Augmentation:
     """Mirrors half of the training faces left to right."""
     rotation: float = 0.0
     """Each face is turned by a random angle of at most so many degrees to either side."""
+    rotation_probability: float = 1.0
+    """This share of the faces is turned, and the others stay upright."""
     zoom: float = 0.0
     """Each face is made larger or smaller by at most this share of its side."""
     shift: float = 0.0
     """Each face is moved along each axis by at most this share of its side."""
+    shift_probability: float = 1.0
+    """This share of the faces is moved, and the others stay in their place."""
+    crop_area: tuple[float, float] = (1.0, 1.0)
+    """A crop whose share of the face's area lies between these two is enlarged to the whole picture
+    (torchvision's RandomResizedCrop). A crop larger than the face is drawn again, up to ten times,
+    so that 0.8 1.2 gives 0.8 to 1."""
+    crop_aspect: tuple[float, float] = (1.0, 1.0)
+    """The crop's width over its height lies between these two, evenly on a logarithmic scale."""
+    magnify: float = 1.0
+    """Every face is enlarged so many times about its centre, and what then lies outside is cut
+    off."""
+    border: Literal["repeat", "reflect", "black"] = "repeat"
+    """Beyond a face's edge its outermost pixels go on (repeat), or the face is mirrored about them
+    (reflect), or there is nothing (black, also in place of what a crop left out)."""
+    grid_distortion: float = 0.0
+    """The face is cut into five columns and five rows, each of which grows or shrinks by at most
+    this share (albumentations' GridDistortion)."""
+    auto_contrast: float = 0.0
+    """The levels of this share of the faces are stretched, so that the darkest pixel becomes black
+    and the lightest white (torchvision's RandomAutocontrast)."""
     brightness: float = 0.0
     """Each face is made brighter or darker by at most this share of white."""
     contrast: float = 0.0
@@ -32,6 +54,9 @@ class Augmentation:
     haze, and rounded to whole grey levels."""
     blur: float = 0.0
     """This share of the faces is blurred by a Gaussian of up to 1.5 of the face's own pixels."""
+    noise: float = 0.0
+    """Gaussian noise of this standard deviation, as a share of white, is added to each of a face's
+    own pixels."""
     jpeg: float = 0.0
     """This share of the faces gets the coarse levels of a JPEG file of quality 10 to 70."""
     erasing: float = 0.0
@@ -172,6 +197,12 @@ class Recipe:
     class_balance: float = 0.0
     """Rare classes weigh more in the loss, by count ** -class_balance, with a mean of 1: 0 treats
     all faces alike, and 1 all classes."""
+    class_weights: tuple[float, ...] = ()
+    """Each class weighs so much in the loss, in the order of the task's classes, relative to the
+    mean over the training faces. If none are given, all weigh the same."""
+    ten_crops: bool = False
+    """Each face gives a training step ten images: its four corners and its centre, of 40/48 of its
+    side, and their mirror images. The validation takes the mean of the ten answers."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """The layers compute in this number format; auto takes the one that suits the machine. Weights,
@@ -186,6 +217,16 @@ class Recipe:
     def epochs(self) -> int:
         """All stages' epochs."""
         return sum(epochs for _, epochs in self.stages)
+
+    @property
+    def images_per_face(self) -> int:
+        """How many images each face gives to a training step."""
+        return 10 if self.ten_crops else 1
+
+    @property
+    def tta(self) -> str:
+        """The test-time augmentation with which validation faces are answered."""
+        return "ten-crop" if self.ten_crops else "none"
 
     def size_at(self, epoch: int) -> int:
         """Side in pixels of the faces in `epoch`, counted from 0."""
@@ -235,12 +276,18 @@ def check(recipe: Recipe) -> None:
         "label_smoothing": (recipe.label_smoothing, 0, 1),
         "class_balance": (recipe.class_balance, 0, 1),
         "rotation": (a.rotation, 0, 180),
+        "rotation_probability": (a.rotation_probability, 0, 1),
         "zoom": (a.zoom, 0, 0.9),
         "shift": (a.shift, 0, 1),
+        "shift_probability": (a.shift_probability, 0, 1),
+        "magnify": (a.magnify, 0.25, 4),
+        "grid_distortion": (a.grid_distortion, 0, 0.9),
+        "auto_contrast": (a.auto_contrast, 0, 1),
         "brightness": (a.brightness, 0, 1),
         "contrast": (a.contrast, 0, 1),
         "light": (a.light, 0, 1),
         "blur": (a.blur, 0, 1),
+        "noise": (a.noise, 0, 1),
         "jpeg": (a.jpeg, 0, 1),
         "erasing": (a.erasing, 0, 1),
         "mix_probability": (a.mix_probability, 0, 1),
@@ -258,6 +305,28 @@ def check(recipe: Recipe) -> None:
             raise FerError(f"{name} needs the FERPlus votes: pass --votes or --reader ferplus")
     if not all(0 <= weight <= 1e6 for weight in recipe.loss_weights):
         raise FerError(f"loss_weights: expected values from 0 to 1e6, found {recipe.loss_weights}")
+    if not all(0 < weight <= 1e6 for weight in recipe.class_weights):
+        raise FerError(
+            f"class_weights: expected values above 0 to 1e6, found {recipe.class_weights}"
+        )
+    if recipe.class_weights and recipe.class_balance:
+        raise FerError(
+            "class_weights: expected class_balance 0 with them, which weighs classes too"
+        )
+    for name, (low, high), least, most in (
+        ("crop_area", a.crop_area, 0.01, 1.0),
+        ("crop_aspect", a.crop_aspect, 0.1, 10.0),
+    ):
+        if not (least <= low <= most and low <= high <= 10.0):
+            raise FerError(
+                f"{name}: expected two values, the first from {least} to {most} and the second "
+                f"from there to 10, found {low} {high}"
+            )
+    if recipe.ten_crops and (a.mix_probability or recipe.teachers or recipe.fit_prior):
+        raise FerError(
+            "ten_crops: expected neither mix_probability nor teachers nor fit_prior with it, which "
+            "are for whole faces"
+        )
     if recipe.minutes and (len(recipe.stages) > 1 or recipe.schedule != "cosine"):
         raise FerError("minutes: expected one stage and the cosine schedule with it")
     if recipe.start_share and recipe.weights is None:

@@ -9,14 +9,12 @@ import keras
 import numpy as np
 
 from fer_tf.data.batches import evaluation
+from fer_tf.data.geometry import CROP
 from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
 
 TTA = ("none", "flip", "ten-crop")
 """Test-time augmentations: none, the mean over a face and its mirror image, or over ten crops."""
-
-CROP = 40 / 48
-"""Side of each of the ten crops over the face's: 40 of 48 pixels (Khaireddin and Chen, 2021)."""
 
 
 def predict_logits(model: keras.Model, images: Images, **keywords: Any) -> np.ndarray:

@@ -194,6 +194,7 @@ class Training:
             batch_size=self.recipe.batch_size,
             augmentation=self.recipe.augmentation,
             scales=len(self.recipe.scales),
+            images_per_face=self.recipe.images_per_face,
             passes=self.recipe.passes,
         )
         if self.kept_answers is not None:
@@ -235,7 +236,7 @@ class Training:
                 "accuracy": float(logs["accuracy"][-1]),
                 "val_loss": val_loss,
                 "val_accuracy": val_accuracy,
-                "images_per_second": self.steps * self.recipe.batch_size / seconds,
+                "images_per_second": self.steps * self._images_per_step / seconds,
                 "seconds": progress.seconds + before + time.monotonic() - began,
             }
         )
@@ -271,7 +272,9 @@ class Training:
             rows = spread(len(self.faces))
             logits = predict_logits(self.averaged, self.faces.images[rows], size=(size, size))
             add_shift(self.averaged, fit_shift(logits, self.faces.labels[rows]))
-        logits, values = predict_answers(self.averaged, self.validation.images, size=(size, size))
+        logits, values = predict_answers(
+            self.averaged, self.validation.images, size=(size, size), tta=self.recipe.tta
+        )
         labels = self.validation.labels
         wanted, given = [one_hot(labels, len(self.task.labels))], [logits]
         if values is not None and self.validation.values is not None:
@@ -292,6 +295,7 @@ class Training:
             self.faces.images,
             sizes=[(max(1, round(size * scale)),) * 2 for scale in self.recipe.scales],
             how=self.recipe.augmentation,
+            ten_crops=self.recipe.ten_crops,
             teachers=self.teachers,
         )
         model.compile(
@@ -343,6 +347,10 @@ class Training:
     def _width(self) -> int:
         """Of the logits that are trained: the classes, and FERPlus' votes where they are learnt."""
         return self.targets.shape[1] - len(self.task.values)
+
+    @property
+    def _images_per_step(self) -> int:
+        return self.recipe.batch_size * self.recipe.images_per_face
 
     def _rate(self, done: int) -> float:
         """Learning rate after `done` steps of the epoch in progress."""
@@ -411,6 +419,6 @@ class Training:
         size = max(self.recipe.stages, key=lambda stage: stage[0] ** 2 * stage[1])[0]
         network = joined(self._build(precision.POLICIES[name], classes=self._width))
         network.compile(optimizer="sgd", loss=self.loss, jit_compile=False)
-        images = np.zeros((self.recipe.batch_size, size, size, 3), np.float32)
-        targets = self.targets[: self.recipe.batch_size]
+        images = np.zeros((self._images_per_step, size, size, 3), np.float32)
+        targets = np.resize(self.targets, (self._images_per_step, self.targets.shape[1]))
         return lambda: network.train_on_batch(images, targets)

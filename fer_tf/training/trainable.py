@@ -19,6 +19,7 @@ def trainable(
     *,
     sizes: Sequence[tuple[int, int]],
     how: Augmentation,
+    ten_crops: bool = False,
     teachers: Teachers | None = None,
 ) -> tuple[keras.Model, Any]:
     """What to call `fit` on, and the function that turns an `Epoch` into what `fit` takes.
@@ -31,6 +32,7 @@ def trainable(
         images: uint8 [count, h, w], the training faces.
         sizes: (height, width) of the network's input, one for each scale.
         how: the augmentation.
+        ten_crops: each face gives ten images.
         teachers: whose answers are mixed into the targets.
     """
     if keras.backend.backend() == "tensorflow":
@@ -38,9 +40,12 @@ def trainable(
 
         model = network if teachers is None else Student(network, teachers.share, teachers.values)
         answers = None if teachers is None else teachers.answers
-        return model, TrainingBatches(images, sizes=sizes, how=how, answers=answers).epoch
+        batches = TrainingBatches(
+            images, sizes=sizes, how=how, ten_crops=ten_crops, answers=answers
+        )
+        return model, batches.epoch
     from fer_tf.data.device import AugmentedModel, EpochBatches
 
-    model = AugmentedModel(network, images, how=how, teachers=teachers)
+    model = AugmentedModel(network, images, how=how, ten_crops=ten_crops, teachers=teachers)
     in_file = images if isinstance(images, MappedImages) else None
     return model, partial(EpochBatches, sizes=sizes, images=in_file)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from fer_tf.data import augment, pipeline
-from fer_tf.data.corruptions import blur, jpeg, spoil_light
+from fer_tf.data.corruptions import add_noise, blur, jpeg, spoil_light, stretch_levels
 from fer_tf.data.draws import COLUMN, COLUMNS
 from fer_tf.recipes.schema import Augmentation
 
@@ -69,6 +70,48 @@ def test_light_by_hand():
         np.testing.assert_array_equal(np.asarray(said), expected)
     lighter = spoil_light(images[1:2], gain=column(1), gamma=column(0.5), haze=column(0))
     np.testing.assert_array_equal(np.asarray(lighter), round(255 * (64 / 255) ** 0.5))
+
+
+def test_stretched_levels_are_pillows_auto_contrast():
+    images = np.concatenate([soft_noise(3) / 4 + shift for shift in (20, 90, 150)], axis=-1)
+    images = images.round()
+    images[2, ..., 1] = 77.0
+    said = np.asarray(stretch_levels(images, chosen=np.array([True, False, True])))
+    np.testing.assert_array_equal(said[1], images[1])
+    for i in (0, 2):
+        expected = ImageOps.autocontrast(Image.fromarray(images[i].astype(np.uint8)))
+        # Pillow rounds down, and leaves a channel of one level as it is, as we do.
+        np.testing.assert_allclose(said[i], np.asarray(expected), atol=1.01)
+    assert said[0].min() == 0 and said[0].max() == pytest.approx(255, abs=1e-3)
+
+
+def test_noise_has_its_width_and_is_clipped():
+    grey = np.full((20, 48, 40, 3), 128.0, np.float32)
+    seeds = np.arange(20, dtype=np.float32) / 20
+    noise = np.asarray(add_noise(grey, width=10.0, seeds=seeds)) - 128
+    error = 5 * 10 / np.sqrt(noise.size)
+    assert abs(noise.mean()) < error and abs(noise.std() - 10) < error
+    # Each face has noise of its own, and each channel.
+    for one, other in ((noise[0], noise[1]), (noise[..., 0], noise[..., 1])):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(one.size)
+    alone = np.asarray(add_noise(grey[3:4], width=10.0, seeds=seeds[3:4])) - 128
+    np.testing.assert_allclose(alone[0], noise[3], atol=1e-3)
+    black = np.asarray(add_noise(grey * 0, width=10.0, seeds=seeds))
+    assert black.min() == 0 and (black == 0).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_training_stretches_and_adds_noise_by_the_recipe():
+    images = np.repeat(soft_noise(1) / 2 + 30, 2, axis=0)[..., 0].astype(np.uint8)
+    ratios = np.ones(2, np.float32)
+    draws = np.full((2, len(COLUMNS)), 0.5, np.float32)
+    draws[:, COLUMN["stretched"]] = [0.29, 0.3]
+    how = Augmentation(auto_contrast=0.3)
+    said = np.asarray(augment.augment(images, draws, ratios, (48, 48), how, pipeline.warp))
+    assert said[0].min() == 0 and said[0].max() == pytest.approx(255, abs=1e-3)
+    np.testing.assert_array_equal(said[1, ..., 0], images[1])
+    how = Augmentation(noise=0.04)
+    said = np.asarray(augment.augment(images, draws, ratios, (48, 48), how, pipeline.warp))
+    assert (said[..., 0] - images).std() == pytest.approx(0.04 * 255, rel=0.1)
 
 
 def test_training_spoils_the_share_that_the_recipe_says():

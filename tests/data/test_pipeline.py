@@ -170,6 +170,33 @@ def test_each_step_has_one_of_the_sizes_and_the_same_faces():
         np.testing.assert_allclose(images, alone, atol=1e-3)
 
 
+def test_ten_crops_of_each_face_follow_one_another():
+    sizes, how = [(40, 40), (20, 30)], Augmentation()
+    targets = np.eye(7, dtype=np.float32)[labels()]
+    epoch = draw_epoch(
+        targets,
+        seed=5,
+        epoch=1,
+        batch_size=BATCH,
+        augmentation=how,
+        scales=2,
+        images_per_face=10,
+    )
+    batches = TrainingBatches(faces(), sizes=sizes, how=how, ten_crops=True)
+    for step, (images, answers) in enumerate(batches.epoch(epoch)):
+        assert images.shape == (10 * BATCH, *sizes[epoch.scale[step]], 3)
+        rows = epoch.rows[step]
+        np.testing.assert_array_equal(np.argmax(answers, axis=1), np.repeat(labels()[rows], 10))
+        if epoch.scale[step] == 0:
+            np.testing.assert_allclose(images[10, :, :, 0], faces()[rows[1]][:40, :40], atol=0.01)
+            centre = faces()[rows[1]][4:44, 4:44]
+            np.testing.assert_allclose(images[19, :, :, 0], centre[:, ::-1], atol=0.01)
+    alone = TrainingBatches(faces(), sizes=sizes[:1], how=how, ten_crops=True).epoch(epoch)
+    # Known shapes: a compiled training step is traced once.
+    assert alone.element_spec[0].shape == (10 * BATCH, 40, 40, 3)
+    assert alone.element_spec[1].shape == (10 * BATCH, 7)
+
+
 def test_teachers_see_the_view_of_the_student_at_their_size():
     def answers(view):
         return tf.reduce_mean(view((16, 24)), axis=(1, 3))[:, :7]

@@ -20,6 +20,7 @@ from fer_tf.data.targets import (
 from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import FER2013, FERPLUS, TASKS, Task
+from fer_tf.training.losses import soft_cross_entropy
 
 FER2013_TASK = TASKS["fer2013"]
 
@@ -119,6 +120,27 @@ def test_class_balance_by_hand():
     assert weights[HAPPY] == pytest.approx(5 / 6) and weights[ANGRY] == pytest.approx(5 / 3)
     targets = training_targets(faces_of(labels), Recipe(class_balance=1.0, label_smoothing=0.1))
     np.testing.assert_allclose(targets.sum(axis=1), [0.625] * 4 + [2.5], rtol=1e-5)
+
+
+def test_given_class_weights_by_hand():
+    # Three Happy of weight 1, one Angry of weight 5: the mean over the faces is 2.
+    given_weights = (5.0, 9.0, 9.0, 1.0, 9.0, 9.0, 9.0)
+    faces = faces_of([HAPPY, HAPPY, ANGRY, HAPPY])
+    targets = training_targets(faces, Recipe(class_weights=given_weights))
+    np.testing.assert_allclose(targets[:, HAPPY], [0.5, 0.5, 0, 0.5])
+    np.testing.assert_allclose(targets[:, ANGRY], [0, 0, 2.5, 0])
+    # Over a batch that is all faces, the mean is PyTorch's: weighted losses over their weights.
+    logits = np.random.default_rng(0).normal(size=(4, 7)).astype(np.float32)
+    losses = -np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    own = losses[np.arange(4), faces.labels]
+    weights = np.array(given_weights)[faces.labels]
+    ours = np.mean(soft_cross_entropy(targets, logits))
+    assert ours == pytest.approx((own * weights).sum() / weights.sum(), rel=1e-5)
+
+
+def test_a_wrong_number_of_class_weights_is_refused():
+    with pytest.raises(FerError, match=r"^class_weights: found 2, expected one for each of Angry,"):
+        training_targets(faces_of([HAPPY]), Recipe(class_weights=(1.0, 2.0)))
 
 
 @given(labels=st.lists(st.integers(0, 6), min_size=1, max_size=50), balance=st.floats(0, 1))

@@ -15,6 +15,7 @@ from fer_tf.data import load_faces
 from fer_tf.data.faces import SPLITS
 from fer_tf.models.saving import load_model
 from fer_tf.tasks import FERPLUS
+from fer_tf.trained.inference import predict_logits
 from fer_tf.training import checkpoint, loop
 from fer_tf.training.loop import Training
 from fer_tf.training.variables import plain_name
@@ -278,3 +279,31 @@ def test_a_run_by_the_clock_ends_with_its_time(csv_file: Path, tmp_path: Path) -
     assert row["steps"] == "10"
     # Its first epoch is at the foot of the rise, a tenth of the peak.
     assert float(row["learning_rate"]) == pytest.approx(1.5e-4)
+
+
+def test_ten_crops_are_trained_on_and_validated(csv_file: Path, tmp_path: Path) -> None:
+    argv = flags(csv_file, tmp_path, "--ten-crops", "", "--mix-probability", "0")
+    command.main(argv)
+    run = tmp_path / "scratch"
+    with (run / "history.csv").open() as file:
+        best = max(csv.DictReader(file), key=lambda row: float(row["val_accuracy"]))
+    assert int(best["steps"]) == 5
+    validation = load_faces(str(csv_file)).of("PublicTest")
+    model = load_model(run / "best.keras")
+    logits = predict_logits(model, validation.images, size=(32, 32), tta="ten-crop")
+    found = (logits.argmax(axis=1) == validation.labels).mean()
+    assert float(best["val_accuracy"]) == pytest.approx(found)
+    loss = -logits[np.arange(len(logits)), validation.labels].mean()
+    assert float(best["val_loss"]) == pytest.approx(loss, rel=1e-4)
+
+
+def test_class_weights_change_the_training(csv_file: Path, tmp_path: Path) -> None:
+    weights = "9 1 1 1 1 1 1"
+    losses = []
+    for name, more in (("even", ()), ("weighted", ("--class-weights", weights))):
+        command.main(flags(csv_file, tmp_path, "--run", name, "--stages", "32 1", *more))
+        with (tmp_path / name / "history.csv").open() as file:
+            losses.append(next(csv.DictReader(file))["loss"])
+    assert losses[0] != losses[1]
+    line = refused(flags(csv_file, tmp_path, "--run", "few", "--class-weights", "1 2"))
+    assert "class_weights: found 2, expected one for each of Angry, Disgust" in line
