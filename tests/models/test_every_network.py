@@ -105,7 +105,7 @@ def test_every_weight_of_a_network_gets_a_gradient(name, built):
         assert np.any(gradient), f"{weight.path} has the gradient 0"
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", one_a_family())
 def test_a_network_is_the_same_from_its_file(name, built, tmp_path):
     network, task = built(name), NETWORKS[name].task
     path = tmp_path / "network.keras"
@@ -153,7 +153,9 @@ def check_export(path: Path, network: keras.Model, name: str) -> None:
         np.testing.assert_allclose(found.values, expected["values"], atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "dtype", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", one_a_family())
 def test_mixed_precision_computes_in_half_and_answers_in_float32(name, dtype):
     shape = (*size_of(name), 3)
