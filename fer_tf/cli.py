@@ -25,8 +25,16 @@ VERBS = {
 T = TypeVar("T")
 
 
-def parse(args: type[T], argv: Sequence[str] | None, prog: str, default: T | None = None) -> T:
+def parse(
+    args: type[T],
+    argv: Sequence[str] | None,
+    prog: str,
+    default: T | None = None,
+    about: str | None = None,
+) -> T:
     """Parse `argv` (sys.argv[1:] if None) into the dataclass `args` with tyro.
+
+    --help begins with `about`, or with the docstring of `args`.
 
     Exits with code 2 when a flag is unknown or ill-typed, and names the flag and its nearest
     neighbours on stderr.
@@ -34,6 +42,7 @@ def parse(args: type[T], argv: Sequence[str] | None, prog: str, default: T | Non
     import tyro
 
     keywords: dict[str, Any] = {} if default is None else {"default": default}
+    keywords |= {} if about is None else {"description": about}
     return tyro.cli(args, args=argv, prog=prog, config=(tyro.conf.OmitArgPrefixes,), **keywords)
 
 

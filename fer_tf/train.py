@@ -1,9 +1,8 @@
 """Train a network: `python -m fer_tf.train [RECIPE] --data fer2013.csv [--run NAME]`.
 
 RECIPE is `drawn` (drawn faces, the default without --data), `scratch` (from random weights, the
-default with --data), `paper` (Safavi et al., 2023), `affect` (classes with valence and arousal),
-`drawn_affect` (the same of drawn faces), or the recipe.json of another run. Every field of the
-recipe is a flag. The same command again goes on where the run stopped.
+default with --data), another name that --help lists, or the recipe.json of another run. Every field
+of the recipe is a flag. The same command again goes on where the run stopped.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from fer_tf.cli import parse, start_keras
 from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES, get_recipe
+from fer_tf.recipes.groups import listing
 from fer_tf.recipes.schema import Recipe, check
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments and not arguments[0].startswith("-"):
         name = arguments.pop(0)
     default = Arguments(recipe=get_recipe(name))
-    args = parse(Arguments, arguments, "python -m fer_tf.train [RECIPE]", default)
+    about = f"{Arguments.__doc__}\n\n{listing()}"
+    args = parse(Arguments, arguments, "python -m fer_tf.train [RECIPE]", default, about)
     check(args.recipe)
     check_arguments(args)
     train(args, command)

@@ -2,7 +2,7 @@
 
     python small.py [STEP ACTION ...] -- FLAGS
 
-runs `python -m fer_tf.train FLAGS`, in which the networks "small" and "short" are known, and
+runs `python -m fer_tf.train FLAGS`, in which the networks of `register_small` are known, and
 does ACTION when the run has done STEP steps of all its epochs:
 
     kill       SIGKILL after the step
@@ -27,17 +27,27 @@ from types import MappingProxyType
 
 
 def register_small() -> None:
-    """Add to the registry "small", two convolutions, drop path and a norm; and "short".
+    """Add to the registry "small", two convolutions, drop path and a norm; and two more.
 
-    That is `mit_b0_fusion` with two stages of one block each.
+    "short" is `mit_b0_fusion` with two stages of one block each; "attentive" is `dacl` as small,
+    with two kinds of dropping before its head.
     """
+    from functools import partial
+
     from fer_tf.models import registry
+    from fer_tf.models.dacl import attentive_head
 
     row = registry.NETWORKS["mit_b0_fusion"]
     two = {"dims": (8, 16), "depths": (1, 1), "heads": (1, 2), "reductions": (4, 2)}
     added = {
         "small": replace(row, family=_family, head=_head, arguments={}),
         "short": replace(row, arguments=two),
+        "attentive": replace(
+            registry.NETWORKS["dacl"],
+            family=_dropping,
+            head=partial(attentive_head, hidden=(8, 4)),
+            arguments={"width": 8},
+        ),
     }
     registry.NETWORKS = MappingProxyType({**registry.NETWORKS, **added})
 
@@ -54,6 +64,15 @@ def _family(images, *, drop_path=0.0, seed=None, dtype=None):
         8, 3, padding="same", activation="relu", kernel_initializer=start(seed), dtype=dtype
     )(x)
     return [keras.layers.Add(dtype=dtype)([x, DropPath(drop_path, seed=seed, dtype=dtype)(y)])]
+
+
+def _dropping(images, *, width, seed=None, dtype=None):
+    from fer_tf.layers.dropping import AttentionDropping, UnscaledDropout
+    from fer_tf.models.resnet import residual_stem
+
+    x = residual_stem(images, width, stem="imagenet", epsilon=1e-5, dtype=dtype)
+    x = AttentionDropping(0.5, seed=seed, dtype=dtype)(x)
+    return [UnscaledDropout(0.2, seed=None if seed is None else seed + 1, dtype=dtype)(x)]
 
 
 def _head(maps, *, classes, values=0, dtype=None):

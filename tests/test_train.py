@@ -168,6 +168,7 @@ def test_help_does_not_import_keras() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--learning-rate" in done.stdout
+    assert "khaireddin_vgg        72.40 %  project S4, FER2013" in done.stdout
 
 
 def test_history_is_whole_after_a_kill_before_it_was_written(

@@ -20,13 +20,14 @@ class Projection(keras.layers.Dense):
 
 
 def affine(inputs, kernel, bias):
-    """inputs @ kernel + bias: [n, ..., c], [c, units], [units] -> [n, ..., units].
+    """inputs @ kernel + bias: [n, ..., c], [c, units], [units] or None -> [n, ..., units].
 
     All positions form one matrix: a product of a 3-D tensor with a matrix makes
     TensorFlow compute one weight gradient per image and then sum them.
     """
     shape = ops.shape(inputs)
-    x = ops.add(ops.matmul(ops.reshape(inputs, (-1, shape[-1])), kernel), bias)
+    x = ops.matmul(ops.reshape(inputs, (-1, shape[-1])), kernel)
+    x = x if bias is None else ops.add(x, bias)
     return ops.reshape(x, (-1, *shape[1:-1], x.shape[-1]))
 
 

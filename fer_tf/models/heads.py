@@ -50,6 +50,15 @@ def pooled_head(
     return answers(x, classes, values)
 
 
+def pytorch_uniform() -> keras.initializers.Initializer:
+    """How PyTorch begins a dense layer: uniform, with variance 1 / (3 inputs).
+
+    Behind three dense layers begun as Keras does (Glorot) or with He's variance, the first logits
+    are so large that the sources' learning rates leave a network at the class prior.
+    """
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
 def dense_head(
     maps: list,
     *,
@@ -83,13 +92,13 @@ def dense_head(
     for i, rate in enumerate(dropouts[:-1], start=1):
         x = keras.layers.Dropout(rate, dtype=dtype, name=f"hidden{i}_dropout")(x)
         x = keras.layers.Dense(
-            width, kernel_initializer="he_normal", dtype=dtype, name=f"hidden{i}"
+            width, kernel_initializer=pytorch_uniform(), dtype=dtype, name=f"hidden{i}"
         )(x)
         last = i == len(dropouts) - 1
         policy, name = ("float32", "features") if last else (dtype, f"hidden{i}_relu")
         x = keras.layers.ReLU(dtype=policy, name=name)(x)
     x = keras.layers.Dropout(dropouts[-1], dtype="float32", name="dropout")(x)
-    return answers(x, classes, values)
+    return answers(x, classes, values, kernel_initializer=pytorch_uniform())
 
 
 def separate_head(
@@ -126,6 +135,22 @@ def separate_head(
 
     for_values = hidden("values_hidden") if values else None
     return answers(hidden("logits_hidden"), classes, values, for_values=for_values)
+
+
+def mean_token_head(tokens: list, *, classes: int, values: int = 0, dtype: str | None = None):
+    """Classify the mean of the tokens.
+
+    Args:
+        tokens: one KerasTensor [n, tokens, d].
+        classes: number of classes.
+        values: number of continuous values.
+        dtype: not used: what is left of the network here is float32.
+
+    Returns:
+        As `answers`.
+    """
+    mean = keras.layers.GlobalAveragePooling1D(dtype="float32", name="features")(tokens[-1])
+    return answers(mean, classes, values, kernel_initializer=DenseNormal())
 
 
 def answers(features, classes: int, values: int, *, for_values=None, **keywords: Any):

@@ -29,6 +29,9 @@ class Network:
             or KerasCV's preset; None where theirs is another network.
         task: what the published network answers; it can be built for any.
         any_size: one set of weights runs at any size; else the network is built for one.
+        centre_loss: weight of the sparse centre loss beside the task's loss in its training
+            (`fer_tf.training.centre_loss`); above 0, its layer "attended" takes the features and
+            their attention.
     """
 
     family: Callable[..., list]
@@ -42,3 +45,4 @@ class Network:
     imagenet: str | None = None
     task: Task = TASKS["fer2013"]
     any_size: bool = True
+    centre_loss: float = 0.0

@@ -13,12 +13,18 @@ import keras
 from fer_tf.errors import FerError, reason
 from fer_tf.models import (
     alexnet,
+    cbam,
+    dacl,
     densenet,
     efficientnet,
+    local_attention,
     mix_transformer,
     mobilenet,
+    residual_attention,
+    residual_masking,
     resnet,
     squeezenet,
+    t_net,
     vgg,
 )
 from fer_tf.models.imagenet import imagenet_scale, load_imagenet
@@ -32,6 +38,12 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
         **mix_transformer.NETWORKS,
         **vgg.NETWORKS,
         **resnet.NETWORKS,
+        **residual_attention.NETWORKS,
+        **residual_masking.NETWORKS,
+        **cbam.NETWORKS,
+        **t_net.NETWORKS,
+        **local_attention.NETWORKS,
+        **dacl.NETWORKS,
         **densenet.NETWORKS,
         **efficientnet.NETWORKS,
         **mobilenet.NETWORKS,
@@ -67,9 +79,9 @@ def create_model(
             be None, for any size, where the network's row says so; the exporters need them known.
         weights: None for random ones, "shipped" for those of the network that ships, "imagenet"
             for features trained on ImageNet, where the row names them (needs a connection once,
-            and for KerasCV's preset the extra "imagenet"), or the path of a .keras or .weights.h5
-            file of ours. Of another task's network, the last layers give only the classes and
-            values that both name.
+            and for KerasCV's preset the extra "imagenet"), or the path of a run's folder or of a
+            .keras or .weights.h5 file of ours. Of another task's network, the last layers give only
+            the classes and values that both name.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
         overrides: arguments of the family, such as drop_path=0.2 or seed=1.
 

@@ -227,6 +227,7 @@ def conv_norm(
     name: str,
     bias: bool = False,
     epsilon: float = 1e-3,
+    scale: str = "ones",
     dtype: str | None = None,
 ):
     """A convolution and its batch normalisation: [n, h, w, c] to [n, ceil(h / stride), ..., width].
@@ -242,6 +243,7 @@ def conv_norm(
         name: of the convolution; the normalisation's is this with "_norm".
         bias: whether the convolution has one, although the normalisation does.
         epsilon: of the normalisation.
+        scale: what its scale begins as, "ones" or "zeros".
         dtype: Keras dtype policy of the layers.
     """
     padding = "same"
@@ -259,7 +261,11 @@ def conv_norm(
         name=name,
     )(x)
     return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=epsilon, dtype=dtype, name=f"{name}_norm"
+        momentum=0.9,
+        epsilon=epsilon,
+        gamma_initializer=scale,
+        dtype=dtype,
+        name=f"{name}_norm",
     )(x)
 
 

@@ -161,7 +161,8 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
 
     Args:
         model: built by `create_model`.
-        weights: path of a .keras or .weights.h5 file of the same network.
+        weights: path of a run's folder (its best.keras) or of a .keras or .weights.h5 file, of the
+            same network.
         task: of the model. A .keras file of another task gives all but its last layers, and of
             these the classes and values that both name; the others stay as they are.
 
@@ -169,8 +170,10 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
         FerError: the file is not there, does not fit or holds NaN.
     """
     path = Path(weights)
+    if path.is_dir():
+        path /= "best.keras"
     if not path.is_file():
-        raise FerError(f"{weights}: no such weights file, expected .keras, .weights.h5 or imagenet")
+        raise FerError(f"{path}: no such weights file, expected .keras, .weights.h5 or imagenet")
     try:
         if path.suffix == ".keras":
             source = load_model(path)

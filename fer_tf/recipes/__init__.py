@@ -13,9 +13,10 @@ from fer_tf.errors import FerError
 from fer_tf.recipes.as_json import from_json
 from fer_tf.recipes.chosen import CHOSEN
 from fer_tf.recipes.lineage import LINEAGE
+from fer_tf.recipes.published import PUBLISHED, TUNED
 from fer_tf.recipes.schema import Recipe
 
-RECIPES: dict[str, Recipe] = {**CHOSEN, **LINEAGE}
+RECIPES: dict[str, Recipe] = {**CHOSEN, **PUBLISHED, **TUNED, **LINEAGE}
 """All recipes by name."""
 
 
@@ -33,5 +34,5 @@ def get_recipe(name: str) -> Recipe:
             raise FerError(f"{name}: no such recipe file")
         return from_json(path.read_text(encoding="utf-8", errors="replace"), source=name)
     close = difflib.get_close_matches(name, RECIPES, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(RECIPES)}"
+    hint = f"did you mean {close[0]!r}?" if close else "python -m fer_tf.train --help lists them"
     raise FerError(f"unknown recipe {name!r}: {hint}")

@@ -8,20 +8,6 @@ from fer_tf.recipes.schema import Augmentation, Reading, Recipe
 from fer_tf.recipes.shared import FINE_TUNED, HARSH, LONG_TAUGHT, MILD, MIXED, TEACHER
 
 CHOSEN: dict[str, Recipe] = {
-    # Safavi et al., IEEE BSN 2023, section III, to the letter but for the ImageNet weights, which
-    # `--weights imagenet` adds. 73.47 % is theirs, on PrivateTest, from those weights.
-    "paper": Recipe(
-        name="paper",
-        stages=((224, 50),),
-        batch_size=48,
-        optimizer="sgd",
-        learning_rate=1e-4,
-        weight_decay=1e-3,
-        schedule="plateau",
-        early_stop=8,
-        augmentation=Augmentation(flip=True, rotation=30.0),
-        expected_accuracy=0.7347,
-    ),
     # From random weights, in little more than an hour on two CPU cores. Accuracy on PublicTest; the
     # last stage did not add to it (docs/scratch/history.csv): it comes at too low a learning rate.
     "scratch": Recipe(

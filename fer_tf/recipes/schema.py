@@ -5,6 +5,7 @@ Plain Python without imports of any framework, so that the command line answers 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -118,8 +119,8 @@ class Recipe:
     """The network of this name is trained, one of `fer_tf.list_models()`."""
     weights: str | None = None
     """The training starts from these weights: "shipped" (the trained network that comes with the
-    package), "imagenet", or a .keras or .weights.h5 file. Classes that it does not know start at
-    random. If not given, all weights are random."""
+    package), "imagenet", the folder of a run (its best.keras), or a .keras or .weights.h5 file.
+    Classes that it does not know start at random. If not given, all weights are random."""
     drop_path: float = 0.1
     """A training step skips the last block with this probability, and earlier ones less often, down
     to never (stochastic depth)."""
@@ -146,34 +147,65 @@ class Recipe:
     be exported files too, answer each view once. If not given, every epoch has a new view."""
     batch_size: int = 64
     """A training step looks at so many faces at once."""
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """This method changes the weights: sgd and adam add weight decay to the gradient (L2), and
-    adamw keeps it apart."""
+    optimizer: Literal[
+        "sgd", "nesterov", "averaged_sgd", "adam", "amsgrad", "adamw", "adadelta", "adagrad"
+    ] = "adamw"
+    """This method changes the weights, as PyTorch's of the same name does: adamw keeps weight decay
+    apart, and all others add it to the gradient (L2)."""
     learning_rate: float = 1e-3
     """A step moves the weights in proportion to the learning rate, of which this is the highest."""
     momentum: float = 0.9
-    """SGD keeps this share of the direction of the steps before it. Adam and AdamW have a momentum
-    of their own."""
+    """sgd and nesterov keep this share of the direction of the steps before. averaged_sgd has no
+    momentum, and the others have their own."""
+    average_start: int = 1_000_000
+    """averaged_sgd keeps the mean of the weights from this step on (PyTorch's t0, and its default),
+    and before it the weights themselves. It is what is validated and kept."""
+    average_decay: float = 1e-4
+    """averaged_sgd takes this share of the learning rate off each weight at every step, and lets
+    the rate fall (PyTorch's lambd)."""
+    average_power: float = 0.75
+    """averaged_sgd divides the learning rate by (1 + average_decay * rate * steps) to this power
+    (PyTorch's alpha)."""
     weight_decay: float = 0.05
-    """Weights are pulled towards zero this strongly. AdamW spares biases and norms, and SGD and
-    Adam pull every weight, as in PyTorch."""
+    """Weights are pulled towards zero this strongly. adamw spares biases and norms, and the others
+    pull every weight, as in PyTorch."""
     clip_norm: float | None = None
     """A gradient whose global norm is larger than this is scaled down to it. If not given, none
     is."""
-    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
-    """After the warm-up the learning rate stays as it is (constant), falls along a cosine, or falls
-    whenever validation no longer improves (plateau)."""
+    clip_value: float | None = None
+    """Each number of a gradient is cut off at this and at its negative. If not given, none is."""
+    schedule: Literal["constant", "cosine", "plateau", "step", "one_cycle", "warm_restarts"] = (
+        "cosine"
+    )
+    """The learning rate stays as it is (constant), falls along a cosine, falls whenever validation
+    no longer improves (plateau) or at step_epochs (step), rises from 1/25 of itself for 30 % of the
+    steps and falls to almost nothing (one_cycle, as PyTorch's, with a momentum that goes from 0.95
+    to 0.85 and back), or falls along one cosine after the other (warm_restarts). constant and
+    cosine may begin with a warm-up."""
+    schedule_every: Literal["step", "epoch"] = "step"
+    """The learning rate moves at every step, or when an epoch begins, as many PyTorch programs have
+    it. plateau and step move between epochs anyway."""
+    step_epochs: tuple[int, ...] = ()
+    """With step, the learning rate is multiplied by step_factor after so many epochs, such as after
+    15 and again after 30."""
+    step_factor: float = 0.1
+    """Step multiplies the learning rate by this number each time."""
+    cycle_epochs: int = 10
+    """The first cosine of warm_restarts takes so many epochs (PyTorch's T_0)."""
+    cycle_factor: int = 1
+    """Each further cosine of warm_restarts takes so many times as long (PyTorch's T_mult)."""
     warmup_epochs: float = 0.0
-    """The learning rate rises linearly from 0 during so many epochs. With plateau there is none."""
+    """The learning rate rises linearly from 0 during so many epochs, with constant and cosine."""
     restart: float = 0.0
     """With cosine, each further stage begins again at this share of the peak before, after a
     warm-up of its own (Loshchilov and Hutter, 2017). 0 makes one cosine of all stages."""
     min_learning_rate: float = 1e-6
-    """Cosine ends at this learning rate, and plateau does not go below it."""
+    """Each cosine ends at this learning rate, and plateau does not go below it."""
     plateau_factor: float = 0.1
     """Plateau multiplies the learning rate by this number each time."""
     plateau_patience: int = 2
-    """Plateau waits for so many epochs without a better validation accuracy."""
+    """Plateau lets so many epochs pass without a better validation accuracy, and acts after one
+    more, as PyTorch's does."""
     early_stop: int | None = None
     """The training ends after so many epochs without a better validation accuracy. If not given, it
     never ends early."""
@@ -265,7 +297,14 @@ def check(recipe: Recipe) -> None:
         "learning_rate": (recipe.learning_rate, 0, 1e3),
         "momentum": (recipe.momentum, 0, 0.9999),
         "weight_decay": (recipe.weight_decay, 0, 1e3),
+        "average_start": (recipe.average_start, 0, 1 << 40),
+        "average_decay": (recipe.average_decay, 0, 1),
+        "average_power": (recipe.average_power, 0, 10),
         "clip_norm": (recipe.clip_norm, 1e-9, 1e9),
+        "clip_value": (recipe.clip_value, 1e-9, 1e9),
+        "step_factor": (recipe.step_factor, 0, 1),
+        "cycle_epochs": (recipe.cycle_epochs, 1, 1 << 20),
+        "cycle_factor": (recipe.cycle_factor, 1, 1 << 20),
         "warmup_epochs": (recipe.warmup_epochs, 0, recipe.epochs),
         "min_learning_rate": (recipe.min_learning_rate, 0, recipe.learning_rate),
         "plateau_factor": (recipe.plateau_factor, 0, 1),
@@ -342,7 +381,17 @@ def check(recipe: Recipe) -> None:
         raise FerError(f"restart: expected the cosine schedule with it, found {recipe.schedule}")
     if recipe.restart and recipe.warmup_epochs > min(epochs for _, epochs in recipe.stages):
         raise FerError("warmup_epochs: with restart, expected no more than a stage's epochs")
-    if recipe.warmup_epochs and recipe.schedule == "plateau":
-        raise FerError("warmup_epochs: the plateau schedule has no warm-up, expected 0")
+    if recipe.warmup_epochs and recipe.schedule not in ("constant", "cosine"):
+        raise FerError(f"warmup_epochs: {recipe.schedule} has no warm-up, expected 0")
+    if recipe.clip_norm and recipe.clip_value:
+        raise FerError("clip_value: expected no clip_norm with it, which clips gradients too")
+    if recipe.ema and recipe.optimizer == "averaged_sgd":
+        raise FerError("ema: averaged_sgd keeps an average of its own, expected 0")
+    rising = all(a < b for a, b in itertools.pairwise((0, *recipe.step_epochs)))
+    if not rising or (recipe.schedule == "step" and not recipe.step_epochs):
+        raise FerError(
+            "step_epochs: expected rising numbers of epochs, such as 15 30, and one at least with "
+            f"the schedule step, found {recipe.step_epochs}"
+        )
     if a.mix_probability and not (a.mixup or a.cutmix):
         raise FerError("mix_probability: neither mixup nor cutmix is on, expected one above 0")

@@ -28,13 +28,15 @@ from fer_tf.trained.inference import predict_answers, predict_logits
 from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
+from fer_tf.training.centre_loss import fitted
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
 from fer_tf.training.kept_answers import KeptAnswers
 from fer_tf.training.losses import TaskLoss
-from fer_tf.training.optimizers import build_optimizer, clock_rate, learning_rate
+from fer_tf.training.optimizers import build_optimizer
 from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
+from fer_tf.training.schedules import clock_rate, learning_rate
 from fer_tf.training.trainable import trainable
 from fer_tf.training.variables import copy_weights, plain_name
 
@@ -115,6 +117,13 @@ class Training:
             self.teachers = load_teachers(recipe, policy, self.task)
         keras.utils.set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self._width)
+        # What `fit` is called on; the network in it is validated and saved, by the task's loss.
+        self.fitted, self.fitted_loss = fitted(
+            self.network,
+            self.loss,
+            centre_loss=find_network(recipe.model).centre_loss,
+            seed=recipe.seed,
+        )
         # Validated and saved, in float32: the weights, averaged where the recipe says so.
         self.averaged = self._build("float32", weights=weights)
         if weights is not None:
@@ -231,7 +240,7 @@ class Training:
                 "epoch": progress.epoch + 1,
                 "size": size,
                 "steps": self.steps,
-                "learning_rate": self._rate(self.steps),
+                "learning_rate": self._rate(self.steps - 1),
                 "loss": float(logs["loss"][-1]),
                 "accuracy": float(logs["accuracy"][-1]),
                 "val_loss": val_loss,
@@ -257,11 +266,11 @@ class Training:
     def _validate(self, size: int) -> tuple[float, float]:
         """Cross-entropy in nats and accuracy of the kept weights on the validation faces."""
         variables = self.network.trainable_variables
-        if self.recipe.ema:
+        if self.inner_optimizer.averages:
             raw = [np.array(v) for v in variables]
             self.inner_optimizer.overwrite_with_average(variables)
         copy_weights(self.network, self.averaged)
-        if self.recipe.ema:
+        if self.inner_optimizer.averages:
             for variable, value in zip(variables, raw, strict=True):
                 variable.assign(value)
         if self.first_weights is not None:
@@ -291,7 +300,7 @@ class Training:
         # Traced anew too, or TensorFlow takes a second size for a sign that any may come.
         self.averaged.make_predict_function(force=True)
         model, make_batches = trainable(
-            joined(self.network),
+            self.fitted,
             self.faces.images,
             sizes=[(max(1, round(size * scale)),) * 2 for scale in self.recipe.scales],
             how=self.recipe.augmentation,
@@ -300,7 +309,7 @@ class Training:
         )
         model.compile(
             optimizer=self.optimizer,
-            loss=self.loss,
+            loss=self.fitted_loss,
             metrics=[self.loss.accuracy],
             auto_scale_loss=False,
             jit_compile=keras.backend.backend() != "tensorflow",
@@ -363,7 +372,7 @@ class Training:
 
     def _variables(self) -> dict[str, Any]:
         """Every variable that a checkpoint holds, by name."""
-        groups = {"network": self.network.variables, "optimizer": self.optimizer.variables}
+        groups = {"network": self.fitted.variables, "optimizer": self.optimizer.variables}
         return {
             f"{group}.{i:04d}.{plain_name(variable.path)}": variable
             for group, variables in groups.items()

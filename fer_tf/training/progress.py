@@ -102,8 +102,9 @@ class Progress:
         better = row["val_accuracy"] > self.best
         if better:
             self.best, self.best_epoch = row["val_accuracy"], self.epoch
+        # PyTorch's threshold, 1e-4 of the best, is less than one face of 3,589.
         self.stale = 0 if better else self.stale + 1
-        if recipe.schedule == "plateau" and self.stale >= recipe.plateau_patience:
+        if recipe.schedule == "plateau" and self.stale > recipe.plateau_patience:
             self.rate = max(self.rate * recipe.plateau_factor, recipe.min_learning_rate)
             self.stale = 0
         return better

@@ -148,7 +148,7 @@ def _recipes() -> list[tuple[str, bytes]]:
     from fer_tf.recipes import RECIPES
     from fer_tf.recipes.as_json import to_json
 
-    return [(".json", to_json(RECIPES[name]).encode()) for name in ("scratch", "paper")]
+    return [(".json", to_json(RECIPES[name]).encode()) for name in ("scratch", "khaireddin_vgg")]
 
 
 def _read_recipe(path: Path) -> object:

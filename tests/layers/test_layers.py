@@ -13,16 +13,29 @@ from keras import ops
 import fer_tf.models.registry  # noqa: F401  (imports, and so registers, every layer)
 from fer_tf.layers.adaptive_pooling import AdaptiveAveragePooling
 from fer_tf.layers.attention import EfficientAttention
+from fer_tf.layers.combining import (
+    AttendedFeatures,
+    ChannelStatistics,
+    LargestAttention,
+    PairwiseSoftmax,
+    SkipConnection,
+)
 from fer_tf.layers.drop_path import DropPath
+from fer_tf.layers.dropping import AttentionDropping, UnscaledDropout
+from fer_tf.layers.encoder_block import EncoderBlock, SelfAttention
 from fer_tf.layers.fusion import StageFusion
 from fer_tf.layers.initializers import DenseNormal, FanOutNormal
 from fer_tf.layers.mix_ffn import MixFFN
 from fer_tf.layers.normalization import LayerNormalization
 from fer_tf.layers.patch_embedding import OverlapPatchEmbedding
 from fer_tf.layers.pointwise import Projection
+from fer_tf.layers.shared_query import SharedQueryAttention
+from fer_tf.layers.tokens import ClassToken, FirstToken, Tokens
 from fer_tf.layers.transformer_block import TransformerBlock
+from fer_tf.layers.upsampling import AlignedUpsampling
 
 MAP = (2, 6, 5, 8)
+TOKENS = (2, 7, 8)
 
 LAYERS = {
     "AdaptiveAveragePooling": (lambda: AdaptiveAveragePooling(4), MAP),
@@ -39,6 +52,23 @@ LAYERS = {
         MAP,
     ),
     "Projection": (lambda: Projection(12, kernel_initializer=DenseNormal()), MAP),
+    "AlignedUpsampling": (AlignedUpsampling, [(2, 3, 4, 8), MAP]),
+    "AttendedFeatures": (AttendedFeatures, [(2, 8), (2, 8)]),
+    "AttentionDropping": (lambda: AttentionDropping(0.5, axis=1, seed=4), MAP),
+    "ChannelStatistics": (ChannelStatistics, MAP),
+    "ClassToken": (ClassToken, TOKENS),
+    "EncoderBlock": (
+        lambda: EncoderBlock(heads=2, hidden=6, pre_norm=False, qkv_bias=False, drop_head=0.3),
+        TOKENS,
+    ),
+    "FirstToken": (FirstToken, TOKENS),
+    "LargestAttention": (LargestAttention, MAP),
+    "PairwiseSoftmax": (PairwiseSoftmax, (2, 8)),
+    "SelfAttention": (lambda: SelfAttention(heads=4, dropout=0.1, drop_head=0.2, seed=1), TOKENS),
+    "SharedQueryAttention": (lambda: SharedQueryAttention(3), TOKENS),
+    "SkipConnection": (SkipConnection, [MAP, (2, 5, 5, 3)]),
+    "Tokens": (Tokens, MAP),
+    "UnscaledDropout": (lambda: UnscaledDropout(0.6, seed=2), MAP),
     "TransformerBlock": (
         lambda: TransformerBlock(heads=4, reduction=2, ratio=2, drop_path=0.2, epsilon=1e-3),
         MAP,

@@ -188,6 +188,7 @@ def weights_refused(path, sentence):
 
 def test_weights_that_are_not_there(tmp_path):
     weights_refused(tmp_path / "none.keras", "no such weights file")
+    weights_refused(tmp_path, "best.keras: no such weights file")
 
 
 def test_weights_of_another_network(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES, get_recipe
 from fer_tf.recipes.as_json import from_json, to_json
+from fer_tf.recipes.groups import listing
 from fer_tf.recipes.schema import Augmentation, Recipe, check
 
 
@@ -47,12 +49,13 @@ recipes = st.builds(
         tuple
     ),
     batch_size=st.integers(1, 4096),
-    optimizer=st.sampled_from(["sgd", "adam", "adamw"]),
+    optimizer=st.sampled_from(typing.get_args(typing.get_type_hints(Recipe)["optimizer"])),
     learning_rate=numbers(1e-6, 1),
     clip_norm=st.none() | numbers(0.1, 10),
-    schedule=st.sampled_from(["constant", "cosine", "plateau"]),
+    schedule=st.sampled_from(["constant", "cosine", "plateau", "one_cycle", "warm_restarts"]),
+    schedule_every=st.sampled_from(["step", "epoch"]),
+    step_epochs=st.sets(st.integers(1, 99)).map(sorted).map(tuple),
     early_stop=st.none() | st.integers(1, 99),
-    ema=numbers(0, 0.9999),
     augmentation=augmentations,
     class_weights=st.sampled_from([(), (0.5, 2.0)]),
     precision=st.sampled_from(["auto", "float32", "bfloat16", "float16"]),
@@ -136,7 +139,14 @@ ALLOWED = {
     "learning_rate": (1e-6, 1e3),
     "momentum": (0.0, 0.9999),
     "weight_decay": (0.0, 1e3),
+    "average_start": (0, 1 << 40),
+    "average_decay": (0.0, 1.0),
+    "average_power": (0.0, 10.0),
     "clip_norm": (1e-9, 1e9),
+    "clip_value": (1e-9, 1e9),
+    "step_factor": (0.0, 1.0),
+    "cycle_epochs": (1, 1 << 20),
+    "cycle_factor": (1, 1 << 20),
     "warmup_epochs": (0.0, 30.0),
     "min_learning_rate": (0.0, 1e-3),
     "plateau_factor": (0.0, 1.0),
@@ -217,7 +227,13 @@ def test_every_number_has_a_range():
         ({"vote_answer": 0.5}, "^vote_answer needs the FERPlus votes"),
         ({"minutes": 5.0, "stages": ((48, 1), (64, 1))}, "^minutes: expected one stage"),
         ({"minutes": 5.0, "schedule": "constant"}, "^minutes: expected one stage"),
-        ({"schedule": "plateau", "warmup_epochs": 1.0}, "^warmup_epochs: "),
+        ({"schedule": "plateau", "warmup_epochs": 1.0}, "^warmup_epochs: plateau has no warm-up"),
+        ({"schedule": "one_cycle", "warmup_epochs": 1.0}, "^warmup_epochs: one_cycle has no"),
+        ({"clip_norm": 1.0, "clip_value": 1.0}, "^clip_value: expected no clip_norm"),
+        ({"optimizer": "averaged_sgd", "ema": 0.9}, "^ema: averaged_sgd keeps an average"),
+        ({"schedule": "step"}, "^step_epochs: expected rising numbers"),
+        ({"step_epochs": (15, 15)}, "^step_epochs: expected rising numbers"),
+        ({"step_epochs": (0, 15)}, "^step_epochs: expected rising numbers"),
         ({"augmentation": Augmentation(mix_probability=0.5)}, "^mix_probability: "),
         ({"warmup_epochs": 4.0, "stages": ((64, 3),)}, "^warmup_epochs: "),
         ({"min_learning_rate": 0.1, "learning_rate": 0.01}, "^min_learning_rate: "),
@@ -232,7 +248,7 @@ def test_values_that_do_not_go_together(changes, message):
     "name, message",
     [
         ("scrach", "unknown recipe 'scrach': did you mean 'scratch'"),
-        ("xyz", "unknown recipe 'xyz': expected one of paper, scratch, .*, broadest$"),
+        ("xyz", "unknown recipe 'xyz': python -m fer_tf.train --help lists them"),
         ("absent/recipe.json", "absent/recipe.json: no such recipe file"),
     ],
 )
@@ -283,3 +299,12 @@ def test_size_at_walks_through_the_stages():
 def test_what_does_not_go_together(changes, message):
     with pytest.raises(FerError, match=f"^{message}"):
         check(dataclasses.replace(Recipe(), **changes))
+
+
+def test_every_recipe_stands_once_in_the_listing():
+    text = listing()
+    *chosen, lineage = text.split("\n\n")
+    named = [line.split()[0] for group in chosen[1:] for line in group.splitlines()[1:]]
+    named += lineage.partition("\n")[2].replace(",", "").split()
+    assert Counter(named) == Counter(list(RECIPES))
+    assert "khaireddin_vgg        72.40 %  project S4, FER2013" in text

@@ -207,7 +207,7 @@ def test_the_best_epoch_is_kept_or_the_last(
 def test_the_kept_weights_are_part_of_the_way_from_the_first(
     csv_file: Path, tmp_path: Path
 ) -> None:
-    first = tmp_path / "first" / "best.keras"
+    first = tmp_path / "first"
     command.main(flags(csv_file, tmp_path, "--run", "first"))
     from_it = ("--weights", str(first), "--keep", "last", "--ema", "0", "--learning-rate", "0.01")
     command.main(flags(csv_file, tmp_path, "--run", "far", *from_it))

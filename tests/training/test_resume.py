@@ -143,7 +143,7 @@ def test_killed_with_values_and_colour_from_a_file(
 def test_stopped_and_killed_with_plateau(
     tmp_path: Path, csv_file: Path, moments: random.Random
 ) -> None:
-    flags = ["paper", "--data", str(csv_file), "--model", "small", "--runs", str(tmp_path)]
+    flags = ["mit_b0_fusion", "--data", str(csv_file), "--model", "small", "--runs", str(tmp_path)]
     flags += ["--stages", "32", "9", "--batch-size", "8", "--precision", "float32"]
     flags += ["--learning-rate", "1e-3", "--early-stop", "4", "--drop-path", "0.2"]
     run, uninterrupted = tmp_path / "stopped", tmp_path / "whole"

@@ -1,0 +1,48 @@
+"""A run that is stopped goes on with the same bits, whatever its optimiser and schedule hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small import flags
+from test_loop import csv_file, stopped  # noqa: F401
+
+from fer_tf import train as command
+from fer_tf.training import checkpoint
+
+pytestmark = pytest.mark.usefixtures("small_network", "no_report")
+
+
+def end(run: Path) -> dict[str, bytes]:
+    """The arrays of a run's newest checkpoint, and the rates in its history."""
+    newest = checkpoint.load(checkpoint.newest(run / "checkpoints")[0])
+    arrays = {name: array.tobytes() for name, array in newest.arrays.items()}
+    rates = [row["learning_rate"] for row in newest.state["history"]]
+    assert len(rates) == 3 and all(rate > 0 for rate in rates)
+    return {**arrays, "rates": str(rates).encode()}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--optimizer nesterov --schedule one_cycle",
+        "--optimizer averaged_sgd --average-start 4 --schedule plateau --plateau-patience 0",
+        "--optimizer amsgrad --schedule step --step-epochs 1 2",
+        "--optimizer adadelta --schedule warm_restarts --cycle-epochs 1 --cycle-factor 2",
+        "--optimizer adagrad --schedule cosine --schedule-every epoch",
+    ],
+)
+def test_a_stopped_run_ends_as_a_whole_one(
+    more: str,
+    csv_file: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    argv = flags(csv_file, tmp_path, "--stages", "32 3", "--warmup-epochs", "0")
+    argv += ["--ema", "0"] if "average" in more else []
+    argv += ["--clip-norm", "None", "--clip-value", "0.1", *more.split()]
+    command.main([*argv, "--run", "whole"])
+    stopped([*argv, "--run", "stopped"], 7, monkeypatch)
+    command.main([*argv, "--run", "stopped"])
+    assert end(tmp_path / "stopped") == end(tmp_path / "whole")
