@@ -39,7 +39,7 @@ def transfer(
     dtype: str | None = None,
     seed: int | None = None,
 ) -> list:
-    """Build TransFER on `images` and return its tokens (sections 3.1 to 3.3).
+    """Build TransFER on `images` and return its tokens (section 3).
 
     The first stages of ArcFace's IR-50; `branches` LANets, of whose maps the largest value at each
     place multiplies the features (Multi-Attention Dropping takes one away in training); a 1x1
@@ -94,7 +94,7 @@ def _local_attention(
 
 
 def lanet(x, *, name: str, reduction: int = 16, dtype: str | None = None):
-    """A local attention map in [0, 1]: two 1x1 convolutions (section 3.2), [n, h, w, c] to 1.
+    """A local attention map in [0, 1]: two 1x1 convolutions (section 3), [n, h, w, c] to 1.
 
     Args:
         x: KerasTensor [n, h, w, c].
@@ -112,7 +112,7 @@ def lanet(x, *, name: str, reduction: int = 16, dtype: str | None = None):
 
 
 def _ir_stages(x, depths: Sequence[int], widths: Sequence[int], dtype: str | None):
-    """The input layer and stages of ArcFace's IR networks (Deng et al., CVPR 2019, section 3.1)."""
+    """The input layer and stages of ArcFace's IR networks (Deng et al., CVPR 2019)."""
     x = _norm(_conv(x, widths[0], 1, dtype, "input_conv"), dtype, "input_norm")
     x = _prelu(x, dtype, "input_prelu")
     for stage, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
@@ -325,7 +325,7 @@ NETWORKS: dict[str, Network] = {
         head=mean_token_head,
         parameters=231_553_479,
         multiply_adds=22_704_453_632,
-        source="S3's TransFER with a ResNet18",
+        source="study S3; TransFER with a ResNet18",
         arguments={
             "widths": (64, 128, 256, 512),
             "depths": (2, 2, 2, 2),
@@ -340,7 +340,7 @@ NETWORKS: dict[str, Network] = {
         head=mean_token_head,
         parameters=1_013_325,
         multiply_adds=2_408_088_480,
-        source="ours, after S3's CNN with a transformer, whose layers are unpublished",
+        source="ours, after study S3, whose CNN with a transformer is unpublished",
         arguments={"widths": (48, 96, 160), "blocks": 4},
         input_shape=(224, 224, 1),
         pixel_scale=(1 / 255, 0.0),
