@@ -83,6 +83,8 @@ def _rounded(channels: float) -> int:
 _PAPER = "Tan and Le, ICML 2019"
 
 NETWORKS: dict[str, Network] = {
+    # The source starts from ImageNet weights with a new first layer; here that, too, has theirs,
+    # summed over the channels.
     "efficientnet_b0_gray": Network(
         family=efficientnet,
         head=pooled_head,
@@ -92,7 +94,8 @@ NETWORKS: dict[str, Network] = {
         input_shape=(48, 48, 1),
         imagenet="EfficientNetB0",
     ),
-    # The source's values come from a linear layer; here, as everywhere, by tanh.
+    # The source's values come from a linear layer; here, as everywhere, by tanh. Its text says that
+    # its networks start from ImageNet weights, its table that they do not.
     "efficientnet_b0_va": Network(
         family=efficientnet,
         head=pooled_head,
