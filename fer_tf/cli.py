@@ -18,6 +18,7 @@ VERBS = {
     "evaluate": "measure a trained network and write its report",
     "describe": "show a data set before anyone trains on it",
     "export": "write a trained network for phones, servers and browsers",
+    "compare": "train many networks or settings alike, and put them into one table",
     "benchmark": "measure what each form of a network costs, side by side",
 }
 """Each command and what it does: `fer-tf VERB` calls `main(argv)` of the module `fer_tf.VERB`."""

@@ -28,11 +28,12 @@ LAYERS = (
     "vision",
     "exporting",
     "benchmarking",
+    "comparing",
     "demo_page",
     "describe",
     "train",
     "evaluate",
-    "predict explain export benchmark",
+    "predict explain export benchmark compare",
     "demo",
     "__main__",
 )

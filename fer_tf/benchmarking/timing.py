@@ -31,7 +31,7 @@ WARM_CALLS, WARM_SECONDS = 8, 0.03
 """Before them, calls that are not timed, up to so many or so long: the turn before has emptied the
 caches, and small networks need several calls until they are full again."""
 BATCHES = (8, 64)
-"""Beside batch 1."""
+"""Beside batch 1, unless asked otherwise."""
 BATCH_ROUNDS = 10
 """There is one round of the larger batches for so many at batch 1."""
 MATRIX_SIDES = (256, 512, 1024)
@@ -48,6 +48,7 @@ class Job:
         rounds: at batch 1.
         faces: by "HEIGHTxWIDTH", .npy files of uint8 [n, height, width] to classify; none for none.
         labels: their classes.
+        batches: sizes of the larger batches that are timed beside batch 1.
     """
 
     candidates: Sequence[tuple[str, str, tuple[int, int]]]
@@ -55,6 +56,7 @@ class Job:
     rounds: int
     faces: dict[str, str] = field(default_factory=dict)
     labels: list[int] = field(default_factory=list)
+    batches: Sequence[int] = BATCHES
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def measure(job: Job) -> Times:
     flops = 2.0 * side**3
     return Times(
         latency=np.array(latency),
-        batch={size: time_batches(runners, size, job.rounds, rng) for size in BATCHES},
+        batch={size: time_batches(runners, size, job.rounds, rng) for size in job.batches},
         matrix=np.array(matrix),
         matrix_flops=flops,
         peak=max(peak, flops / np.min(matrix)),

@@ -73,9 +73,10 @@ class Epoch:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def since(self, step: int) -> Epoch:
-        """The batches from `step` on."""
-        return Epoch(self.rows[step:], self.draws[step:], self.targets[step:], self.scale[step:])
+    def part(self, start: int, stop: int | None = None) -> Epoch:
+        """The batches from step `start` on, to before step `stop`, or to the end."""
+        arrays = (self.rows, self.draws, self.targets, self.scale)
+        return Epoch(*(array[start:stop] for array in arrays))
 
 
 def draw_epoch(

@@ -67,6 +67,7 @@ def dense_head(
     grid: int,
     dropouts: Sequence[float],
     width: int = 4096,
+    dropout: float | None = None,
     dtype: str | None = None,
 ):
     """Average the last map over a grid, and classify its cells with hidden layers, as AlexNet does.
@@ -82,11 +83,14 @@ def dense_head(
         dropouts: before each dense layer, the share of its inputs that a training step leaves
             out; all but the last dense layer are hidden ones, with ReLU.
         width: of the hidden layers.
+        dropout: in place of each of `dropouts` that is not 0.
         dtype: Keras dtype policy of all but the last layers, which are float32.
 
     Returns:
         As `answers`.
     """
+    if dropout is not None:
+        dropouts = [dropout if rate else 0.0 for rate in dropouts]
     x = AdaptiveAveragePooling(grid, dtype=dtype, name="grid")(maps[-1])
     x = keras.layers.Flatten(dtype=dtype, name="cells")(x)
     for i, rate in enumerate(dropouts[:-1], start=1):

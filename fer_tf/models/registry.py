@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -83,7 +83,7 @@ def create_model(
             .keras or .weights.h5 file of ours. Of another task's network, the last layers give only
             the classes and values that both name.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
-        overrides: arguments of the family, such as drop_path=0.2 or seed=1.
+        overrides: arguments of the family or the head, such as drop_path=0.2, seed=1, dropout=0.3.
 
     Returns:
         A functional model from float32 pixels in [0, 255], [n, height, width, channels], to
@@ -94,7 +94,7 @@ def create_model(
         FerError: an unknown name or argument, an unusable shape, or weights that do not fit or
             can't be had.
     """
-    known = family_arguments(name)
+    known = network_arguments(name)
     row = find_network(name)
     task = task or row.task
     shape = input_shape or row.input_shape
@@ -117,8 +117,9 @@ def create_model(
         grey = row.input_shape[2] == 1 < shape[2]
         x = keras.ops.mean(images, axis=-1, keepdims=True) if grey else images
         x = keras.layers.Rescaling(*pixel_scale, dtype=dtype, name="scale")(x)
-        maps = row.family(x, **{**row.arguments, **overrides}, dtype=dtype)
-        answers = row.head(maps, classes=classes, values=len(task.values), dtype=dtype)
+        mine, others = _divide(overrides, row.family)
+        maps = row.family(x, **{**row.arguments, **mine}, dtype=dtype)
+        answers = row.head(maps, classes=classes, values=len(task.values), **others, dtype=dtype)
     except ValueError as error:
         raise FerError(f"{name} can't be built: {reason(error)}") from error
     model = keras.Model(images, answers, name=name)
@@ -145,14 +146,25 @@ def find_network(name: str) -> Network:
     return NETWORKS[name]
 
 
-def family_arguments(name: str) -> Mapping[str, inspect.Parameter]:
-    """What `create_model` takes as overrides for a network of the registry.
+def network_arguments(name: str) -> Mapping[str, inspect.Parameter]:
+    """What `create_model` takes as overrides for a network: its family's arguments and its head's.
 
     Raises:
         FerError: an unknown name; the nearest one is named.
     """
-    parameters = inspect.signature(find_network(name).family).parameters
-    return {key: each for key, each in parameters.items() if key not in ("images", "dtype")}
+    row = find_network(name)
+    head, family = (inspect.signature(part).parameters for part in (row.head, row.family))
+    own = ("images", "maps", "classes", "values", "dtype")
+    return {key: each for key, each in {**head, **family}.items() if key not in own}
+
+
+def _divide(
+    overrides: Mapping[str, Any], family: Callable[..., Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Overrides that the family takes, and the head's."""
+    known = inspect.signature(family).parameters
+    mine = {key: value for key, value in overrides.items() if key in known}
+    return mine, {key: value for key, value in overrides.items() if key not in known}
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:

@@ -129,6 +129,16 @@ NETWORKS: dict[str, Network] = {
         input_shape=(40, 40, 1),
         any_size=False,
     ),
+    # A quarter of its widths, whose optimisers, schedules and dropout two CPU cores can compare.
+    "khaireddin_vgg_quarter": Network(
+        family=conv_stages,
+        head=partial(_KHAIREDDIN_HEAD, width=1024),
+        parameters=1_876_279,
+        source="after Khaireddin and Chen, 2021, section 3",
+        arguments={**_KHAIREDDIN, "widths": (16, 32, 64, 128)},
+        input_shape=(40, 40, 1),
+        any_size=False,
+    ),
     # The source's slide shows these four stages, while its code is VGG16 with one channel; the
     # slide's classifier is unknown. On 14x14 places it would have 433 million weights: the map is
     # averaged to the grid that Khaireddin and Chen's has at 40 pixels.

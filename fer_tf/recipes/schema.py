@@ -124,12 +124,18 @@ class Recipe:
     drop_path: float = 0.1
     """A training step skips the last block with this probability, and earlier ones less often, down
     to never (stochastic depth)."""
+    dropout: float | None = None
+    """A training step leaves out this share of the features before the last layers (dropout). If
+    not given, it is the network's own share, where it has any."""
     stages: tuple[tuple[int, int], ...] = ((64, 30),)
     """Faces have these sizes in pixels one after the other, each for a number of epochs: 64 18 96 5
     is 64 pixels for 18 epochs, then 96 for 5 (progressive resizing)."""
     passes: int = 1
     """An epoch goes over the training faces so many times before the validation. On a GPU one pass
     is shorter than a validation."""
+    epoch_steps: int | None = None
+    """An epoch ends after so many training steps, with other faces each time. If not given, it ends
+    when all faces were seen. It is meant for networks that are too large for the machine."""
     minutes: float | None = None
     """The training lasts so many minutes, in place of the epochs of its one stage, and the learning
     rate follows the clock. It is meant for a machine that is lent for a while."""
@@ -290,9 +296,11 @@ def check(recipe: Recipe) -> None:
         "vote_weight": (recipe.vote_weight, 0, 1),
         "vote_answer": (recipe.vote_answer, 0, 100),
         "passes": (recipe.passes, 1, 1 << 20),
+        "epoch_steps": (recipe.epoch_steps, 1, 1 << 30),
         "views": (recipe.views, 1, 1 << 20),
         "minutes": (recipe.minutes, 1e-3, 1e6),
         "drop_path": (recipe.drop_path, 0, 0.99),
+        "dropout": (recipe.dropout, 0, 0.99),
         "batch_size": (recipe.batch_size, 1, 1 << 20),
         "learning_rate": (recipe.learning_rate, 0, 1e3),
         "momentum": (recipe.momentum, 0, 0.9999),

@@ -137,8 +137,8 @@ def _cells(same: Sequence[Row]) -> list[str]:
     ]
     for row in same:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        cells += [_digits(row.latency_ms), _digits(row.latency_p95_ms), ratio]
-    cells += [_digits(last.images_per_second_8), _digits(last.images_per_second_64)]
+        cells += [digits(row.latency_ms), digits(row.latency_p95_ms), ratio]
+    cells += [digits(last.images_per_second_8), digits(last.images_per_second_64)]
     accuracy = next((row.accuracy for row in same if row.accuracy is not None), None)
     return [*cells, "" if accuracy is None else f"{accuracy:.2%}"]
 
@@ -252,8 +252,8 @@ def _threads(count: int) -> str:
     return f"{count} thread" + "s" * (count > 1)
 
 
-def _digits(value: float | None) -> str:
-    """Three significant digits, without an exponent."""
+def digits(value: float | None) -> str:
+    """Three significant digits, without an exponent; "" for None."""
     if value is None:
         return ""
     return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"

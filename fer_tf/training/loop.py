@@ -21,7 +21,7 @@ from fer_tf.data.faces import Faces
 from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
-from fer_tf.models.registry import create_model, family_arguments, find_network
+from fer_tf.models.registry import create_model, find_network, network_arguments
 from fer_tf.models.saving import save_model
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.inference import predict_answers, predict_logits
@@ -90,6 +90,7 @@ class Training:
         self.loss = TaskLoss(self.task, recipe.loss_weights)
         self.targets = training_targets(self.faces, recipe)
         self.steps = len(self.faces) // recipe.batch_size * recipe.passes
+        self.steps = min(self.steps, recipe.epoch_steps or self.steps)
         if self.steps == 0:
             raise FerError(
                 f"batch_size: {recipe.batch_size} is more than the {len(self.faces)} training faces"
@@ -208,7 +209,7 @@ class Training:
         )
         if self.kept_answers is not None:
             drawn = self.kept_answers.mix_into(drawn, view)
-        drawn = drawn.since(progress.step)
+        drawn = drawn.part(progress.step, self.steps)
 
         def save(metrics: list[np.ndarray], done: int) -> None:
             progress.step = done
@@ -325,7 +326,11 @@ class Training:
     ) -> keras.Model:
         recipe = self.recipe
         wanted: dict[str, Any] = {"drop_path": recipe.drop_path, "seed": recipe.seed}
-        known = family_arguments(recipe.model)
+        known = network_arguments(recipe.model)
+        if recipe.dropout is not None:
+            if "dropout" not in known:
+                raise FerError(f"dropout: {recipe.model} has none, expected it not to be given")
+            wanted["dropout"] = recipe.dropout
         return create_model(
             recipe.model,
             task=self.task,

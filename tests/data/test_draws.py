@@ -131,12 +131,13 @@ def test_the_largest_seed_works():
     assert len(epoch_of(seed=2**32 - 1, epoch=2**31)) == 12
 
 
-def test_since_is_the_rest_of_the_epoch():
+@pytest.mark.parametrize("stop", [None, 8])
+def test_a_part_is_as_in_the_whole_epoch(stop):
     whole = epoch_of(how=MIXED)
-    rest = whole.since(5)
-    assert len(rest) == len(whole) - 5
-    for name in ("rows", "draws", "targets"):
-        np.testing.assert_array_equal(getattr(rest, name), getattr(whole, name)[5:])
+    part = whole.part(5, stop)
+    assert len(part) == (stop or len(whole)) - 5
+    for name in ("rows", "draws", "targets", "scale"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[5:stop])
 
 
 @given(seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 1000), batch_size=st.integers(1, 20))

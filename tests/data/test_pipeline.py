@@ -93,13 +93,13 @@ def test_two_epochs_differ():
 
 @pytest.mark.parametrize("step", [1, 4])
 def test_batches_after_a_restart_are_those_that_were_left(step):
-    assert_same(made(drawn().since(step)), made(drawn())[step:])
+    assert_same(made(drawn().part(step)), made(drawn())[step:])
 
 
 def test_another_process_makes_the_same_batches(tmp_path):
     script = (
         "import sys, numpy as np, test_pipeline as t\n"
-        "batches = t.made(t.drawn().since(2), workers=3)\n"
+        "batches = t.made(t.drawn().part(2), workers=3)\n"
         "np.savez(sys.argv[1], *[array for batch in batches for array in batch])\n"
     )
     here = Path(__file__).parent

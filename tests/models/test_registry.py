@@ -120,6 +120,11 @@ def test_another_number_of_classes_and_other_arguments():
     assert model.count_params() < NETWORKS["mit_b0_fusion"].parameters
 
 
+def test_arguments_of_the_head_are_overridden_too():
+    model = create_model("nano", input_shape=(32, 32, 3), dropout=0.7, widths=(8, 8, 8, 8))
+    assert model.get_layer("dropout").rate == 0.7
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "sentence"),
     [

@@ -175,6 +175,8 @@ ALLOWED = {
     "vote_answer": (0.0, 100.0),
     "passes": (1, 1 << 20),
     "views": (1, 1 << 20),
+    "epoch_steps": (1, 1 << 30),
+    "dropout": (0.0, 0.99),
     "minutes": (1e-3, 1e6),
     "erasing": (0.0, 1.0),
     "mix_probability": (0.0, 1.0),

@@ -281,6 +281,38 @@ def test_a_run_by_the_clock_ends_with_its_time(csv_file: Path, tmp_path: Path) -
     assert float(row["learning_rate"]) == pytest.approx(1.5e-4)
 
 
+def test_an_epoch_of_few_steps_sees_other_faces_each_time(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[np.ndarray] = []
+    stage = Training._stage
+
+    def watched(self, size):
+        model, make_batches = stage(self, size)
+
+        def make(drawn):
+            seen.append(drawn.rows)
+            return make_batches(drawn)
+
+        return model, make
+
+    monkeypatch.setattr(Training, "_stage", watched)
+    command.main([*flags(csv_file, tmp_path), "--epoch-steps", "3"])
+    assert [rows.shape for rows in seen] == [(3, 8), (3, 8)]
+    assert not np.array_equal(*seen)
+    table = list(csv.DictReader((tmp_path / "scratch" / "history.csv").open()))
+    assert [row["steps"] for row in table] == ["3", "3"]
+
+
+def test_a_dropout_reaches_the_network_or_is_refused(csv_file: Path, tmp_path: Path) -> None:
+    argv = flags(csv_file, tmp_path, "--model", "nano", "--stages", "32 1")
+    command.main([*argv, "--dropout", "0.45"])
+    network = load_model(tmp_path / "scratch" / "best.keras")
+    assert network.get_layer("dropout").rate == 0.45
+    line = refused([*flags(csv_file, tmp_path / "other"), "--dropout", "0.45"])
+    assert "dropout: small has none" in line
+
+
 def test_ten_crops_are_trained_on_and_validated(csv_file: Path, tmp_path: Path) -> None:
     argv = flags(csv_file, tmp_path, "--ten-crops", "", "--mix-probability", "0")
     command.main(argv)

@@ -1,0 +1,238 @@
+"""The self-contained HTML page of a comparison, for narrow and wide, light and dark."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_tf.comparing.comparison_figures import (
+    COSTS,
+    curves_side_by_side,
+    pareto_figure,
+    small_confusion_figure,
+)
+from fer_tf.comparing.comparison_text import Shown
+from fer_tf.comparing.table import ComparedRow
+from fer_tf.comparing.trials import read_metrics
+from fer_tf.report.evaluation_page import HEAD, Picture
+from fer_tf.report.figure_theme import DARK, LIGHT, png
+from fer_tf.report.figures import read_history
+from fer_tf.trained.run_folder import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A row's confusion matrix, and the report that it is from, relative to the page."""
+
+    picture: Picture
+    report: str
+
+
+def comparison_page(
+    title: str,
+    told: Shown,
+    rows: Sequence[ComparedRow],
+    runs: Path,
+    facts: Mapping[str, str],
+) -> str:
+    """The HTML of a comparison, which needs no other file and no network.
+
+    Args:
+        title: heading of the page.
+        told: the tables.
+        rows: what they are of.
+        runs: the folder of the run folders.
+        facts: what was measured on what, as names and values.
+
+    Raises:
+        FerError: a run's history or metrics are damaged.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
+    return environment.from_string(TEMPLATE).render(
+        title=title,
+        told=told,
+        trained=sum(row.seeds for row in rows),
+        pictures=_pictures(rows),
+        curves=_curves(rows, runs),
+        confusions=_confusions(rows, runs),
+        facts=facts,
+        light=asdict(LIGHT),
+        dark=asdict(DARK),
+    )
+
+
+def _pictures(rows: Sequence[ComparedRow]) -> list[Picture]:
+    """Accuracy against latency, LiteRT's where it is known, and against multiply-adds.
+
+    Of networks: an experiment's settings cost all the same.
+    """
+    rows = [row for row in rows if row.experiment == "networks"]
+    known = [
+        cost
+        for cost in COSTS
+        if sum(row.accuracy is not None and bool(getattr(row, cost)) for row in rows) > 1
+    ]
+    if "litert_ms" in known and "keras_ms" in known:
+        known.remove("keras_ms")
+    caption = "Bars are 95 % intervals over faces. To the left is cheaper."
+    return [
+        _drawn(
+            partial(pareto_figure, rows, cost),
+            f"Accuracy against {'multiply-adds' if cost == 'multiply_adds' else 'latency'}",
+            caption,
+        )
+        for cost in known
+    ]
+
+
+def _curves(rows: Sequence[ComparedRow], runs: Path) -> list[Picture]:
+    histories = {
+        row.short: [read_history(Run(runs / name).history_file) for name in row.runs]
+        for row in rows
+        if row.runs
+    }
+    if not histories:
+        return []
+    caption = "Accuracy by epoch. Validation is on PublicTest, training on augmented faces."
+    return [_drawn(partial(curves_side_by_side, histories), "Training", caption)]
+
+
+def _confusions(rows: Sequence[ComparedRow], runs: Path) -> list[Confusion]:
+    """Of each row's first run."""
+    found = []
+    for row in rows:
+        metrics = read_metrics(runs / row.runs[0]) if row.runs else None
+        if metrics is not None:
+            names = [score["name"] for score in metrics["classes"]]
+            draw = partial(small_confusion_figure, metrics["confusion"], names)
+            picture = _drawn(draw, row.short, f"{100 * metrics['accuracy']['value']:.1f} %")
+            found.append(Confusion(picture, f"{runs.name}/{row.runs[0]}/report/report.html"))
+    return found
+
+
+def _drawn(draw: Callable[..., Figure], title: str, caption: str) -> Picture:
+    return Picture(title, caption, png(draw(theme=LIGHT), 130), png(draw(theme=DARK), 130))
+
+
+TEMPLATE = (
+    HEAD
+    + """\
+{% macro image(picture) %}
+<picture>
+<source media="(prefers-color-scheme: dark)"
+  srcset="data:image/png;base64,{{ picture.dark|base64 }}">
+<img src="data:image/png;base64,{{ picture.light|base64 }}" alt="{{ picture.title }}">
+</picture>
+{% endmacro %}
+{% macro kind(name) %}
+{% if name == "note" %} class="words bad"
+{% elif name == "augmentation" %} class="words"
+{% elif "published" in name or name == "source" %} class="published"{% endif %}
+{% endmacro %}
+main { max-width: 1440px; }
+.grid { display: grid; gap: 16px; margin-top: 16px; }
+.pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); }
+.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
+.card { background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
+  padding: 18px; min-width: 0; }
+.note { font-size: .85rem; }
+figure { margin: 0; }
+img { display: block; width: 100%; max-width: 1000px; height: auto; margin: 12px auto 0; }
+.scroll { overflow-x: auto; margin-top: 12px; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
+  font-size: .9rem; }
+.wide img { min-width: 620px; }
+th, td { padding: 7px 9px; text-align: right; border-top: 1px solid var(--line);
+  white-space: nowrap; }
+thead th { border: 0; color: var(--faint); font-weight: 500; font-size: .8rem; line-height: 1.25;
+  vertical-align: bottom; white-space: normal; min-width: 62px; }
+th:first-child, td:first-child { text-align: left; font-weight: 500; position: sticky; left: 0;
+  background: var(--paper); padding-left: 0; }
+td.words, th.words { text-align: left; white-space: normal; min-width: 210px;
+  font-size: .82rem; }
+td.bad { color: var(--bad); }
+.published { font-style: italic; color: var(--second); }
+thead th.published { color: var(--second); }
+ol { margin: 8px 0 0; padding-left: 26px; font-size: .9rem; }
+li { margin: 4px 0; overflow-wrap: anywhere; }
+a { color: var(--accent); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 8px 0 0;
+  font-size: .9rem; }
+dt { color: var(--faint); }
+dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 600px) { .card { padding: 14px; } th, td { padding: 7px 6px; }
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 8px; } }
+@media print { .card { break-inside: avoid; } .scroll { overflow: visible; } }
+</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+<p>{{ trained }} trainings. What a source states is in <span class="published">italics</span> under
+"published", and was not measured here.</p>
+{% for table in told.tables %}
+<section class="grid"><div class="card">
+<h2>{{ table.title }}</h2>
+{% if table.note %}<p class="note">{{ table.note }}</p>{% endif %}
+<div class="scroll"><table>
+<thead><tr>
+{% for name in table.header %}<th{{ kind(name) }}>{{ name }}</th>{% endfor %}
+</tr></thead>
+<tbody>
+{% for row in table.rows %}
+<tr>{% for cell in row %}<td{{ kind(table.header[loop.index0]) }}>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
+</div></section>
+{% endfor %}
+{% if told.remarks %}
+<section class="grid"><div class="card">
+<h2>Of the published figures</h2>
+<ol>{% for remark in told.remarks %}<li>{{ remark }}.</li>{% endfor %}</ol>
+</div></section>
+{% endif %}
+<section class="grid pictures">
+{% for picture in pictures %}
+<figure class="card">
+<h2>{{ picture.title }}</h2><p class="note">{{ picture.caption }}</p>{{ image(picture) }}
+</figure>
+{% endfor %}
+</section>
+{% for picture in curves %}
+<section class="grid"><figure class="card">
+<h2>{{ picture.title }}</h2><p class="note">{{ picture.caption }}</p>
+<div class="scroll wide">{{ image(picture) }}</div>
+</figure></section>
+{% endfor %}
+{% if confusions %}
+<section class="grid"><div class="card">
+<h2>Confusion matrices</h2>
+<p class="note">Where the faces of each class (row) were put, in percent of the class.</p>
+<div class="grid small">
+{% for confusion in confusions %}
+<figure>
+<p class="note"><a href="{{ confusion.report }}">{{ confusion.picture.title }}</a>,
+{{ confusion.picture.caption }}</p>{{ image(confusion.picture) }}
+</figure>
+{% endfor %}
+</div></div></section>
+{% endif %}
+<section class="grid"><div class="card">
+<h2>What was measured</h2>
+<dl>{% for name, value in facts.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
+</div></section>
+</main>
+</body>
+</html>
+"""
+)

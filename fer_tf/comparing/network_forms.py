@@ -1,0 +1,139 @@
+"""A network of random weights in the forms that are timed, and what can be counted in it.
+
+`python -m fer_tf.comparing.network_forms JOB.json` is a process that builds one: a network that
+needs more memory than there is takes nothing else with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_tf import cli
+from fer_tf.benchmarking.multiply_adds import network_multiply_adds
+from fer_tf.errors import FerError, reason
+from fer_tf.files import write_beside
+from fer_tf.quiet import quiet
+from fer_tf.tasks import Task, from_json
+
+FORMS = {"keras": ("keras-graph", "keras-graph"), "litert": ("litert-float32", "litert")}
+"""What is timed: the form's name in a benchmark, and what runs it."""
+
+
+def build(network: str, asked: int | None, task: Task | None) -> tuple[Any, tuple[int, int]]:
+    """A network of random weights for one size, in colour.
+
+    Returns:
+        The model, and (height, width): the asked one, or the published one of a network that is
+        built for one size and can't be for that.
+
+    Raises:
+        FerError: it can't be built.
+    """
+    from fer_tf.models.registry import create_model, find_network
+
+    row = find_network(network)
+    published = row.input_shape[:2]
+    for size in [published] if asked is None else [(asked, asked), published]:
+        try:
+            return create_model(network, task=task, input_shape=(*size, 3)), size
+        except FerError:
+            if row.any_size or size == published:
+                raise
+    raise AssertionError("unreachable")
+
+
+def main() -> None:
+    """The process: tells what it knows as soon as it knows it, in case the rest fails."""
+    with contextlib.suppress(OSError):
+        # An export takes several times its weights: where memory runs out, this process is to go,
+        # and nothing else.
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    order = json.loads(Path(sys.argv[1]).read_text())
+    cli.start_keras()
+    from fer_tf.models.registry import find_network
+    from fer_tf.models.saving import save_model
+
+    network, folder = order["network"], Path(order["folder"])
+    task = None if order["task"] is None else from_json(order["task"], source="the job")
+    model, size = build(network, order["asked"], task)
+    task = task or find_network(network).task
+    found: dict[str, Any] = {"size": size, "device": _device(), "forms": {}}
+    found["parameters"] = int(sum(np.prod(v.shape) for v in model.trainable_variables))
+    found["multiply_adds"] = network_multiply_adds(model, size).total()
+    tell = Path(order["told"])
+    write_beside(tell, json.dumps(found))
+    if not order["forms"]:
+        return
+    file = folder / f"{network}.keras"
+    save_model(model, file, task)
+    found["forms"]["keras"] = str(file)
+    write_beside(tell, json.dumps(found))
+    path = folder / f"{network}.tflite"
+    try:
+        _export(model, path, size, task)
+    except Exception as error:
+        raise FerError(f"not exported to LiteRT: {reason(error)}") from error
+    found["forms"]["litert"] = str(path)
+    write_beside(tell, json.dumps(found))
+
+
+def _export(model: Any, path: Path, size: tuple[int, int], task: Task) -> None:
+    """Write the float32 .tflite file.
+
+    `mit_b0_fusion` as `fer_tf.export` writes it, with what it folds. That way takes some thirty
+    times the weights in memory; all others, in which it folds nothing, take one of a fifth of that,
+    from variables instead of constants, to a file that differs in the grey that colour is made.
+    """
+    from fer_tf.exporting.folding import can_fold
+    from fer_tf.exporting.tflite import write_tflite
+
+    if can_fold(model):
+        write_tflite(model, path, size=size, precision="float32", task=task)
+        return
+    from fer_tf.exporting.tflite_metadata import add_metadata
+    from fer_tf.exporting.tflite_model import delegate_input, sign
+
+    content = delegate_input(sign(_convert(model, size, path.parent / "saved_model")))
+    write_beside(
+        path, add_metadata(content, task=task, name=model.name, description="", version="")
+    )
+
+
+def _convert(model: Any, size: tuple[int, int], folder: Path) -> bytes:
+    """TFLite's form of a network for one face, uint8 [1, height, width, 3], by a SavedModel."""
+    import keras
+    import tensorflow as tf
+
+    def answer(image):
+        found = model(tf.cast(image, tf.float32), training=False)
+        if not isinstance(found, dict):
+            return {"probabilities": tf.nn.softmax(found)}
+        return {"probabilities": tf.nn.softmax(found["logits"]), "values": found["values"]}
+
+    signature = [tf.TensorSpec([1, *size, 3], tf.uint8, name="image")]
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serving_default", answer, input_signature=signature)
+    with quiet():
+        archive.write_out(str(folder))
+        return tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+
+
+def _device() -> str:
+    """What TensorFlow computes on, which is what times Keras."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "CPU, 1 thread"
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+
+
+if __name__ == "__main__":
+    cli.run(main)
