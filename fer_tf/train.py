@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from fer_tf.cli import parse, start_keras
 from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES, get_recipe
+from fer_tf.recipes.checking import check
 from fer_tf.recipes.groups import listing
-from fer_tf.recipes.schema import Recipe, check
+from fer_tf.recipes.schema import Recipe
 
 if TYPE_CHECKING:
     from fer_tf.data.faces import Faces

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from tiny import tiny_csv
@@ -17,7 +18,7 @@ from fer_tf.benchmarking import first_answer, timing
 from fer_tf.benchmarking.candidates import Candidate, found_candidates
 from fer_tf.benchmarking.comparison import make_rows, make_targets
 from fer_tf.benchmarking.first_answer import FirstAnswer
-from fer_tf.benchmarking.multiply_adds import multiply_adds, precision
+from fer_tf.benchmarking.multiply_adds import multiply_adds, network_multiply_adds, precision
 from fer_tf.benchmarking.timing import Job, Times, score
 from fer_tf.report.latency import COLUMNS, NAMES
 from fer_tf.tasks import TASKS
@@ -214,6 +215,23 @@ def test_multiply_adds_are_counted_by_hand(tmp_path):
         "dense": 128 * 7,
     }
     assert precision(path) == "float32"
+
+
+def test_multiply_adds_of_a_network_are_counted_by_hand():
+    layers = keras.layers
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, 2, padding="same")(image)
+    x = layers.DepthwiseConv2D(3, padding="same")(x)
+    x = layers.Conv2DTranspose(4, 2, 2)(x)
+    x = layers.Reshape((64, 4))(layers.Conv2D(4, 1, groups=2)(x))
+    x = layers.MultiHeadAttention(2, 3)(x, x)
+    network = keras.Model(image, layers.Dense(7)(layers.Flatten()(x)))
+    assert network_multiply_adds(network, (8, 8)) == {
+        "convolution": 4 * 4 * 3 * 3 * 3 * 8 + 4 * 4 * 2 * 2 * 8 * 4 + 8 * 8 * 2 * 4,
+        "depthwise": 4 * 4 * 3 * 3 * 8,
+        "attention products": 2 * 2 * 64 * 64 * 3,
+        "dense": 4 * 64 * 4 * 2 * 3 + 64 * 4 * 7,
+    }
 
 
 def test_precision_is_read_from_the_file(export):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ def network_multiply_adds(network: keras.Model, size: tuple[int, int]) -> Counte
     image = tf.TensorSpec((1, *size, network.input_shape[-1]))
     function = tf.function(lambda pixels: network(pixels, training=False))
     count: Counter[str] = Counter()
-    for op in function.get_concrete_function(image).graph.get_operations():
+    for op in _operations(function.get_concrete_function(image).graph):
         shapes = [tuple(tensor.shape) for tensor in op.inputs]
         match op.type:
             case "Conv2D":
@@ -84,6 +85,15 @@ def network_multiply_adds(network: keras.Model, size: tuple[int, int]) -> Counte
                 }
                 count[_product(op)] += prod(sides.values())
     return count
+
+
+def _operations(graph: Any) -> Iterator[Any]:
+    """Those of a graph and of the functions that it calls, such as Keras' grouped convolutions."""
+    for op in graph.get_operations():
+        if op.type.endswith("PartitionedCall"):
+            yield from _operations(graph._get_function(op.get_attr("f").name).graph)
+        else:
+            yield op
 
 
 def _product(op: Any) -> str:

@@ -33,7 +33,7 @@ from fer_tf.errors import FerError
 from fer_tf.files import write_beside
 from fer_tf.models.registry import find_network
 from fer_tf.recipes.as_json import to_json
-from fer_tf.recipes.schema import check
+from fer_tf.recipes.checking import check
 from fer_tf.report.machine import header
 from fer_tf.trained.run_folder import Run, disk_trouble
 

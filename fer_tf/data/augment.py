@@ -2,8 +2,9 @@
 
 Float32 images [n, h, w, c] in [0, 255], grey or RGB; numbers in [0, 1), [n], from
 `fer_tf.data.draws`. Written with keras.ops: the same code runs eagerly, inside
-tf.data and on an accelerator. Changes of the grey levels come first, on the
-small 48x48 picture; all geometry, and the resize, is then one warp.
+tf.data and on an accelerator. Changes of the grey levels, and the grid's
+distortion, which is no affine map, come first, on the small 48x48 picture; all
+other geometry, and the resize, is then one warp.
 """
 
 from __future__ import annotations
@@ -72,6 +73,33 @@ def augment(
         x = geometry.distort(
             x, columns=strips[:, : geometry.STRIPS], rows=strips[:, geometry.STRIPS :]
         )
+    x = _change_levels(x, draw, how)
+    if how.erasing and not ten_crops:
+        x = _erase_some(x, [draw(name) for name in ERASING], how.erasing)
+    frame = tuple(side / geometry.CROP for side in size) if ten_crops else size
+    matrices = _drawn_matrices(draw, how, source, frame)
+    seen: Sequence[Any] = (0.0, 0.0, float(source[1]), float(source[0]))
+    if how.crop_area != (1.0, 1.0) or how.crop_aspect != (1.0, 1.0):
+        numbers = hashed.uniform(draw("crop"), 2 * geometry.TRIES + 2)
+        seen = geometry.random_crop(numbers, source, area=how.crop_area, aspect=how.crop_aspect)
+        matrices = geometry.of_crop(matrices, seen, source)
+    if ten_crops:
+        x, *seen = (_ten_times(each) for each in (x, *seen))
+        matrices = geometry.of_ten_crops(matrices, size)
+    x = warp(x, matrices, size, how.border)
+    if how.border == "black":
+        x = x * geometry.inside(matrices, size, seen)
+    if how.erasing and ten_crops:
+        numbers = hashed.uniform(draw("crops"), geometry.CROPS * len(ERASING))
+        numbers = ops.reshape(numbers, (-1, len(ERASING)))
+        x = _erase_some(x, [numbers[:, i] for i in range(len(ERASING))], how.erasing)
+    if how.mix_probability:
+        x = mix(x, ratios, cut=is_cut(draws, how), cut_x=draw("cut_x"), cut_y=draw("cut_y"))
+    return to_rgb(x) if x.shape[-1] == 1 else x
+
+
+def _change_levels(x, draw: Callable, how: Augmentation):
+    """What the recipe does to the grey levels of a face, float32 [n, h, w, c], in its own size."""
     if how.auto_contrast:
         x = stretch_levels(x, chosen=draw("stretched") < how.auto_contrast)
     if how.brightness or how.contrast:
@@ -95,8 +123,11 @@ def augment(
     if how.jpeg:
         quality = 10.0 + 60.0 * draw("jpeg_quality")
         x = ops.where(per_image(draw("jpeg") < how.jpeg), jpeg(x, quality=quality), x)
-    if how.erasing and not ten_crops:
-        x = _erase_some(x, [draw(name) for name in ERASING], how.erasing)
+    return x
+
+
+def _drawn_matrices(draw: Callable, how: Augmentation, source, size):
+    """`warp_matrices` by the recipe, but for the random crop."""
     angle = symmetric(draw("rotation")) * math.radians(how.rotation)
     zoom = 1.0 + symmetric(draw("zoom")) * how.zoom
     shift_x = symmetric(draw("shift_x")) * how.shift
@@ -109,33 +140,15 @@ def augment(
         shift_x, shift_y = (ops.where(moved, shift, 0.0) for shift in (shift_x, shift_y))
     if how.magnify != 1:
         zoom = zoom * how.magnify
-    matrices = warp_matrices(
+    return warp_matrices(
         flip=ops.cast(draw("flip") < (0.5 if how.flip else 0.0), "float32"),
         angle=angle,
         zoom=zoom,
         shift_x=shift_x,
         shift_y=shift_y,
         source=source,
-        size=tuple(side / geometry.CROP for side in size) if ten_crops else size,
+        size=size,
     )
-    seen: Sequence[Any] = (0.0, 0.0, float(source[1]), float(source[0]))
-    if how.crop_area != (1.0, 1.0) or how.crop_aspect != (1.0, 1.0):
-        numbers = hashed.uniform(draw("crop"), 2 * geometry.TRIES + 2)
-        seen = geometry.random_crop(numbers, source, area=how.crop_area, aspect=how.crop_aspect)
-        matrices = geometry.of_crop(matrices, seen, source)
-    if ten_crops:
-        x, *seen = (_ten_times(each) for each in (x, *seen))
-        matrices = geometry.of_ten_crops(matrices, size)
-    x = warp(x, matrices, size, how.border)
-    if how.border == "black":
-        x = x * geometry.inside(matrices, size, seen)
-    if how.erasing and ten_crops:
-        numbers = hashed.uniform(draw("crops"), geometry.CROPS * len(ERASING))
-        numbers = ops.reshape(numbers, (-1, len(ERASING)))
-        x = _erase_some(x, [numbers[:, i] for i in range(len(ERASING))], how.erasing)
-    if how.mix_probability:
-        x = mix(x, ratios, cut=is_cut(draws, how), cut_x=draw("cut_x"), cut_y=draw("cut_y"))
-    return to_rgb(x) if x.shape[-1] == 1 else x
 
 
 ERASING = ("erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_level")

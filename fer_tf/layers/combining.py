@@ -44,7 +44,7 @@ class SkipConnection(keras.layers.Layer):
 class LargestAttention(keras.layers.Layer):
     """The largest of several attention maps at each place: [n, h, w, k] to [n, h, w, 1].
 
-    TransFER joins its local attentions so (Xue et al., ICCV 2021, section 3.2).
+    TransFER joins its local attentions so (Xue et al., ICCV 2021, section 3).
     """
 
     def call(self, inputs):
@@ -74,7 +74,7 @@ class AttendedFeatures(keras.layers.Layer):
 class PairwiseSoftmax(keras.layers.Layer):
     """Of each pair of neighbouring numbers, the second one's softmax: [n, 2 d] to [n, d].
 
-    How DACL decides which features count (Farzaneh and Qi, WACV 2021, section 3.2).
+    How DACL decides which features count (Farzaneh and Qi, WACV 2021, section 3).
     """
 
     def call(self, inputs):

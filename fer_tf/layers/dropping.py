@@ -10,9 +10,9 @@ from keras import ops
 class AttentionDropping(keras.layers.Layer):
     """Zero one of the attentions of a random share of the examples, in training only.
 
-    Multi-Attention Dropping of TransFER (Xue et al., ICCV 2021, section 3.2): with probability
+    Multi-Attention Dropping of TransFER (Xue et al., ICCV 2021, section 3): with probability
     `rate` an example loses one of its attention maps, each as likely, so that the others have to
-    look elsewhere. Over the heads of self-attention it is their MSAD (section 3.3). What is left
+    look elsewhere. Over the heads of self-attention it is their MSAD. What is left
     is not scaled.
 
     Args:

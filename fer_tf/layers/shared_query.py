@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from fer_tf.layers.pointwise import Projection
+
 
 @keras.saving.register_keras_serializable("fer_tf")
 class SharedQueryAttention(keras.layers.Layer):
@@ -24,7 +26,7 @@ class SharedQueryAttention(keras.layers.Layer):
     def build(self, input_shape):
         channels = input_shape[-1]
         self.query, self.value = (
-            keras.layers.Dense(units, dtype=self.dtype_policy, name=name)
+            Projection(units, dtype=self.dtype_policy, name=name)
             for units, name in ((self.dim, "query"), (channels, "value"))
         )
         for layer in (self.query, self.value):

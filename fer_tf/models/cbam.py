@@ -11,6 +11,7 @@ from functools import partial
 import keras
 
 from fer_tf.layers.combining import ChannelStatistics
+from fer_tf.layers.pointwise import Projection
 from fer_tf.models.heads import pooled_head
 from fer_tf.models.network import Network
 from fer_tf.models.resnet import conv_norm, residual_stage, residual_stem
@@ -70,14 +71,14 @@ def cbam(x, *, name: str, reduction: int = 16, dtype: str | None = None):
         dtype: Keras dtype policy of the layers.
     """
     channels = x.shape[-1]
-    hidden = keras.layers.Dense(
+    hidden = Projection(
         channels // reduction,
-        activation="relu",
         kernel_initializer="he_normal",
         dtype=dtype,
         name=f"{name}_channel_hidden",
     )
-    answer = keras.layers.Dense(channels, dtype=dtype, name=f"{name}_channel_answer")
+    relu = keras.layers.ReLU(dtype=dtype, name=f"{name}_channel_relu")
+    answer = Projection(channels, dtype=dtype, name=f"{name}_channel_answer")
     pooled = [
         keras.layers.GlobalAveragePooling2D(
             keepdims=True, dtype=dtype, name=f"{name}_channel_mean"
@@ -85,7 +86,7 @@ def cbam(x, *, name: str, reduction: int = 16, dtype: str | None = None):
         keras.layers.GlobalMaxPooling2D(keepdims=True, dtype=dtype, name=f"{name}_channel_max")(x),
     ]
     both = keras.layers.Add(dtype=dtype, name=f"{name}_channel_sum")(
-        [answer(hidden(each)) for each in pooled]
+        [answer(relu(hidden(each))) for each in pooled]
     )
     weight = keras.layers.Activation("sigmoid", dtype=dtype, name=f"{name}_channel_weight")(both)
     x = keras.layers.Multiply(dtype=dtype, name=f"{name}_channel")([x, weight])

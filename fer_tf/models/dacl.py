@@ -30,7 +30,7 @@ def attentive_head(
 ):
     """Average the last map and classify; beside it, the attention that the training needs.
 
-    The attention network sees the flattened map, so that it is built for one size (section 3.2):
+    The attention network sees the flattened map, so that it is built for one size (section 3):
     dense layers, each with batch normalisation, ReLU, behind the last of them tanh; then two
     numbers for each feature, of whose softmax the second is how much the feature counts in the
     sparse centre loss (`fer_tf.training.centre_loss`). The answers don't depend on it.
@@ -114,7 +114,7 @@ NETWORKS: dict[str, Network] = {
         head=mean_token_head,
         parameters=11_469_319,
         multiply_adds=1_735_184_448,
-        source="S3's DACL, of whose ideas it has none",
+        source="study S3; after its DACL, which has no centre loss",
         arguments=RESNET18,
         input_shape=(224, 224, 1),
         pixel_scale=(1 / 255, 0.0),

@@ -46,5 +46,6 @@ NETWORKS: dict[str, Network] = {
         parameters=6_961_031,
         multiply_adds=2_833_144_832,
         source="study S0 (Safavi et al., IEEE BSN 2023); Huang et al., CVPR 2017",
+        imagenet="DenseNet121",
     ),
 }

@@ -83,6 +83,8 @@ def _rounded(channels: float) -> int:
 _PAPER = "Tan and Le, ICML 2019"
 
 NETWORKS: dict[str, Network] = {
+    # The source starts from ImageNet weights with a new first layer; here that, too, has theirs,
+    # summed over the channels.
     "efficientnet_b0_gray": Network(
         family=efficientnet,
         head=pooled_head,
@@ -90,8 +92,10 @@ NETWORKS: dict[str, Network] = {
         multiply_adds=22_428_752,
         source=f"study S1; {_PAPER}, with one grey channel",
         input_shape=(48, 48, 1),
+        imagenet="EfficientNetB0",
     ),
-    # The source's values come from a linear layer; here, as everywhere, by tanh.
+    # The source's values come from a linear layer; here, as everywhere, by tanh. Its text says that
+    # its networks start from ImageNet weights, its table that they do not.
     "efficientnet_b0_va": Network(
         family=efficientnet,
         head=pooled_head,
@@ -99,6 +103,7 @@ NETWORKS: dict[str, Network] = {
         multiply_adds=384_547_552,
         source=f"study S2; {_PAPER}",
         task=TASKS["affectnet8"],
+        imagenet="EfficientNetB0",
     ),
     "efficientnet_b3": Network(
         family=efficientnet,
@@ -108,5 +113,6 @@ NETWORKS: dict[str, Network] = {
         source=f"study S4; {_PAPER}",
         arguments={"width": 1.2, "depth": 1.4},
         input_shape=(40, 40, 3),
+        imagenet="EfficientNetB3",
     ),
 }

@@ -50,6 +50,15 @@ def pooled_head(
     return answers(x, classes, values)
 
 
+def pytorch_uniform() -> keras.initializers.Initializer:
+    """How PyTorch begins a dense layer: uniform, with variance 1 / (3 inputs).
+
+    Behind three dense layers begun as Keras does (Glorot) or with He's variance, the first logits
+    are so large that the sources' learning rates leave a network at the class prior.
+    """
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
 def dense_head(
     maps: list,
     *,
@@ -87,13 +96,13 @@ def dense_head(
     for i, rate in enumerate(dropouts[:-1], start=1):
         x = keras.layers.Dropout(rate, dtype=dtype, name=f"hidden{i}_dropout")(x)
         x = keras.layers.Dense(
-            width, kernel_initializer="he_normal", dtype=dtype, name=f"hidden{i}"
+            width, kernel_initializer=pytorch_uniform(), dtype=dtype, name=f"hidden{i}"
         )(x)
         last = i == len(dropouts) - 1
         policy, name = ("float32", "features") if last else (dtype, f"hidden{i}_relu")
         x = keras.layers.ReLU(dtype=policy, name=name)(x)
     x = keras.layers.Dropout(dropouts[-1], dtype="float32", name="dropout")(x)
-    return answers(x, classes, values)
+    return answers(x, classes, values, kernel_initializer=pytorch_uniform())
 
 
 def separate_head(

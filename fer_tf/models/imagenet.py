@@ -1,4 +1,4 @@
-"""ImageNet weights for the MiT-B0 encoder, from KerasCV's one preset that has them."""
+"""Weights trained on ImageNet: of `keras.applications`, and KerasCV's for the MiT-B0 encoder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,116 @@ from fer_tf.errors import FerError
 
 PRESET = "mit_b0_imagenet"
 DIMS, DEPTHS = (32, 64, 160, 256), (2, 2, 2, 2)
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue in [0, 1] over ImageNet."""
+
+_NORMALISED = (
+    [1 / 255 / deviation for deviation in DEVIATION],
+    [-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)],
+)
+_SCALES = {
+    PRESET: ([1 / 255] * 3, [0.0] * 3),
+    "DenseNet121": _NORMALISED,
+    "EfficientNetB0": _NORMALISED,
+    "EfficientNetB3": _NORMALISED,
+    "MobileNetV3Small": ([1 / 127.5] * 3, [-1.0] * 3),
+    "VGG16": ([1.0] * 3, [-123.68, -116.779, -103.939]),
+}
+"""By whose weights: scale and offset of red, green and blue in [0, 255] that they were trained
+with. Keras' EfficientNets scale within, where a file's variance is the deviation and a further
+layer makes up for it."""
+
+_BLUE_FIRST = {"VGG16"}
+"""Those that take blue, green and red."""
+
+
+def imagenet_scale(name: str, source: str | None, channels: int) -> tuple[list, list]:
+    """What the first layer makes of pixels in [0, 255], for ImageNet weights.
+
+    Args:
+        name: of the network, for the sentence.
+        source: its row's `imagenet`.
+        channels: of its first layer; a grey one gets the mean over the three.
+
+    Returns:
+        (scale, offset), a number for each channel.
+
+    Raises:
+        FerError: there are no such weights for the network.
+    """
+    if source is None:
+        raise FerError(
+            f'weights="imagenet": there are none for {name}: what keras.applications has of that '
+            "kind, if anything, is another network"
+        )
+    scale, offset = _SCALES[source]
+    if channels == 1:
+        return [sum(scale) / 3], [sum(offset) / 3]
+    return scale, offset
+
+
+def load_imagenet(model: keras.Model, source: str) -> None:
+    """Set the weights of a network's features to those trained on ImageNet.
+
+    Args:
+        model: built by `create_model`, with the first layer that `imagenet_scale` says; its head
+            stays as it is.
+        source: its row's `imagenet`.
+
+    Raises:
+        FerError: the weights can't be had or do not fit.
+    """
+    if source == PRESET:
+        copy_imagenet_encoder(model)
+        return
+    try:
+        network = getattr(keras.applications, source)(
+            include_top=False, weights="imagenet", input_shape=(224, 224, 3)
+        )
+    except Exception as error:
+        raise FerError(
+            f'weights="imagenet": keras.applications\' {source} could not be downloaded, '
+            f"is there a network? ({_first_line(error)})"
+        ) from None
+    copy_features(network, model, blue_first=source in _BLUE_FIRST)
+
+
+def copy_features(source: keras.Model, model: keras.Model, *, blue_first: bool = False) -> None:
+    """Copy all weights of a network of `keras.applications` into the same layers of ours.
+
+    A first layer for grey gets the sum of the three channels' kernels.
+
+    Args:
+        source: without its top.
+        model: built by `create_model` on the same network; untouched on an error.
+        blue_first: the source takes blue, green and red.
+
+    Raises:
+        FerError: its first layers have other shapes than the source's.
+    """
+    normalisation = keras.layers.Normalization  # of pixels, ours is the layer "scale"
+    theirs = [
+        layer.get_weights()
+        for layer in source.layers
+        if layer.weights and not isinstance(layer, normalisation)
+    ]
+    ours = [layer for layer in model.layers if layer.weights][: len(theirs)]
+    kernel = theirs[0][0]
+    if blue_first:
+        kernel = kernel[:, :, ::-1]
+    if ours[0].kernel.shape[2] == 1:
+        kernel = kernel.sum(axis=2, keepdims=True)
+    theirs[0][0] = kernel
+    for layer, values in zip(ours, theirs, strict=True):
+        found, expected = [v.shape for v in values], [tuple(w.shape) for w in layer.weights]
+        if found != expected:
+            raise FerError(
+                f"{model.name}: not a network like {source.name}, which has {found} for the "
+                f"weights {expected} of {layer.path}"
+            )
+    for layer, values in zip(ours, theirs, strict=True):
+        layer.set_weights(values)
 
 
 def copy_imagenet_encoder(model: keras.Model) -> None:

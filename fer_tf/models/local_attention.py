@@ -18,7 +18,7 @@ from fer_tf.layers.normalization import LayerNormalization
 from fer_tf.layers.tokens import ClassToken, FirstToken, Tokens
 from fer_tf.models.heads import answers, mean_token_head
 from fer_tf.models.network import Network
-from fer_tf.models.resnet import residual_stages
+from fer_tf.models.resnet import conv_norm, residual_stages
 
 EPSILON = 1e-5
 
@@ -39,7 +39,7 @@ def transfer(
     dtype: str | None = None,
     seed: int | None = None,
 ) -> list:
-    """Build TransFER on `images` and return its tokens (sections 3.1 to 3.3).
+    """Build TransFER on `images` and return its tokens (section 3).
 
     The first stages of ArcFace's IR-50; `branches` LANets, of whose maps the largest value at each
     place multiplies the features (Multi-Attention Dropping takes one away in training); a 1x1
@@ -94,7 +94,7 @@ def _local_attention(
 
 
 def lanet(x, *, name: str, reduction: int = 16, dtype: str | None = None):
-    """A local attention map in [0, 1]: two 1x1 convolutions (section 3.2), [n, h, w, c] to 1.
+    """A local attention map in [0, 1]: two 1x1 convolutions (section 3), [n, h, w, c] to 1.
 
     Args:
         x: KerasTensor [n, h, w, c].
@@ -112,9 +112,9 @@ def lanet(x, *, name: str, reduction: int = 16, dtype: str | None = None):
 
 
 def _ir_stages(x, depths: Sequence[int], widths: Sequence[int], dtype: str | None):
-    """The input layer and stages of ArcFace's IR networks (Deng et al., CVPR 2019, section 3.1)."""
+    """The input layer and stages of ArcFace's IR networks (Deng et al., CVPR 2019)."""
     x = _norm(_conv(x, widths[0], 1, dtype, "input_conv"), dtype, "input_norm")
-    x = keras.layers.PReLU(shared_axes=(1, 2), dtype=dtype, name="input_prelu")(x)
+    x = _prelu(x, dtype, "input_prelu")
     for stage, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
         for unit in range(1, depth + 1):
             x = _ir_unit(x, width, 2 if unit == 1 else 1, dtype, f"stage{stage}_unit{unit}")
@@ -131,13 +131,12 @@ def _ir_unit(x, width: int, stride: int, dtype: str | None, name: str):
             1,
             strides=stride,
             use_bias=False,
-            kernel_initializer="he_normal",
             dtype=dtype,
             name=f"{name}_shortcut",
         )(x)
         kept = _norm(kept, dtype, f"{name}_shortcut_norm")
     x = _conv(_norm(x, dtype, f"{name}_norm1"), width, 1, dtype, f"{name}_conv1")
-    x = keras.layers.PReLU(shared_axes=(1, 2), dtype=dtype, name=f"{name}_prelu")(x)
+    x = _prelu(x, dtype, f"{name}_prelu")
     x = _norm(_conv(x, width, stride, dtype, f"{name}_conv2"), dtype, f"{name}_norm2")
     return keras.layers.Add(dtype=dtype, name=f"{name}_add")([x, kept])
 
@@ -150,10 +149,15 @@ def _conv(x, width: int, stride: int, dtype: str | None, name: str):
         3,
         strides=stride,
         use_bias=False,
-        kernel_initializer="he_normal",
         dtype=dtype,
         name=name,
     )(x)
+
+
+def _prelu(x, dtype: str | None, name: str):
+    """One slope a channel, which begins as PyTorch's does."""
+    slope = keras.initializers.Constant(0.25)
+    return keras.layers.PReLU(slope, shared_axes=(1, 2), dtype=dtype, name=name)(x)
 
 
 def _norm(x, dtype: str | None, name: str):
@@ -269,7 +273,7 @@ def cnn_transformer(
     """
     x = images
     for i, width in enumerate(widths, start=1):
-        x = _norm(_conv(x, width, 1, dtype, f"stem{i}_conv"), dtype, f"stem{i}_norm")
+        x = conv_norm(x, width, 3, epsilon=EPSILON, dtype=dtype, name=f"stem{i}")
         x = keras.layers.ReLU(dtype=dtype, name=f"stem{i}_relu")(x)
         x = keras.layers.MaxPooling2D(dtype=dtype, name=f"stem{i}_pool")(x)
     x = _local_attention(x, branches, reduction, drop_map, dtype, seed)
@@ -321,7 +325,7 @@ NETWORKS: dict[str, Network] = {
         head=mean_token_head,
         parameters=231_553_479,
         multiply_adds=22_704_453_632,
-        source="S3's TransFER with a ResNet18",
+        source="study S3; TransFER with a ResNet18",
         arguments={
             "widths": (64, 128, 256, 512),
             "depths": (2, 2, 2, 2),
@@ -336,7 +340,7 @@ NETWORKS: dict[str, Network] = {
         head=mean_token_head,
         parameters=1_013_325,
         multiply_adds=2_408_088_480,
-        source="ours, after S3's CNN with a transformer, whose layers are unpublished",
+        source="ours, after study S3, whose CNN with a transformer is unpublished",
         arguments={"widths": (48, 96, 160), "blocks": 4},
         input_shape=(224, 224, 1),
         pixel_scale=(1 / 255, 0.0),

@@ -92,5 +92,6 @@ NETWORKS: dict[str, Network] = {
         multiply_adds=458_635_520,
         source="Safavi, Patel, Vinjamuri, IEEE BSN 2023; MiT-B0: Xie et al., NeurIPS 2021",
         arguments={"dims": (32, 64, 160, 256), "depths": (2, 2, 2, 2)},
+        imagenet="mit_b0_imagenet",
     ),
 }

@@ -58,7 +58,7 @@ def mobilenet_v3_small(images, *, dtype: str | None = None) -> list:
 
 
 NETWORKS: dict[str, Network] = {
-    # The source's values come from a linear layer; here, as everywhere, by tanh.
+    # As in `efficientnet_b0_va`, the values come by tanh, and the source's start is not known.
     "mobilenet_v3_small": Network(
         family=mobilenet_v3_small,
         head=partial(separate_head, width=1024, activation="hard_swish", dropout=0.2),
@@ -66,5 +66,6 @@ NETWORKS: dict[str, Network] = {
         multiply_adds=56_086_464,
         source="study S2; Howard et al., ICCV 2019",
         task=TASKS["affectnet8"],
+        imagenet="MobileNetV3Small",
     ),
 }

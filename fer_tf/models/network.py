@@ -25,6 +25,8 @@ class Network:
         input_shape: the published input, (height, width, channels). One channel is grey: given
             pictures in colour, the network averages their channels.
         pixel_scale: (scale, offset): what the first layer makes of pixels in [0, 255].
+        imagenet: whose ImageNet weights fit its features: a network's name in `keras.applications`
+            or KerasCV's preset; None where theirs is another network.
         task: what the published network answers; it can be built for any.
         any_size: one set of weights runs at any size; else the network is built for one.
         centre_loss: weight of the sparse centre loss beside the task's loss in its training
@@ -40,6 +42,7 @@ class Network:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, int, int] = (224, 224, 3)
     pixel_scale: tuple[float, float] = (1 / 127.5, -1.0)
+    imagenet: str | None = None
     task: Task = TASKS["fer2013"]
     any_size: bool = True
     centre_loss: float = 0.0

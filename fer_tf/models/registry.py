@@ -27,6 +27,7 @@ from fer_tf.models import (
     t_net,
     vgg,
 )
+from fer_tf.models.imagenet import imagenet_scale, load_imagenet
 from fer_tf.models.network import Network
 from fer_tf.models.saving import go_on_from, load_into
 from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
@@ -77,9 +78,10 @@ def create_model(
         input_shape: (height, width, channels); None for the published one. Height and width may
             be None, for any size, where the network's row says so; the exporters need them known.
         weights: None for random ones, "shipped" for those of the network that ships, "imagenet"
-            for KerasCV's `mit_b0_imagenet` encoder (needs the extra "imagenet" and, once, the
-            network), or the path of a run's folder or of a .keras or .weights.h5 file of ours. Of
-            another task's network, the last layers give only the classes and values that both name.
+            for features trained on ImageNet, where the row names them (needs a connection once,
+            and for KerasCV's preset the extra "imagenet"), or the path of a run's folder or of a
+            .keras or .weights.h5 file of ours. Of another task's network, the last layers give only
+            the classes and values that both name.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
         overrides: arguments of the family or the head, such as drop_path=0.2, seed=1, dropout=0.3.
 
@@ -89,7 +91,8 @@ def create_model(
         float32 [n, values] in [-1, 1]}. Scaling the pixels is its first layer.
 
     Raises:
-        FerError: an unknown name or argument, an unusable shape, or weights that do not fit.
+        FerError: an unknown name or argument, an unusable shape, or weights that do not fit or
+            can't be had.
     """
     known = network_arguments(name)
     row = find_network(name)
@@ -106,12 +109,14 @@ def create_model(
     for key in overrides:
         if key not in known:
             raise FerError(f"{name} has no argument {key!r}{_nearest(key, known)}")
-    scale, offset = (1 / 255, 0.0) if weights == "imagenet" else row.pixel_scale
+    pixel_scale: tuple[Any, Any] = row.pixel_scale
+    if weights == "imagenet":
+        pixel_scale = imagenet_scale(name, row.imagenet, row.input_shape[2])
     images = keras.Input(shape, name="images")
     try:
         grey = row.input_shape[2] == 1 < shape[2]
         x = keras.ops.mean(images, axis=-1, keepdims=True) if grey else images
-        x = keras.layers.Rescaling(scale, offset, dtype=dtype, name="scale")(x)
+        x = keras.layers.Rescaling(*pixel_scale, dtype=dtype, name="scale")(x)
         mine, others = _divide(overrides, row.family)
         maps = row.family(x, **{**row.arguments, **mine}, dtype=dtype)
         answers = row.head(maps, classes=classes, values=len(task.values), **others, dtype=dtype)
@@ -123,6 +128,8 @@ def create_model(
             raise FerError(f"weights: {SHIPPED_NETWORK} is what ships: expected that as the model")
         source = create_model(name, input_shape=(None, None, 3), weights=str(shipped_weights()))
         go_on_from(source, TASKS["fer2013"], model, task)
+    elif row.imagenet and weights == "imagenet":
+        load_imagenet(model, row.imagenet)
     elif weights is not None:
         load_into(model, weights, task)
     return model

@@ -49,7 +49,7 @@ def residual_attention(
 
 
 def attention_module(x, *, depth: int, name: str, dtype: str | None = None):
-    """(1 + M(x)) T(x) between two residual units (section 3.1, equation 1), same shape as `x`.
+    """(1 + M(x)) T(x) between two residual units (section 3.1, equation 3), same shape as `x`.
 
     p = 1 unit before and after, a trunk T of t = 2 units, and r = 1 unit between the poolings of
     the mask M: the largest of 3x3 at stride 2, `1 + depth` times, with a unit behind each (two

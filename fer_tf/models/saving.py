@@ -161,19 +161,14 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
 
     Args:
         model: built by `create_model`.
-        weights: "imagenet", or the path of a run's folder (its best.keras) or of a .keras or
-            .weights.h5 file, of the same network.
+        weights: path of a run's folder (its best.keras) or of a .keras or .weights.h5 file, of the
+            same network.
         task: of the model. A .keras file of another task gives all but its last layers, and of
             these the classes and values that both name; the others stay as they are.
 
     Raises:
-        FerError: the file is not there, does not fit or holds NaN; no ImageNet weights to be had.
+        FerError: the file is not there, does not fit or holds NaN.
     """
-    if weights == "imagenet":
-        from fer_tf.models.imagenet import copy_imagenet_encoder
-
-        copy_imagenet_encoder(model)
-        return
     path = Path(weights)
     if path.is_dir():
         path /= "best.keras"

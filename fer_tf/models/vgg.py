@@ -167,5 +167,6 @@ NETWORKS: dict[str, Network] = {
         },
         input_shape=(40, 40, 1),
         any_size=False,
+        imagenet="VGG16",
     ),
 }

@@ -12,7 +12,8 @@ import typing
 from typing import Any, Literal
 
 from fer_tf.errors import FerError
-from fer_tf.recipes.schema import Recipe, check
+from fer_tf.recipes.checking import check
+from fer_tf.recipes.schema import Recipe
 
 
 def to_json(recipe: Recipe) -> str:

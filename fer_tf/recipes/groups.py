@@ -23,6 +23,7 @@ OWN = {
     "pupil": "their student, which ships",
     "nano": "a small network for cheap phones, taught by vgg_teacher and pupil",
     "resnet": "a narrow ResNet-18 from random weights, on two CPU cores",
+    "common": "one short budget for every network that fer_tf.compare compares",
 }
 
 

@@ -17,7 +17,8 @@ PLAIN = Recipe(schedule="constant", weight_decay=0.0)
 
 # Safavi, Patel, Vinjamuri, "Towards Efficient Deep Learning Models for Facial Expression
 # Recognition using Transformers", IEEE BSN 2023, section III. All its networks start from ImageNet
-# weights, which `--weights imagenet` adds where there are any of the same network.
+# weights. `--weights imagenet` adds them to mit_b0_fusion and densenet121; of the others Keras has
+# none of the same network.
 SAFAVI = dataclasses.replace(
     PLAIN,
     stages=((224, 50),),
@@ -45,13 +46,14 @@ S1 = dataclasses.replace(
     clip_value=0.1,
     schedule="one_cycle",
     augmentation=Augmentation(
-        flip=True, rotation=15.0, shift=0.108, border="reflect", auto_contrast=0.5
+        flip=True, rotation=15.0, shift=0.112, border="reflect", auto_contrast=0.5
     ),
 )
 
 # Project S2: AffectNet's eight classes with valence and arousal. Its text says that the backbones
-# are pretrained (`--weights imagenet`), and its table that they are not. Open: the strength of the
-# noise (0.02 here), and whether the cosine moves between epochs, as here, or at every step.
+# are pretrained (`--weights imagenet`, but for the first two), and its table that they are not.
+# Open: the strength of the noise (0.02 here), and whether the cosine moves between epochs, as here,
+# or at every step.
 S2 = dataclasses.replace(
     PLAIN,
     optimizer="adam",
@@ -82,10 +84,10 @@ S3 = dataclasses.replace(
 
 # Project S4, after Khaireddin and Chen, "Facial Emotion Recognition: State of the Art Performance
 # on FER2013", 2021, section 3. It chooses on PrivateTest and tests on PublicTest; here it is the
-# other way round, as with every recipe. vgg16, resnet50_40 and efficientnet_b3 start from ImageNet
-# weights (`--weights imagenet`), and khaireddin_vgg from random ones. The faces of a batch are 64,
-# and its images 640. S4 also fine-tuned on the validation data: not here, where a figure of
-# validation has to stay one.
+# other way round, as with every recipe. vgg16 and efficientnet_b3 start from ImageNet weights
+# (`--weights imagenet`), and so does its resnet50_40, of which Keras has none; khaireddin_vgg
+# starts from random ones. The faces of a batch are 64, and its images 640. S4 also fine-tuned on
+# the validation data: not here, where a figure of validation has to stay one.
 S4 = dataclasses.replace(
     PLAIN,
     stages=((40, 300),),

@@ -1,7 +1,7 @@
 """The sparse centre loss of DACL, and the update of its centres.
 
 Farzaneh and Qi, "Facial Expression Recognition in the Wild via Deep Attentive Center Loss",
-WACV 2021, section 3.3; the centres move as in Wen et al., ECCV 2016, section 3.2.
+WACV 2021, section 3; the centres move as in Wen et al., ECCV 2016, section 3.2.
 """
 
 from __future__ import annotations

@@ -21,12 +21,13 @@ from fer_tf.data.faces import Faces
 from fer_tf.data.targets import one_hot, training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
-from fer_tf.models.registry import create_model, find_network, network_arguments
+from fer_tf.models.registry import find_network
 from fer_tf.models.saving import save_model
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.inference import predict_answers, predict_logits
 from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
+from fer_tf.training.building import build_network
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.centre_loss import fitted
 from fer_tf.training.display import Display
@@ -324,38 +325,7 @@ class Training:
     def _build(
         self, policy: str, *, weights: str | None = None, classes: int | None = None
     ) -> keras.Model:
-        recipe = self.recipe
-        wanted: dict[str, Any] = {"drop_path": recipe.drop_path, "seed": recipe.seed}
-        known = network_arguments(recipe.model)
-        if recipe.dropout is not None:
-            if "dropout" not in known:
-                raise FerError(f"dropout: {recipe.model} has none, expected it not to be given")
-            wanted["dropout"] = recipe.dropout
-        return create_model(
-            recipe.model,
-            task=self.task,
-            classes=classes,
-            input_shape=(*self._sides(), 3),
-            weights=weights,
-            dtype=policy,
-            **{name: value for name, value in wanted.items() if name in known},
-        )
-
-    def _sides(self) -> tuple[int | None, int | None]:
-        """Height and width that the network is built for; None where it takes any.
-
-        Raises:
-            FerError: it takes one size only, and the recipe has several.
-        """
-        if find_network(self.recipe.model).any_size:
-            return None, None
-        sizes = {size for size, _ in self.recipe.stages}
-        if len(sizes) > 1 or self.recipe.scales != (1.0,):
-            raise FerError(
-                f"stages: {self.recipe.model} is built for one size: expected one, and no scales, "
-                f"found {' '.join(map(str, sorted(sizes)))}"
-            )
-        return (size := sizes.pop()), size
+        return build_network(self.recipe, self.task, policy, weights=weights, classes=classes)
 
     @property
     def _width(self) -> int:

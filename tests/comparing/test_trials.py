@@ -12,7 +12,8 @@ from fer_tf.comparing.trials import Budget, Trial
 from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES
 from fer_tf.recipes.as_json import to_json
-from fer_tf.recipes.schema import Recipe, check
+from fer_tf.recipes.checking import check
+from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.run_folder import HISTORY, Run
 
 DATA = {"data": "faces.csv"}

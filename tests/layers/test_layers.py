@@ -11,6 +11,7 @@ import pytest
 from keras import ops
 
 import fer_tf.models.registry  # noqa: F401  (imports, and so registers, every layer)
+from fer_tf.layers.adaptive_pooling import AdaptiveAveragePooling
 from fer_tf.layers.attention import EfficientAttention
 from fer_tf.layers.combining import (
     AttendedFeatures,
@@ -37,6 +38,7 @@ MAP = (2, 6, 5, 8)
 TOKENS = (2, 7, 8)
 
 LAYERS = {
+    "AdaptiveAveragePooling": (lambda: AdaptiveAveragePooling(4), MAP),
     "EfficientAttention": (lambda: EfficientAttention(heads=2, reduction=2, epsilon=1e-3), MAP),
     "DropPath": (lambda: DropPath(0.3, seed=4), MAP),
     "StageFusion": (

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.layers.pointwise import SQRT_HALF, gelu, scaled_gelu
+from fer_tf.layers.pointwise import SQRT_HALF, gelu, scaled_gelu, silu
 
 tf = pytest.importorskip("tensorflow")
 
@@ -84,3 +84,10 @@ def test_tflites_converter_sees_one_gelu():
 def test_there_is_no_erfc_which_tf2onnx_lacks():
     graph = tf.function(gelu).get_concrete_function(tf.TensorSpec((None, 4))).graph
     assert not {op.type for op in graph.get_operations()} & {"Erfc"}
+
+
+def test_silu_is_x_times_the_logistic_function():
+    logistic = 1 / (1 + np.exp(-POINTS.astype(np.float64)))
+    value, slope = gradient(silu, POINTS)
+    np.testing.assert_allclose(value, POINTS * logistic, atol=1e-6)
+    np.testing.assert_allclose(slope, logistic + POINTS * logistic * (1 - logistic), atol=2e-6)

@@ -9,6 +9,10 @@ from fer_tf.models.registry import NETWORKS
 LARGE = 20_000_000
 """Networks of more weights are slow: seconds to build, gigabytes to train."""
 
+UNCONVERTED = 100_000_000
+"""Networks of more weights are not exported: of VGG16's 134 million, which are 0.5 GB, TensorFlow's
+converter makes more than 18 GB."""
+
 DEEP = {"densenet121"}
 """Half a minute in the converters, for its 427 layers."""
 
@@ -25,6 +29,17 @@ def one_a_family() -> list:
         smallest.setdefault((row.family, getattr(row.head, "func", row.head)), name)
     quick = {name for name in smallest.values() if NETWORKS[name].parameters <= LARGE} - DEEP
     return [_parameter(name, slow=name not in quick) for name in NETWORKS]
+
+
+def exported() -> list:
+    """As `one_a_family`; those that are too large for the converters are skipped."""
+    too_large = pytest.mark.skip(reason="too large for TensorFlow's converter")
+    return [
+        pytest.param(each.id, id=each.id, marks=too_large)
+        if NETWORKS[each.id].parameters > UNCONVERTED
+        else each
+        for each in one_a_family()
+    ]
 
 
 def _parameter(name: str, *, slow: bool):

@@ -130,7 +130,7 @@ def test_arguments_of_the_head_are_overridden_too():
     [
         ("mit_b0_fusoin", {}, "unknown model 'mit_b0_fusoin', did you mean 'mit_b0_fusion'?"),
         ("inception", {}, "unknown model 'inception': expected one of mit_b0_fusion"),
-        ("alexnet", {}, "alexnet can't be built: needs 63x63 pixels"),
+        ("alexnet", {"input_shape": (48, 70, 1)}, "alexnet can't be built: needs 63x63 pixels"),
         ("resnet18", {"depths": (2, 2)}, "resnet18 can't be built: widths and depths must be as"),
         ("mit_b0_fusion", {"drop_pth": 0.1}, "no argument 'drop_pth', did you mean 'drop_path'?"),
         ("mit_b0_fusion", {"zzz": 1}, "mit_b0_fusion has no argument 'zzz': expected one of"),

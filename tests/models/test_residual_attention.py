@@ -18,7 +18,7 @@ def built(depth: int, height: int, width: int) -> keras.Model:
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 10)])
 def test_the_attention_module_is_one_plus_the_mask_times_the_trunk(size):
-    """Equation 1, with the whole hourglass of depth 1 worked out by NumPy."""
+    """Equation 3, with the whole hourglass of depth 1 worked out by NumPy."""
     model = built(1, *size)
     randomize(model)
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES, get_recipe
 from fer_tf.recipes.as_json import from_json, to_json
+from fer_tf.recipes.checking import check
 from fer_tf.recipes.groups import listing
-from fer_tf.recipes.schema import Augmentation, Recipe, check
+from fer_tf.recipes.schema import Augmentation, Recipe
 
 
 def numbers(low: float, high: float):

@@ -11,7 +11,8 @@ import pytest
 from fer_tf.data.draws import COLUMN, draw_epoch
 from fer_tf.data.targets import mix_targets
 from fer_tf.errors import FerError
-from fer_tf.recipes.schema import Augmentation, Recipe, check
+from fer_tf.recipes.checking import check
+from fer_tf.recipes.schema import Augmentation, Recipe
 from fer_tf.runtimes.graph import Answers
 from fer_tf.tasks import AFFECT, TASKS, Task
 from fer_tf.training import kept_answers

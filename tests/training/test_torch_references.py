@@ -14,7 +14,8 @@ import keras
 import numpy as np
 import pytest
 
-from fer_tf.recipes.schema import Recipe, check
+from fer_tf.recipes.checking import check
+from fer_tf.recipes.schema import Recipe
 from fer_tf.training import optimizers
 from fer_tf.training.optimizers import at, build_optimizer
 from fer_tf.training.progress import Progress
