@@ -201,6 +201,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 <ol>{% for remark in told.remarks %}<li>{{ remark }}.</li>{% endfor %}</ol>
 </div></section>
 {% endif %}
+{% if pictures %}
 <section class="grid pictures">
 {% for picture in pictures %}
 <figure class="card">
@@ -208,6 +209,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 </figure>
 {% endfor %}
 </section>
+{% endif %}
 {% for picture in curves %}
 <section class="grid"><figure class="card">
 <h2>{{ picture.title }}</h2><p class="note">{{ picture.caption }}</p>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +79,8 @@ class Harness:
     def trained(self, faces: Faces) -> list[ComparedRow]:
         """Train what the flags ask for, then count and time it."""
         self.task = faces.task
+        answers = (len(self.task.labels), len(self.task.values))
+        self.budget = replace(self.budget, answers=answers)
         trials = list(self._planned())
         refuse_other_settings(trials, self.runs)
         self.facts = self._facts(faces, trials)
@@ -88,9 +91,7 @@ class Harness:
             self._train_all(more, before=trials)
             trials += more
         for trial in trials:
-            size = trial.recipe.stages[-1][0]
-            if self.args.rounds:
-                self.meter.measure(trial.network, size, self.task)
+            self.meter.measure(trial.network, trial.recipe.stages[-1][0], self.task)
         return self._rows(trials)
 
     def _planned(self) -> Iterator[Trial]:
@@ -100,7 +101,7 @@ class Harness:
             for network in chosen_networks(args.networks):
                 yield from self._or_failed(network)
             return
-        network = (args.networks or (TUNED,))[0]
+        network = self._tuned()
         side = self._side(network)
         if args.optimizers:
             yield from optimizer_trials(budget, network, side)
@@ -110,6 +111,10 @@ class Harness:
             yield from dropout_trials(budget, network, args.dropout, side)
         if not (args.optimizers or args.schedules or args.dropout):
             yield from network_trials(budget, network, side)
+
+    def _tuned(self) -> str:
+        """Whose settings are compared."""
+        return (self.args.networks or (TUNED,))[0]
 
     def _or_failed(self, network: str) -> Iterator[Trial]:
         """A network's trials, or one that has failed already."""
@@ -199,6 +204,8 @@ class Harness:
         told = shown(rows, self.args.ranking)
         facts = {**self.facts, **self._how()}
         title = "Speed of networks" if self.args.only_speed else "Networks compared"
+        if self.args.experiments:
+            title = f"Settings of {self._tuned()} compared"
         files = {"compare.csv": to_csv(rows), "compare.md": as_markdown(title, told, facts)}
         if page:
             files["compare.html"] = comparison_page(title, told, rows, self.runs, facts)
@@ -293,9 +300,13 @@ def _print(told: Shown) -> None:
 
     for each in told.tables:
         table = Table(title=each.title, title_justify="left", box=None)
-        kept = [i for i, name in enumerate(each.header) if name in SHORT or each.title == "Ranking"]
+        kept = [
+            i
+            for i, name in enumerate(each.header)
+            if name in SHORT or (each.title == "Ranking" and name != "augmentation")
+        ]
         for i in kept:
-            words = each.header[i] in ("network", "note", "augmentation")
+            words = each.header[i] in ("network", "note")
             name, first = each.header[i], i == 0
             table.add_column(name, justify="left" if words else "right", no_wrap=first)
         for row in each.rows:

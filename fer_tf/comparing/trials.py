@@ -90,6 +90,7 @@ class Budget:
         max_steps: of a training of a large network, in all its epochs.
         large: millions of weights above which a network is large.
         seeds: how often each is trained.
+        answers: number of the data's classes and values; None where that is not known.
     """
 
     data: dict[str, Any]
@@ -101,6 +102,7 @@ class Budget:
     max_steps: int | None = None
     large: float = 0.0
     seeds: int = 1
+    answers: tuple[int, int] | None = None
 
     def recipe_for(self, network: str, size: int | None = None) -> Recipe:
         """The recipe of a network's training.
@@ -113,6 +115,8 @@ class Budget:
             FerError: its source has no recipe.
         """
         recipe = replace(self._base(network), model=network, expected_accuracy=None, **self.data)
+        if self.answers is not None:
+            recipe = _without_other_weights(recipe, *self.answers)
         side = size or self.size or recipe.stages[-1][0]
         stages = recipe.stages
         if self.epochs is not None:
@@ -137,6 +141,13 @@ class Budget:
                 f"--recipe source: {network} has no recipe of its source: expected --recipe common"
             )
         return recipe
+
+
+def _without_other_weights(recipe: Recipe, classes: int, values: int) -> Recipe:
+    """The recipe without the weights of classes and values that are not the data's."""
+    if len(recipe.loss_weights) != 1 + values:
+        recipe = replace(recipe, loss_weights=())
+    return recipe if len(recipe.class_weights) == classes else replace(recipe, class_weights=())
 
 
 def source_recipe(network: str) -> Recipe | None:

@@ -185,3 +185,15 @@ def test_a_run_with_other_settings_is_in_the_way(tmp_path):
 def test_how_long_a_training_is(changes, words):
     recipe = Recipe(stages=((48, 4),), batch_size=10, **changes)
     assert planning.steps_in_words(recipe, 100) == words
+
+
+@pytest.mark.parametrize(
+    ("answers", "kept"), [((8, 2), (True, True)), ((7, 0), (False, False)), ((7, 2), (True, False))]
+)
+def test_a_source_s_weights_are_for_its_own_classes_and_values(answers, kept):
+    own = RECIPES["t_net"]
+    recipe = Budget(DATA, recipe="source", answers=answers).recipe_for("t_net")
+    found = (recipe.loss_weights == own.loss_weights, recipe.class_weights == own.class_weights)
+    assert found == kept
+    assert kept[0] or recipe.loss_weights == ()
+    assert kept[1] or recipe.class_weights == ()
