@@ -38,8 +38,10 @@ def version(package: str) -> str | None:
 
 
 def command(extra: str) -> str:
-    """What adds an extra to an installed fer_tf."""
-    return f"pip install 'fer_tf[{extra}]'" if extra else "pip install fer_tf"
+    """What adds an extra to this package; from its folder, where it was not installed."""
+    # pip keeps an installed fer_tf as it is, and adds what that lacks.
+    name = "fer_tf" if version("fer_tf") else "."
+    return f"pip install '{name}[{extra}]'" if extra else f"pip install {name}"
 
 
 def absent(package: str, extra: str = WHOLE) -> str:

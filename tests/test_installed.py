@@ -48,7 +48,9 @@ def test_a_source_that_is_not_installed_knows_no_requirements(monkeypatch):
         raise installed.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(installed.metadata, "requires", unknown)
+    monkeypatch.setattr(installed, "version", lambda name: None)
     assert requirements() == {} and lacking("keras") is None
+    assert command("demo") == "pip install '.[demo]'" and command(WHOLE) == "pip install ."
 
 
 def test_a_command_that_lacks_a_package_ends_with_one_line(monkeypatch, capsys):
