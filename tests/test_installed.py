@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fer_tf import cli, installed
-from fer_tf.installed import WHOLE, command, lacking, requirements
+from fer_tf.installed import DEVELOPERS, WHOLE, command, lacking, requirements
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 
@@ -18,7 +18,7 @@ def missing(monkeypatch, *names: str) -> None:
 
 
 def test_requirements_are_those_of_pyproject():
-    extras = set(PROJECT["optional-dependencies"]) - {"test"}
+    extras = set(PROJECT["optional-dependencies"]) - DEVELOPERS
     assert set(requirements()) == extras | {WHOLE}
     assert len(requirements()[WHOLE]) == len(PROJECT["dependencies"])
     assert "opencv-python-headless" in requirements()[WHOLE]
