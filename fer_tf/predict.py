@@ -250,9 +250,9 @@ def _keep(
     analyzer: FaceAnalyzer,
 ) -> list[str]:
     """Write one picture's rows and files; returns what there is to say."""
-    from fer_tf.vision.analyzer import NO_FACE
     from fer_tf.vision.drawing import draw_faces
     from fer_tf.vision.face_rows import Row
+    from fer_tf.vision.results import NO_FACE
 
     name = os.fspath(picture.path)
     shown = _shown(picture.path)
