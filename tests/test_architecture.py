@@ -30,6 +30,7 @@ LAYERS = (
     "benchmarking",
     "comparing",
     "demo_page",
+    "predicting",
     "describe",
     "train",
     "evaluate",
