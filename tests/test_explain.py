@@ -37,6 +37,15 @@ def test_each_face_gets_a_picture(astronaut, tmp_path, capsys):
     assert lines[3:] == [f"{photos / 'zero.png'}: no face was found"]
 
 
+def test_tells_how_far_it_is(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.full((64, 64), 90, np.uint8)).save(tmp_path / name)
+    steps = []
+    args = Explain(pictures=(tmp_path,), out=tmp_path / "out")
+    list(explain(args, lambda *step: steps.append(step)))
+    assert steps == [(1, 2), (1, 2)]
+
+
 def test_a_given_emotion_of_a_cropped_face(astronaut, tmp_path, capsys):
     Image.fromarray(astronaut[80:170, 180:270]).save(tmp_path / "face.png")
     flags = ["--cropped", "--of", "sad", "--method", "gradient", "--out", str(tmp_path / "out")]
