@@ -112,7 +112,13 @@ def _panels(analyzer: FaceAnalyzer, path: Path, args: Explain) -> list[tuple[str
 
     image = read_image(path)
     found = analyzer.explain(image, method=args.method, target=args.of)
-    return [(answer(each.explanation), each.panels(image)) for each in found]
+    return [
+        (
+            answer(each.explanation) + ("" if each.face.sure else f", {each.face.label}"),
+            each.panels(image),
+        )
+        for each in found
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -37,6 +37,13 @@ def test_each_face_gets_a_picture(astronaut, tmp_path, capsys):
     assert lines[3:] == [f"{photos / 'zero.png'}: no face was found"]
 
 
+def test_an_answer_that_is_not_certain_enough_says_so(astronaut, tmp_path, capsys):
+    Image.fromarray(astronaut).save(tmp_path / "one.png")
+    out = ["--out", str(tmp_path / "out")]
+    main([str(tmp_path / "one.png"), "--min-certainty", "0.999", *out, *QUICK])
+    assert capsys.readouterr().out.strip().endswith("%, unsure")
+
+
 def test_tells_how_far_it_is(tmp_path):
     for name in ("a.png", "b.png"):
         Image.fromarray(np.full((64, 64), 90, np.uint8)).save(tmp_path / name)

@@ -102,7 +102,10 @@ def _colour_of(face: Face) -> tuple[int, int, int]:
 
 def _title(face: Face, number: int | None) -> str:
     # Two spaces: the font's own is narrow.
-    answer = f"{face.label}  {face.certainty:.0%}"
+    answer = f"{face.emotion}  {face.certainty:.0%}"
+    if not face.sure:
+        # Not "unsure 45%": the share is the class's.
+        answer = f"{face.label} ({answer})"
     first = answer if number is None else f"#{number}  {answer}"
     return "\n".join([first, "  ".join(face.value_texts)]) if face.values else first
 
