@@ -44,6 +44,20 @@ def test_an_answer_that_is_not_certain_enough_says_so(astronaut, tmp_path, capsy
     assert capsys.readouterr().out.strip().endswith("%, unsure")
 
 
+@pytest.mark.parametrize("found", [[], ["gpu:0"]])
+def test_device_gpu_needs_one(tmp_path, monkeypatch, found):
+    import keras
+
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: found)
+    Image.fromarray(np.full((64, 64), 90, np.uint8)).save(tmp_path / "a.png")
+    argv = [str(tmp_path), "--device", "gpu", "--out", str(tmp_path / "out")]
+    if found:
+        main(argv)
+    else:
+        with pytest.raises(FerError, match=r"--device gpu: .* finds no GPU"):
+            main(argv)
+
+
 def test_tells_how_far_it_is(tmp_path):
     for name in ("a.png", "b.png"):
         Image.fromarray(np.full((64, 64), 90, np.uint8)).save(tmp_path / name)
