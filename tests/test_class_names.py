@@ -14,12 +14,13 @@ PACKAGE = Path(fer_tf.__file__).parent
 KNOW = (
     "tasks.py",
     "shipped.py",
+    "doctor.py",
     "data/readers/",
     "data/tfds_fer2013.py",
     "data/drawing/",
     "data/synthetic.py",
 )
-"""The tasks, the network that ships, what reads FER2013 itself, and the drawn faces."""
+"""The tasks, the network that ships and its test, what reads FER2013 itself, and drawn faces."""
 
 
 def named(file: Path) -> list[str]:
