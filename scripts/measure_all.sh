@@ -4,7 +4,7 @@
 #     scripts/measure_all.sh fer2013.csv [STEP ...]
 #
 # What was done for the weights that ship now is not done again (runs/measured/ remembers), so the
-# same command goes on where it was stopped. Tables go to docs/benchmark/NAME.txt.
+# same command goes on where it was stopped. Tables go to results/benchmark/NAME.txt.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 (($#)) || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -14,15 +14,15 @@ cd -- "$root"
 python=${PYTHON:-.venv/bin/python}
 export PYTHONPATH=$root TF_CPP_MIN_LOG_LEVEL=3
 stamps=runs/measured
-mkdir -p "$stamps" docs/benchmark
+mkdir -p "$stamps" results/benchmark
 weights=$(cksum <saved_models/mit_b0_fusion/float16.weights.h5)
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 
-# table NAME COMMAND...: a command whose output is docs/benchmark/NAME.txt.
+# table NAME COMMAND...: a command whose output is results/benchmark/NAME.txt.
 table() {
     "${@:2}" >"$scratch/$1.txt"
-    mv -- "$scratch/$1.txt" "docs/benchmark/$1.txt"
+    mv -- "$scratch/$1.txt" "results/benchmark/$1.txt"
 }
 
 exports() {

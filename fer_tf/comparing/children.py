@@ -18,6 +18,10 @@ TAIL = 200
 """Lines of a child's output that are kept in memory."""
 
 
+KILLED = 9
+"""SIGKILL, which Windows has no name for."""
+
+
 class Stopped(Exception):
     """Ctrl-C or SIGTERM came; the child has saved what it can and is gone."""
 
@@ -39,7 +43,7 @@ class Ended:
         """Why it failed, in a sentence; "" where it did not."""
         if self.code == 0:
             return ""
-        if self.code == -signal.SIGKILL:
+        if self.code == -KILLED:
             return "was killed, as the system does with a process that needs too much memory"
         if self.code < 0:
             return f"was ended by {signal.Signals(-self.code).name}"
@@ -72,7 +76,7 @@ class Children:
         if self._child is not None:
             # The child may be gone by now.
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._child.pid, signal.SIGTERM)
+                _end(self._child, signal.SIGTERM)
 
     def run(
         self, command: Sequence[str], log: Path, say: Callable[[str], None] = lambda line: None
@@ -119,10 +123,18 @@ class Children:
                 code = child.wait()
             except BaseException:
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
+                    _end(child, KILLED)
                 raise
             finally:
                 self._child = None
         if self.stopping:
             raise Stopped
         return Ended(code, tuple(kept))
+
+
+def _end(child: subprocess.Popen[str], number: int) -> None:
+    """Send a signal to a child and to what it has started; Windows ends the child alone."""
+    if hasattr(os, "killpg"):
+        os.killpg(child.pid, number)
+    else:
+        child.kill()

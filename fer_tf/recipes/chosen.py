@@ -9,7 +9,8 @@ from fer_tf.recipes.shared import FINE_TUNED, HARSH, LONG_TAUGHT, MILD, MIXED, T
 
 CHOSEN: dict[str, Recipe] = {
     # From random weights, in little more than an hour on two CPU cores. Accuracy on PublicTest; the
-    # last stage did not add to it (docs/scratch/history.csv): it comes at too low a learning rate.
+    # last stage, which comes at too low a learning rate, did not add to it
+    # (results/scratch/history.csv).
     "scratch": Recipe(
         name="scratch",
         drop_path=0.05,

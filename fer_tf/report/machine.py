@@ -19,7 +19,7 @@ def header() -> str:
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     return "\n".join(
         [
-            f"machine: {_cpu()}, {cores()} cores, {_memory_gib():.0f} GiB, {_gpus() or 'no GPU'}",
+            f"machine: {_cpu()}, {cores()} cores, {_memory()}{_gpus() or 'no GPU'}",
             f"date:    {day}, Python {platform.python_version()}",
             f"commit:  {_commit()}",
         ]
@@ -35,8 +35,11 @@ def _cpu() -> str:
     return names[0] if names else platform.machine()
 
 
-def _memory_gib() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+def _memory() -> str:
+    """Such as "16 GiB, "; "" where the system does not tell, as Windows doesn't."""
+    if not hasattr(os, "sysconf"):
+        return ""
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB, "
 
 
 def _gpus() -> str:

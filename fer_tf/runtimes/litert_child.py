@@ -17,14 +17,18 @@ PATIENCE_S = 15.0
 """For the child to start, open the file and run it once: a graph can hold a loop without an end."""
 
 MEMORY = 1 << 31
-"""Bytes of addresses that the child may take: 2.1 GB, far more than the network that ships."""
+"""Bytes of addresses that the child may take: 2.1 GB, far more than the network that ships. Windows
+has no such limit."""
 
 _TRY = """
 import sys
-from resource import RLIMIT_AS, getrlimit, setrlimit
 import numpy
 from ai_edge_litert.interpreter import Interpreter
-setrlimit(RLIMIT_AS, (int(sys.argv[2]), getrlimit(RLIMIT_AS)[1]))
+try:
+    from resource import RLIMIT_AS, getrlimit, setrlimit
+    setrlimit(RLIMIT_AS, (int(sys.argv[2]), getrlimit(RLIMIT_AS)[1]))
+except ImportError:
+    pass
 interpreter = Interpreter(sys.argv[1], num_threads=1)
 interpreter.allocate_tensors()
 for tensor in interpreter.get_input_details():

@@ -49,7 +49,7 @@ class YunetDetector:
     """
 
     name = "yunet"
-    margin = -0.05  # loses least with the network that ships: docs/benchmark/margins.txt
+    margin = -0.05  # loses least with the network that ships: results/benchmark/margins.txt
 
     def __init__(
         self,
