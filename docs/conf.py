@@ -1,15 +1,19 @@
 """How the documentation site is built: `scripts/docs` writes it to build/docs.
 
-Sphinx with MyST and Furo, because they are the better kept choice. Sphinx 9 and MyST-Parser 5 have
-regular releases and Furo follows them; MkDocs has had no release since 1.6.1 (August 2024), Material
-for MkDocs has been in maintenance mode since November 2025, and its successor, Zensical, is at 0.1.
-The theme brings its own style sheets and scripts and uses the fonts of the reader's system, so
-nothing is fetched from another server when the site is read.
+Sphinx with MyST and Furo, because they are the better kept choice in November 2026: Sphinx 9.2 and
+MyST-Parser 5.2 are of the last two months, and Furo supports Sphinx 9. MkDocs has had no stable
+release since 1.6.1 (August 2024), and 2.0, a pre-release, has no plugins. Material for MkDocs has
+been in maintenance mode since November 2025, for at least a year; its successor, Zensical, is at
+0.1. The theme brings its own style sheets and scripts and uses the fonts of the reader's system,
+so nothing is fetched from another server when the site is read.
 """
 
 from __future__ import annotations
 
 import fer_tf
+from fer_tf.cli import start_keras
+
+start_keras()  # some signatures name its types; without TensorFlow's notices
 
 project = "fer_tf"
 author = "The fer_tf authors"
@@ -17,9 +21,6 @@ copyright = "The fer_tf authors, Apache License 2.0"
 version = release = fer_tf.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-root_doc = "index"
-exclude_patterns = ["explanations/README.md"]
-
 myst_heading_anchors = 3
 
 # Docstrings follow Google's style, with names of code in single backquotes.
