@@ -35,6 +35,6 @@ maximum_signature_line_length = 88
 html_theme = "furo"
 html_title = f"fer_tf {version}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
