@@ -20,6 +20,7 @@ VERBS = {
     "export": "write a trained network for phones, servers and browsers",
     "compare": "train many networks or settings alike, and put them into one table",
     "benchmark": "measure what each form of a network costs, side by side",
+    "doctor": "show what is installed and whether it works",
 }
 """Each command and what it does: `fer-tf VERB` calls `main(argv)` of the module `fer_tf.VERB`."""
 
@@ -73,13 +74,21 @@ def start_keras() -> None:
 def run(main: Callable[[], None]) -> None:
     """Call a command's `main`; a FerError becomes one line on stderr and exit code 2.
 
-    Ctrl-C exits with code 130 and a closed pipe (`... | head`) with 141, both without a traceback.
+    So does a package that is not installed, with the command that adds it. Ctrl-C exits with code
+    130 and a closed pipe (`... | head`) with 141, both without a traceback.
     """
     try:
         main()
         sys.stdout.flush()
     except FerError as error:
         print(f"fer_tf: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        from fer_tf.installed import lacking
+
+        if (sentence := lacking(error.name)) is None:
+            raise
+        print(f"fer_tf: {sentence}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -90,10 +99,12 @@ def run(main: Callable[[], None]) -> None:
 
 
 def main() -> None:
-    """`fer-tf VERB ...`: the same as `python -m fer_tf.VERB ...`."""
+    """`fer-tf VERB ...`: the same as `python -m fer_tf.VERB ...`; and `fer-tf --version`."""
     verb, *rest = sys.argv[1:] or ["--help"]
     if verb in ("-h", "--help"):
         run(_print_help)
+    elif verb == "--version":
+        run(_print_version)
     elif verb in VERBS:
         run(lambda: importlib.import_module(f"fer_tf.{verb}").main(rest))
     else:
@@ -101,9 +112,16 @@ def main() -> None:
 
 
 def _print_help() -> None:
-    print("usage: fer-tf VERB [flags]     (fer-tf VERB --help lists the flags)\n")
+    print("usage: fer-tf VERB [flags]     (fer-tf VERB --help lists the flags)")
+    print("       fer-tf --version\n")
     for name, text in VERBS.items():
         print(f"  {name:10} {text}")
+
+
+def _print_version() -> None:
+    from fer_tf import __version__
+
+    print(f"fer_tf {__version__}")
 
 
 def _refuse(verb: str) -> None:

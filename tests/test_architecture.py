@@ -13,7 +13,8 @@ import fer_tf
 
 PACKAGE = Path(fer_tf.__file__).parent
 LAYERS = (
-    "errors cores forks quiet files cli detecting archives shipped worker_pool progress_bar",
+    "errors installed cores forks quiet files cli detecting archives shipped worker_pool "
+    "progress_bar",
     "tasks",
     "layers",
     "models",
@@ -33,7 +34,7 @@ LAYERS = (
     "describe",
     "train",
     "evaluate",
-    "predict explain export benchmark compare",
+    "predict explain export benchmark compare doctor",
     "demo",
     "__main__",
 )

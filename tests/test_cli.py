@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_tf import FerError, cli
+from fer_tf import FerError, __version__, cli
 
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib")
 
@@ -61,6 +61,11 @@ def test_help_lists_every_verb() -> None:
     assert done.returncode == 0
     for verb, text in cli.VERBS.items():
         assert f"{verb} " in done.stdout and text in done.stdout
+
+
+def test_version_is_told() -> None:
+    done = python("-m", "fer_tf", "--version")
+    assert done.returncode == 0 and done.stdout == f"fer_tf {__version__}\n"
 
 
 @pytest.mark.parametrize(

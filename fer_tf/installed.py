@@ -1,0 +1,56 @@
+"""Which of the packages that this one needs are installed, and the command that adds the others."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+
+WHOLE = ""
+"""Stands among the extras for what `pip install fer_tf` brings without any."""
+
+_OTHER_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow", "sklearn": "scikit-learn"}
+
+
+def requirements() -> dict[str, list[str]]:
+    """The packages that each extra brings, `WHOLE` first; the tests' extra is left out.
+
+    Empty where fer_tf runs from its source without being installed.
+    """
+    try:
+        lines = metadata.requires("fer_tf") or []
+    except metadata.PackageNotFoundError:
+        return {}
+    found: dict[str, list[str]] = {WHOLE: []}
+    for line in lines:
+        extra = re.search(r"""extra == ["']([\w-]+)["']""", line)
+        name = re.match(r"[\w.-]+", line)
+        if name and not (extra and extra[1] == "test"):
+            found.setdefault(extra[1] if extra else WHOLE, []).append(name[0])
+    return found
+
+
+def version(package: str) -> str | None:
+    """An installed package's version; None without it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def command(extra: str) -> str:
+    """What adds an extra to an installed fer_tf."""
+    return f"pip install 'fer_tf[{extra}]'" if extra else "pip install fer_tf"
+
+
+def lacking(module: str | None) -> str | None:
+    """A sentence about a module that could not be imported.
+
+    None where fer_tf does not ask for it, or where its package is there: that is no question of
+    installation.
+    """
+    top = (module or "").partition(".")[0]
+    package = _OTHER_NAMES.get(top, top.replace("_", "-"))
+    for extra, packages in requirements().items():
+        if package in packages and version(package) is None:
+            return f"{package} is needed here and not installed: `{command(extra)}` adds it"
+    return None
