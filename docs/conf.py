@@ -22,6 +22,7 @@ version = release = fer_tf.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
+highlight_language = "text"
 
 # Docstrings follow Google's style, with names of code in single backquotes.
 default_role = "literal"
