@@ -15,6 +15,7 @@ from tyro.conf import arg
 from fer_tf import cli
 from fer_tf.detecting import Detecting
 from fer_tf.errors import FerError
+from fer_tf.installed import absent
 
 MEBIBYTE = 2**20
 PORTS = range(2**16)
@@ -61,7 +62,7 @@ def check(args: Demo) -> None:
         FerError: the flag, what was found and what was expected.
     """
     if importlib.util.find_spec("gradio") is None:
-        raise FerError("demo: needs gradio, which is not installed: expected fer_tf[demo]")
+        raise FerError(f"demo: {absent('gradio', 'demo')}")
     if any(size < 1 for size in args.size):
         raise FerError(f"--size {' '.join(map(str, args.size))}: expected pixels, from 1")
     if args.port not in PORTS:

@@ -42,6 +42,11 @@ def command(extra: str) -> str:
     return f"pip install 'fer_tf[{extra}]'" if extra else "pip install fer_tf"
 
 
+def absent(package: str, extra: str = WHOLE) -> str:
+    """The end of a sentence about what needs a package that is not installed."""
+    return f"needs {package}, which is not installed: `{command(extra)}` adds it"
+
+
 def lacking(module: str | None) -> str | None:
     """A sentence about a module that could not be imported.
 

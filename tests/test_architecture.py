@@ -84,3 +84,10 @@ def test_no_import_runs_upward(file: Path) -> None:
 def test_no_two_files_share_a_name() -> None:
     counts = Counter(file.name for file in files() if file.name != "__init__.py")
     assert not [name for name, count in counts.items() if count > 1]
+
+
+def test_contributing_draws_the_same_house() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    picture = text.partition("```text\n")[2].partition("```")[0]
+    storeys = [line.partition("|")[0].split() for line in picture.splitlines()]
+    assert storeys[::-1] == [line.split() for line in LAYERS]

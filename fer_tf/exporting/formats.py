@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fer_tf.errors import FerError
+from fer_tf.installed import absent
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import SERVABLE, Runtime
 from fer_tf.tasks import Task
@@ -270,7 +271,4 @@ def check_installed(names: Iterable[str]) -> None:
             raise FerError(f"--formats {name}: expected some of {', '.join(FORMATS)}")
         for package in FORMATS[name].packages:
             if importlib.util.find_spec(package) is None:
-                raise FerError(
-                    f"{name}: needs {package}, which is not installed: expected "
-                    f"fer_tf[{FORMATS[name].extra}]"
-                )
+                raise FerError(f"{name}: {absent(package, FORMATS[name].extra)}")

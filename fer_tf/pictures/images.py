@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.installed import absent
 from fer_tf.pictures.data_urls import LONGEST_PATH, decode_data_url, is_data_url
 from fer_tf.pictures.jpeg_scans import check_scans
 
@@ -258,7 +259,7 @@ def _kind(prefix: bytes) -> str:
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text:
         return "an SVG drawing, which has no pixels"
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC:
-        return "a HEIC picture, which needs pillow-heif (the extra heic)"
+        return f"a HEIC picture, which {absent('pillow-heif', 'heic')}"
     if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"avif", b"avis"):
         return "an AVIF picture, which this Pillow was built without"
     return f"not a picture (it begins with {prefix[:12]!r})"

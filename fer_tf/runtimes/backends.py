@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.installed import absent
 from fer_tf.runtimes.graph import PROBABILITIES, VALUES, Base, Port
 from fer_tf.runtimes.task_files import ONNX_KEYS, onnx_task, saved_model_task, tflite_task
 from fer_tf.runtimes.tflite_files import read_temperature
@@ -242,9 +243,7 @@ def _import(module: str, path: Path) -> Any:
         return importlib.import_module(module)
     except ImportError:
         package = module.partition(".")[0]
-        raise FerError(
-            f"{path}: needs {package}, which is not installed: expected fer_tf[export]"
-        ) from None
+        raise FerError(f"{path}: {absent(package, 'export')}") from None
 
 
 def _start_tensorflow(path: Path, threads: int) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
+from fer_tf.installed import absent
 from fer_tf.tasks import Task
 from fer_tf.trained.model import TrainedModel
 from fer_tf.vision.crops import Crop
@@ -129,7 +130,4 @@ class Explainer:
         try:
             return self._trained.network()
         except ImportError as error:
-            raise FerError(
-                f"an explanation needs {error.name}, which is not installed: expected "
-                "Keras and TensorFlow"
-            ) from None
+            raise FerError(f"an explanation {absent(str(error.name))}") from None

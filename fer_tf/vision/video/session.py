@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.files import free, mark_for
+from fer_tf.installed import absent
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Face
 from fer_tf.vision.video.ahead import Ahead
@@ -240,16 +242,19 @@ class _Sinks:
 
     def notes(self) -> list[str]:
         """What is to be told when all frames are through."""
+        notes = []
         if self._writer is not None and self._writer.resized:
-            return [f"{self._writer.path}: the picture's size changed, its first one was kept"]
-        return []
+            notes.append(f"{self._writer.path}: the picture's size changed, its first one was kept")
+        if self._timeline is not None and find_spec("matplotlib") is None:
+            notes.append(f"the timeline is left out: it {absent('matplotlib')}")
+        return notes
 
     def finish(self) -> tuple[Path | None, Path | None, str]:
         """Finish the files: (video, timeline, what became of the sound)."""
         if self._writer is None or self._folder is None or self._writer.empty:
             return None, None, ""
         audio = self._writer.finish()
-        if self._timeline is None:
+        if self._timeline is None or find_spec("matplotlib") is None:
             return self._writer.path, None, audio
         path = free(self._folder / f"{self._writer.path.stem}-timeline.png", self._mark)
         self._timeline.save(path, mark=self._mark)

@@ -18,6 +18,7 @@ from stub import PROBABILITIES, StubAnalyzer
 
 from fer_tf.errors import FerError
 from fer_tf.vision.results import Box
+from fer_tf.vision.video import session
 from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.video_reader import VideoReader
 
@@ -85,6 +86,18 @@ def test_searches_and_recognises_as_often_as_told(clip):
     analyzer = StubAnalyzer(FACE)
     run_video(VideoOptions(str(clip), detect_every=10, recognize_every=5), analyzer)
     assert (analyzer.searched, analyzer.recognized) == (5, 10)
+
+
+def test_without_matplotlib_the_timeline_is_left_out(clip, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(session, "find_spec", lambda name: None)
+    options = VideoOptions(str(clip), out=tmp_path)
+    summary = run_video(options, StubAnalyzer(FACE), say=said.append)
+    assert summary.timeline is None and names(tmp_path) == ["clip.mp4"]
+    assert said == [
+        "the timeline is left out: it needs matplotlib, which is not installed: "
+        "`pip install fer_tf` adds it"
+    ]
 
 
 def test_without_anyone_there_is_no_timeline(clip, tmp_path):

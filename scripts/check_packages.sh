@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Builds the sdist and the wheel, and tries inference without TensorFlow in a new environment:
+#
+#     scripts/check_packages.sh
+#
+# It takes a minute and 0.5 GB, which are given back, and leaves nothing but ignored build folders.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+scratch=$(mktemp -d)
+trap 'rm -rf -- "$scratch"' EXIT
+limit_mb=400
+
+fail() {
+    echo "check_packages.sh: $*" >&2
+    exit 1
+}
+
+python3 -m venv "$scratch/build"
+"$scratch/build/bin/python" -m pip install --quiet --disable-pip-version-check build twine
+"$scratch/build/bin/python" -m build --outdir "$scratch/dist" "$root" >"$scratch/build.log" 2>&1 ||
+    { cat -- "$scratch/build.log" >&2; fail "the packages can't be built"; }
+"$scratch/build/bin/python" -m twine check --strict "$scratch"/dist/*
+
+python3 -m venv "$scratch/inference"
+bin=$scratch/inference/bin
+"$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    -r "$root/requirements/inference.txt" "$scratch"/dist/*.whl
+# With pip, in megabytes of 10**6 bytes.
+megabytes=$(du -sk "$scratch/inference" | awk '{printf "%.0f", $1 * 1.024 / 1000}')
+((megabytes <= limit_mb)) || fail "inference takes $megabytes MB, expected at most $limit_mb"
+echo "inference takes $megabytes MB"
+
+# Nothing of the repository may help.
+mkdir "$scratch/empty"
+cd -- "$scratch/empty"
+unset PYTHONPATH
+photo=$("$bin/python" -c 'from importlib.resources import files
+print(files("fer_tf") / "demo_files" / "drawn.jpg")')
+cp -- "$photo" drawn.jpg
+"$bin/python" - <<'END'
+import cv2
+
+video = cv2.VideoWriter("drawn.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 480))
+for _ in range(5):
+    video.write(cv2.resize(cv2.imread("drawn.jpg"), (640, 480)))
+video.release()
+END
+"$bin/fer-tf" doctor
+"$bin/fer-tf" predict drawn.jpg
+"$bin/fer-tf" predict drawn.jpg --json | grep -q Happy || fail "no face of drawn.jpg is Happy"
+"$bin/fer-tf" predict --video drawn.mp4 --out video 2>&1 | tee video.txt
+[[ -s video/drawn.mp4 ]] || fail "no video was written"
+grep -q 'the timeline is left out: it needs matplotlib' video.txt || fail "nothing is said of the timeline"
+
+# Each other verb says in one sentence which command adds what it lacks.
+refuses() {
+    local said code=0
+    said=$("$bin/fer-tf" "$@" 2>&1 >/dev/null) || code=$?
+    [[ $code == 2 && $said == "fer_tf: "* && $said == *"\`pip install "* && $(wc -l <<<"$said") == 1 ]] ||
+        fail "fer-tf $* ended with $code and said: $said"
+    echo "$* -> $said"
+}
+refuses explain drawn.jpg
+refuses predict drawn.jpg --explain
+refuses train drawn
+refuses evaluate --shipped --data synthetic
+refuses describe --data synthetic
+refuses export --shipped --to exported --data synthetic
+refuses compare --data synthetic
+refuses benchmark --shipped
+refuses demo
