@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fer_tf.tasks import TASKS, Task
     from fer_tf.trained.model import TrainedModel, load_model, open_trained
     from fer_tf.vision import Analysis, Box, Face, FaceAnalyzer
+    from fer_tf.vision.face_table import to_pandas
+    from fer_tf.vision.results import VideoFrame
 
 __version__ = "0.1.0"
 
@@ -34,11 +36,13 @@ _HOMES = {
     "TASKS": "fer_tf.tasks",
     "Task": "fer_tf.tasks",
     "TrainedModel": "fer_tf.trained.model",
+    "VideoFrame": "fer_tf.vision.results",
     "create_model": "fer_tf.models.registry",
     "list_models": "fer_tf.models.registry",
     "load_faces": "fer_tf.data",
     "load_model": "fer_tf.trained.model",
     "open_trained": "fer_tf.trained.model",
+    "to_pandas": "fer_tf.vision.face_table",
 }
 
 __all__ = [
@@ -53,11 +57,13 @@ __all__ = [
     "Recipe",
     "Task",
     "TrainedModel",
+    "VideoFrame",
     "create_model",
     "list_models",
     "load_faces",
     "load_model",
     "open_trained",
+    "to_pandas",
 ]
 
 

@@ -1,9 +1,10 @@
-"""How faces are looked for: the flags that `predict`, `explain` and `demo` share."""
+"""How faces are looked for and answered: flags that several commands share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 DETECT_SIZE = 640
 MIN_SCORE = 0.7
@@ -25,3 +26,18 @@ class Detecting:
     more that is none."""
     min_face: float = MIN_FACE
     """The smallest face that is reported has so many pixels, the mean side of its box."""
+
+
+@dataclass(frozen=True)
+class Finding(Detecting):
+    """How faces are looked for and answered."""
+
+    cropped: bool = False
+    """Each picture is a face already, cropped as FER2013's are, from the brows to the chin, so none
+    is looked for and the flags of the search do not count."""
+    min_certainty: float = 0.0
+    """An answer is "unsure" if its most probable class has less than this probability, in [0, 1].
+    Such a face is drawn in grey."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """A Keras network and its explanations are computed here: auto is a GPU where there is one. The
+    network that ships, and each .tflite or .onnx file, always answers on the CPU."""

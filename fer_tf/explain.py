@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from fer_tf import cli
-from fer_tf.detecting import Detecting
+from fer_tf.detecting import Finding
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD, Method
+from fer_tf.predicting.opening import open_analyzer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +42,9 @@ class Explain:
     size: str | None = None
     """A network that takes any size runs at this one, N or HxW pixels. If not given, it runs at its
     best size."""
-    cropped: bool = False
-    """Each picture is a face already, so none is looked for."""
     out: Path = Path("explained")
     """The explained pictures are written into this folder."""
-    detecting: Detecting = field(default_factory=Detecting)
+    detecting: Finding = field(default_factory=Finding)
 
 
 def explain(args: Explain) -> Iterator[str]:
@@ -88,12 +87,10 @@ def explain(args: Explain) -> Iterator[str]:
 
 def _analyzer(args: Explain) -> FaceAnalyzer:
     from fer_tf.trained.model import parse_size
-    from fer_tf.vision.analyzer import FaceAnalyzer
     from fer_tf.vision.explaining import answer_index
 
     size = None if args.size is None else parse_size(args.size)
-    analyzer = FaceAnalyzer(args.model, **asdict(args.detecting), size=size)
-    analyzer.explainer.open()
+    analyzer = open_analyzer(args.model, args.detecting, size=size, explain=True)
     if args.of is not None:
         answer_index(analyzer.task, args.of)
     return analyzer
@@ -105,7 +102,7 @@ def _panels(analyzer: FaceAnalyzer, path: Path, args: Explain) -> list[tuple[str
     from fer_tf.vision.panels import answer
 
     image = read_image(path)
-    found = analyzer.explain(image, method=args.method, target=args.of, cropped=args.cropped)
+    found = analyzer.explain(image, method=args.method, target=args.of)
     return [(answer(each.explanation), each.panels(image)) for each in found]
 
 

@@ -47,7 +47,8 @@ FACE = Box(45, 47, 97, 97)
 """The face in the astronaut's picture."""
 
 STAGES: dict[str, tuple[Any, str]] = {
-    "decode": (VideoReader, "_read"),
+    "decode": (VideoReader, "_grab"),
+    "convert": (VideoReader, "_retrieve"),
     "detect": (YunetDetector, "glance"),
     "track": (Tracker, "advance"),
     "recognise": (FaceAnalyzer, "recognize"),

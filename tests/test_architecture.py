@@ -31,6 +31,7 @@ LAYERS = (
     "benchmarking",
     "comparing",
     "demo_page",
+    "predicting",
     "describe",
     "train",
     "evaluate",

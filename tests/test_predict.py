@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_tf import predict as command
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
 from fer_tf.files import MARK, mark_of
 from fer_tf.predict import main
+from fer_tf.predicting.answer_texts import describe
 from fer_tf.tasks import TASKS
 from fer_tf.vision import stream
 from fer_tf.vision.face_rows import Row, RowWriter, csv_columns, to_csv, to_json
@@ -55,14 +55,18 @@ class Instant:
 
     task = TASKS["fer2013"]
 
-    def __init__(self, *_, **__):
-        pass
+    def __init__(self, *_, min_certainty=0.0, **__):
+        self.min_certainty = min_certainty
 
     def detect(self, image):
         return [Detection(Box(2, 2, 10, 10), 0.8)]
 
     def recognize(self, images, detections):
-        return [tuple(Face(d.box, d.score, SHARES) for d in found) for found in detections]
+        least = self.min_certainty
+        return [
+            tuple(Face(d.box, d.score, SHARES, min_certainty=least) for d in found)
+            for found in detections
+        ]
 
 
 @pytest.fixture
@@ -107,7 +111,10 @@ def test_json_alone_gives_rows_on_stdout_and_writes_nothing(photo, here, capsys)
     assert max(row["probabilities"], key=row["probabilities"].get) == "happy"
     assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert 180 < row["left"] < 260 and 60 < row["top"] < 120 and 80 < row["width"] < 160
-    assert err == "2 pictures, 1 face, 1 without a face\n"
+    assert err.splitlines() == [
+        "2 pictures, 1 face, 1 without a face",
+        f"without a face: {here / 'grey.png'}",
+    ]
     assert os.listdir(here) == ["grey.png"]
 
 
@@ -191,6 +198,9 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         (["a.png", "--video", "b.mp4"], "--video and a.png"),
         (["a.png", "--json", "--csv"], "--json and --csv"),
         (["--video", "b.mp4", "--cropped"], "--cropped is for pictures"),
+        (["a.png", "--every", "1"], "--every, --from and --to are for --video"),
+        (["--video", "b.mp4", "--from", "3", "--to", "2"], "--to: found 2.0"),
+        (["a.png", "--min-certainty", "70"], "min_certainty: found 70, expected 0 to 1"),
         (["a.png", "--show"], "--show is for --video"),
         (["a.png", "--out", "file"], "--out file: file is a file, expected a folder"),
         (["a.png", "--out", "file/deep"], "--out file/deep: file is a file"),
@@ -433,6 +443,52 @@ def test_a_video_is_annotated_and_summed_up(clip, here, capsys):
     assert len(Path("out/faces.jsonl").read_text().splitlines()) == 12
 
 
+def test_a_part_of_a_video_and_some_of_its_frames(clip, here, capsys):
+    main(["--video", str(clip), "--csv", "--every", "0.1", "--from", "0.1", "--to", "0.35"])
+    out, err = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert [float(row["time"]) for row in rows] == pytest.approx([0.12, 0.2, 0.32])
+    assert err == ""
+
+
+def test_the_sound_of_a_part_begins_with_it(clip, here, capsys):
+    main(["--video", str(clip), "--from", "0.2", "--out", "out"])
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith(f"{clip}: 7 frames of 0.3 s")
+    with_frames = cv2.VideoCapture("out/clip.mp4")
+    assert with_frames.get(cv2.CAP_PROP_FRAME_COUNT) == 7
+
+
+def test_an_answer_that_is_not_certain_enough_is_unsure(here, quick, photo, capsys):
+    main([str(photo), "--min-certainty", "0.9999", "--csv", "--out", "out"])
+    assert "unsure (Happy 90%)" in capsys.readouterr().out
+    (row,) = csv.DictReader(io.StringIO(Path("out/faces.csv").read_text()))
+    assert (row["emotion"], row["certainty"]) == ("unsure", "0.9")
+
+
+def test_files_without_a_face_are_named_up_to_a_number(here, quick, monkeypatch, capsys):
+    monkeypatch.setattr(Instant, "detect", lambda self, image: [])
+    for number in range(25):
+        blank(here / "in" / f"{number:02}.png")
+    main(["in", "--json"])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "25 pictures, 0 faces, 25 without a face"
+    assert lines[1:21] == [f"without a face: in/{number:02}.png" for number in range(20)]
+    assert lines[21].startswith("without a face: 5 more") and len(lines) == 22
+
+
+def test_the_shipped_network_is_not_promised_on_a_gpu(photo, here):
+    with pytest.raises(FerError, match=r"--device gpu: .*LiteRT on the CPU alone"):
+        main([str(photo), "--device", "gpu"])
+
+
+def test_device_cpu_hides_gpus_from_each_backend(photo, here, quick, monkeypatch):
+    for name in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"):
+        monkeypatch.setenv(name, "")
+    main([str(photo), "--device", "cpu", "--json"])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1" and os.environ["JAX_PLATFORMS"] == "cpu"
+
+
 @pytest.fixture
 def drawn_reason(monkeypatch):
     # Neither Keras nor its seconds: tests/vision/test_explaining.py has the real ones.
@@ -473,7 +529,7 @@ def test_explain_needs_a_network_with_gradients(photo, here):
 
 def test_describe_names_the_likely_ones():
     shares = (0.05, 0.0, 0.0, 0.6, 0.01, 0.3, 0.04)
-    answer = command.describe(Face(Box(10.4, 20.6, 30, 40), 0.9, shares))
+    answer = describe(Face(Box(10.4, 20.6, 30, 40), 0.9, shares))
     assert answer == "Happy 60%, Surprise 30%, Angry 5% (30x40 pixels at 10, 21)"
 
 

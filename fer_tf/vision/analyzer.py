@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,10 +20,11 @@ from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import Detector
 from fer_tf.vision.explaining import ExplainedFace, Explainer
 from fer_tf.vision.recognizer import open_recognizer
-from fer_tf.vision.results import Analysis, Box, Detection, Face
+from fer_tf.vision.results import NO_FACE, Analysis, Box, Detection, Face
 from fer_tf.vision.stream import worked_ahead
 
-NO_FACE = "no face was found"
+if TYPE_CHECKING:
+    from fer_tf.vision.video.video_frames import VideoAnalysis
 
 
 class FaceAnalyzer:
@@ -47,6 +49,7 @@ class FaceAnalyzer:
             the size at which a run was best, or what the file was built for, or 224.
         threads: that the network computes with; None for two for a face, and all cores for several.
         cropped: each picture is a face already, framed as FER2013's: none is looked for.
+        min_certainty: in [0, 1]; a face's `label` is "unsure" with a lower certainty.
 
     Raises:
         FerError: a model or a detector that is not there, damaged, or not one of these; a number
@@ -64,7 +67,11 @@ class FaceAnalyzer:
         size: int | tuple[int, int] | None = None,
         threads: int | None = None,
         cropped: bool = False,
+        min_certainty: float = 0.0,
     ):
+        if not 0 <= min_certainty <= 1:
+            raise FerError(f"min_certainty: found {min_certainty:g}, expected 0 to 1")
+        self.min_certainty = min_certainty
         sides = (size, size) if isinstance(size, int) else size
         self.model = model
         self.recognizer = open_recognizer(model, size=sides, threads=threads)
@@ -145,6 +152,46 @@ class FaceAnalyzer:
         whole = [[_whole(picture)] for picture in pictures]
         answers = self._answer(whole, [self._whole_face(picture).pixels for picture in pictures])
         return [face for (face,) in answers]
+
+    def analyze_video(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        every: float = 0.0,
+        start: float = 0.0,
+        end: float = math.inf,
+        **options: Any,
+    ) -> VideoAnalysis:
+        """The frames of a video, one after the other, with the faces and whose they are.
+
+            for frame in analyzer.analyze_video("clip.mp4", every=0.5):
+                print(frame.seconds, frame.tracks, [face.label for face in frame])
+            table = analyzer.analyze_video("clip.mp4", every=0.5).to_pandas()
+
+        Faces are searched now and then and followed in between, and a person's probabilities are
+        averaged over time. A cut ends all tracks.
+
+        Args:
+            source: a file, a URL that FFmpeg opens, a camera's number, or "camera".
+            every: seconds from one frame to the next; 0 for all frames.
+            start: the first second that is looked at.
+            end: no frame after this second is.
+            options: `detect_every`, `recognize_every` and `smoothing_s`, as of
+                `fer_tf.vision.video.session.VideoOptions`.
+
+        Returns:
+            An iterator of `VideoFrame`, which has `to_dicts` and `to_pandas` and is closed at its
+            end or by `close`.
+
+        Raises:
+            FerError: the source can't be opened or holds no frame; a number out of its range.
+        """
+        from fer_tf.vision.video.moments import Stretch
+        from fer_tf.vision.video.session import VideoOptions
+        from fer_tf.vision.video.video_frames import VideoAnalysis
+
+        wanted = Stretch(every, start, end)
+        return VideoAnalysis(VideoOptions(os.fspath(source), wanted=wanted, **options), self)
 
     def explain(
         self,
@@ -276,6 +323,7 @@ class FaceAnalyzer:
                 labels=self.task.labels,
                 values=tuple(next(values, ())),
                 value_names=self.task.values,
+                min_certainty=self.min_certainty,
             )
             for shares in answers.probabilities.tolist()
         )

@@ -81,18 +81,23 @@ def draw_faces(
     titles = [_title(face, number) for face, number in zip(faces, numbers, strict=False)]
     plans = layout.arrange(canvas.shape[1], canvas.shape[0], faces, titles)
     for face, plan in zip(faces, plans, strict=True):
-        _draw_box(canvas, plan, colour(face.emotion, face.labels))
+        _draw_box(canvas, plan, _colour_of(face))
     for face, title, plan in zip(faces, titles, plans, strict=True):
         if plan.panel is not None:
             _draw_panel(canvas, face, plan)
         if plan.chip is not None:
-            _draw_chip(canvas, title, plan, colour(face.emotion, face.labels))
+            _draw_chip(canvas, title, plan, _colour_of(face))
     return canvas
+
+
+def _colour_of(face: Face) -> tuple[int, int, int]:
+    """Its class's; grey for an answer that is unsure."""
+    return colour(face.emotion, face.labels) if face.sure else FAINT
 
 
 def _title(face: Face, number: int | None) -> str:
     # Two spaces: the font's own is narrow.
-    answer = f"{face.emotion}  {face.certainty:.0%}"
+    answer = f"{face.label}  {face.certainty:.0%}"
     first = answer if number is None else f"#{number}  {answer}"
     return "\n".join([first, "  ".join(face.value_texts)]) if face.values else first
 

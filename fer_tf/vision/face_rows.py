@@ -36,7 +36,8 @@ COLUMNS = (
     "emotion",
     "certainty",
 )
-"""What both formats hold; CSV goes on with a column for each answer (`csv_columns`)."""
+"""What both formats hold; CSV goes on with a column for each answer (`csv_columns`). The emotion is
+"unsure" below the certainty that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Row:
             "width": round(float(box.width), 1),
             "height": round(float(box.height), 1),
             "score": round(float(self.face.score), 6),
-            "emotion": self.face.emotion,
+            "emotion": self.face.label,
             "certainty": round(float(self.face.certainty), 6),
         }
 

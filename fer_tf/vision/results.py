@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import overload
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
 
 from fer_tf.tasks import TASKS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas
+    from PIL.Image import Image
+
+NO_FACE = "no face was found"
+"""Why an analysis is empty, where its picture could be read."""
+
+UNSURE = "unsure"
+"""A face's label where its certainty is below what was asked for."""
 
 Point = tuple[float, float]
 
@@ -91,6 +102,7 @@ class Face:
         eyes: as in `Detection`.
         values: continuous ones, such as valence, each in [-1, 1]; () of a network without any.
         value_names: their names, in the order of `values`.
+        min_certainty: in [0, 1]; with a lower `certainty` the `label` is "unsure".
     """
 
     box: Box
@@ -100,6 +112,7 @@ class Face:
     eyes: tuple[Point, Point] | tuple[()] = ()
     values: tuple[float, ...] = ()
     value_names: tuple[str, ...] = ()
+    min_certainty: float = 0.0
 
     @property
     def emotion(self) -> str:
@@ -110,6 +123,16 @@ class Face:
     def certainty(self) -> float:
         """Probability of `emotion`: of a hundred answers with 0.7, about seventy are right."""
         return max(self.probabilities)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the answer is as certain as was asked for."""
+        return self.certainty >= self.min_certainty
+
+    @property
+    def label(self) -> str:
+        """`emotion`, or "unsure" where the answer is less certain than was asked for."""
+        return self.emotion if self.sure else UNSURE
 
     @property
     def by_emotion(self) -> dict[str, float]:
@@ -160,3 +183,62 @@ class Analysis(Sequence[Face]):
 
     def __iter__(self) -> Iterator[Face]:
         return iter(self.faces)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dictionary for each face; `fer_tf.vision.face_table` names its keys."""
+        from fer_tf.vision.face_table import face_dicts
+
+        return face_dicts(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row for each face; `fer_tf.vision.face_table` names its columns.
+
+        Raises:
+            FerError: pandas is not installed.
+        """
+        from fer_tf.vision.face_table import to_pandas
+
+        return to_pandas(self)
+
+    def draw(self, image: Any = None) -> Image:
+        """The picture with each face's box, label and bars; an unsure answer is grey.
+
+        Args:
+            image: the picture, as it was analysed: pixels are not kept with the answers. None for
+                the file that `source` names.
+
+        Raises:
+            FerError: the picture can't be read, or has another size than the one analysed.
+        """
+        from fer_tf.vision.showing import drawn
+
+        return drawn(self, image)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the picture, where `source` can be read, and a table of its faces."""
+        from fer_tf.vision.showing import as_html
+
+        return as_html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks without HTML: the picture; None where `source` can't be read."""
+        from fer_tf.vision.showing import as_png
+
+        return as_png(self)
+
+
+@dataclass(frozen=True)
+class VideoFrame(Analysis):
+    """The faces of one frame of a video, each with its person's number.
+
+    Attributes:
+        frame: its number, from 0; those that were skipped are counted.
+        seconds: from the video's start.
+        tracks: of each of `faces`, the person's number, from 1; never given twice in a video.
+        pixels: the frame, uint8 RGB [h, w, 3], without anything drawn.
+    """
+
+    frame: int = 0
+    seconds: float = 0.0
+    tracks: tuple[int, ...] = ()
+    pixels: np.ndarray | None = field(default=None, compare=False, repr=False)

@@ -14,7 +14,7 @@ import pytest
 from fer_tf.demo_page.answers import bars_html
 from fer_tf.demo_page.service import Answer
 from fer_tf.models.saving import save_model
-from fer_tf.predict import describe
+from fer_tf.predicting.answer_texts import describe
 from fer_tf.tasks import AFFECT, Task
 from fer_tf.trained.inference import predict_answers, softmax
 from fer_tf.vision.analyzer import FaceAnalyzer

@@ -11,6 +11,7 @@ import cv2
 from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
 from fer_tf.vision.video.appearance import appearance
+from fer_tf.vision.video.cuts import CutFinder
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.tracking import Tracked, Tracker
 from fer_tf.vision.video.video_reader import Frame
@@ -28,12 +29,14 @@ class Followed:
         shown: the faces.
         alive: the numbers of those that may be seen again.
         count: how many people there were up to now.
+        cut: whether another shot begins with it.
     """
 
     frame: Frame
     shown: tuple[Tracked, ...]
     alive: frozenset[int]
     count: int
+    cut: bool
 
 
 @dataclass(frozen=True)
@@ -56,18 +59,24 @@ class Seen:
 def follow(
     frames: Iterable[Frame], analyzer: FaceAnalyzer, *, detect_every: int
 ) -> Iterator[Followed]:
-    """Search each `detect_every`-th frame, and those where it is urgent; track in between."""
-    tracker = Tracker()
+    """Search each `detect_every`-th frame, and those where it is urgent; track in between.
+
+    A cut (`CutFinder`) ends all tracks.
+    """
+    tracker, cuts = Tracker(), CutFinder()
     searched = -detect_every
     for frame in frames:
         grey = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY)
+        cut = cuts.cut(frame.pixels)
+        if cut:
+            tracker.cut()
         urgent = tracker.advance(grey, frame.time)
         if urgent or frame.index - searched >= detect_every:
             found = glance(analyzer.detector, frame.pixels)
             tracker.correct(found, [appearance(frame.pixels, face.box) for face in found])
             searched = frame.index
         alive = frozenset(tracker.alive())
-        yield Followed(frame, tuple(tracker.shown()), alive, tracker.count)
+        yield Followed(frame, tuple(tracker.shown()), alive, tracker.count, cut)
 
 
 def recognize(
@@ -90,6 +99,9 @@ def recognize(
     recognized = -recognize_every
     for item in followed:
         frame = item.frame
+        if item.cut:
+            latest.clear()
+            smoothers.clear()
         due = frame.index - recognized >= recognize_every
         recognized = frame.index if due else recognized
         asked = [tracked for tracked in item.shown if due or tracked.track not in latest]

@@ -18,17 +18,16 @@ from fer_tf.files import free, mark_for
 from fer_tf.installed import absent
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Face
-from fer_tf.vision.video.ahead import Ahead
-from fer_tf.vision.video.analysis import Seen, follow, recognize
+from fer_tf.vision.video.analysis import Seen
+from fer_tf.vision.video.moments import Stretch
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
+from fer_tf.vision.video.stages import DETECT_EVERY, RECOGNIZE_EVERY, staged
 from fer_tf.vision.video.timeline import Timeline
 from fer_tf.vision.video.video_reader import VideoReader
 from fer_tf.vision.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer
-
-_PATIENCE_S = 5.0  # for a camera that hangs; its thread is then left to end with the process
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,16 @@ class VideoOptions:
         recognize_every: frames from one recognition of a tracked face to the next.
         smoothing_s: time constant of the probabilities' exponential average, in seconds;
             0 does not smooth.
+        wanted: the seconds and the frames of the video that are analysed; all of them by default.
     """
 
     source: str
     out: Path | None = None
     show: bool = False
-    detect_every: int = 10
-    recognize_every: int = 1
+    detect_every: int = DETECT_EVERY
+    recognize_every: int = RECOGNIZE_EVERY
     smoothing_s: float = TIME_CONSTANT_S
+    wanted: Stretch = field(default_factory=Stretch)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def run_video(
         options: see `VideoOptions`.
         analyzer: finds faces on one other thread and recognises on a second.
         rows: called with each `FaceRow`.
-        say: called with a sentence for the user as soon as there is something to know.
+        say: called with a sentence for the user as soon as there is something to know; that a
+            stream broke, or goes on again, it is told on the thread that reads.
         progress: called after each frame with the frames done and the frames that are expected,
             0 where that is unknown.
 
@@ -146,50 +148,48 @@ def run_video(
         FerError: the source can't be opened or holds no frame; the folder can't be written;
             there is no display to show a window on.
     """
-    _check(options)
-    reader = VideoReader(options.source)
+    check_options(options)
+    # A stream's own notes are told at once; what is only known at the end, then.
+    told: list[str] = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        say(sentence)
+
+    reader = VideoReader(options.source, options.wanted, tell)
     with ExitStack() as stack:
         sinks = _Sinks(options, reader, stack)
         started = time.perf_counter()
-        waiting = 1 if reader.live else 4
-        frames = Ahead(reader.frames(), size=waiting, newest=reader.live)
-        followed = Ahead(follow(frames, analyzer, detect_every=options.detect_every), size=waiting)
-        seen = Ahead(
-            recognize(
-                followed,
-                analyzer,
-                recognize_every=options.recognize_every,
-                smoothing_s=options.smoothing_s,
-            ),
-            size=waiting,
-        )
-        for stage in (frames, followed, seen):
-            stack.callback(stage.join, _PATIENCE_S)
-        for stage in (frames, followed, seen):
-            stack.callback(stage.stop)
         interrupted = False
         done, last, handed, people = 0, 0.0, 0, 0
+        stages = staged(
+            reader,
+            analyzer,
+            detect_every=options.detect_every,
+            recognize_every=options.recognize_every,
+            smoothing_s=options.smoothing_s,
+        )
         try:
-            for item in seen:
-                for face, track in zip(item.faces, item.tracks, strict=True):
-                    frame = item.frame
-                    rows(FaceRow(frame.index, frame.time, track, face, frame.pixels))
-                    handed += 1
-                done, last, people = done + 1, item.frame.time, item.count
-                wanted = sinks.take(item)
-                progress(done, max(done, reader.expected) if reader.expected else 0)
-                if not wanted:
-                    break
+            with stages as seen:
+                for item in seen:
+                    for face, track in zip(item.faces, item.tracks, strict=True):
+                        frame = item.frame
+                        rows(FaceRow(frame.index, frame.time, track, face, frame.pixels))
+                        handed += 1
+                    done, last, people = done + 1, item.frame.time, item.count
+                    wanted = sinks.take(item)
+                    progress(done, max(done, reader.expected) if reader.expected else 0)
+                    if not wanted:
+                        break
         except KeyboardInterrupt:
             interrupted = True
-        for stage in (frames, followed, seen):
-            stage.stop()
         for sentence in (*reader.notes, *sinks.notes()):
-            say(sentence)
+            if sentence not in told:
+                say(sentence)
         video, timeline, audio = sinks.finish()
         return VideoSummary(
             frames=done,
-            seconds=last + 1 / reader.fps if done else 0.0,
+            seconds=last + 1 / reader.fps - options.wanted.start if done else 0.0,
             elapsed=time.perf_counter() - started,
             tracks=people,
             rows=handed,
@@ -209,6 +209,7 @@ class _Sinks:
         self._timeline: Timeline | None = None
         self._folder = options.out
         self._paced = not reader.live
+        self._start, self._step = options.wanted.start, options.wanted.every
         self._started = time.monotonic()
         if options.show:
             from fer_tf.vision.video.window import Window
@@ -218,7 +219,9 @@ class _Sinks:
         if options.out is not None:
             self._mark = mark_for([options.source], live=reader.live)
             path = options.out / f"{reader.name}.mp4"
-            self._writer = VideoWriter(path, reader.fps, reader.path, mark=self._mark)
+            self._writer = VideoWriter(
+                path, reader.fps, reader.path, mark=self._mark, start=self._start
+            )
             stack.callback(self._writer.abort)
 
     def take(self, seen: Seen) -> bool:
@@ -229,11 +232,11 @@ class _Sinks:
             return True
         drawn = draw_faces(seen.frame.pixels, seen.faces, tracks=seen.tracks)
         if self._writer is not None:
-            self._writer.write(drawn, seen.frame.time)
+            self._writer.write(drawn, seen.frame.time - self._start)
         if self._window is None:
             return True
         if self._paced:
-            ahead = seen.frame.time - (time.monotonic() - self._started)
+            ahead = seen.frame.time - self._start - (time.monotonic() - self._started)
             if ahead < 0:
                 self._started -= ahead
             elif not self._window.wait(ahead):
@@ -265,12 +268,19 @@ class _Sinks:
             self._timeline.extend(seen.frame.time)
         for face, track in zip(seen.faces, seen.tracks, strict=True):
             if self._timeline is None:
-                self._timeline = Timeline(face.labels, face.value_names)
+                self._timeline = Timeline(
+                    face.labels, face.value_names, start=self._start, step=self._step
+                )
             answers = np.array((*face.probabilities, *face.values))
             self._timeline.add(track, seen.frame.time, answers)
 
 
-def _check(options: VideoOptions) -> None:
+def check_options(options: VideoOptions) -> None:
+    """Refuse numbers that can't be meant.
+
+    Raises:
+        FerError: the flag, what was found and what was expected.
+    """
     for flag, value in (
         ("--detect-every", options.detect_every),
         ("--recognize-every", options.recognize_every),
@@ -279,3 +289,9 @@ def _check(options: VideoOptions) -> None:
             raise FerError(f"{flag}: found {value}, expected a number of frames, at least 1")
     if not 0 <= options.smoothing_s < math.inf:
         raise FerError(f"--smoothing-s: found {options.smoothing_s}, expected seconds, at least 0")
+    wanted = options.wanted
+    for flag, seconds in (("--every", wanted.every), ("--from", wanted.start)):
+        if not 0 <= seconds < math.inf:
+            raise FerError(f"{flag}: found {seconds}, expected seconds, at least 0")
+    if not wanted.end > wanted.start:
+        raise FerError(f"--to: found {wanted.end}, expected seconds above --from {wanted.start:g}")

@@ -38,9 +38,20 @@ class Timeline:
     Args:
         labels: the emotions, in the probabilities' order.
         value_names: names of the values that follow the probabilities; often none.
+        start: second of the video at which the picture begins; the collected times count from it.
+        step: seconds from one answer to the next, where it is more than from frame to frame.
     """
 
-    def __init__(self, labels: tuple[str, ...], value_names: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        value_names: tuple[str, ...] = (),
+        *,
+        start: float = 0.0,
+        step: float = 0.0,
+    ):
+        self.start = start
+        self._gap = max(0.1, 1.5 * step)
         self.labels, self.value_names = labels, value_names
         self.end = 0.0
         self._width = _FINEST_S
@@ -52,7 +63,7 @@ class Timeline:
 
         Args:
             track: the person's number.
-            time: seconds, at least 0.
+            time: seconds of the video, at least `start`.
             answers: float [k], probabilities and then values.
         """
         self.extend(time)
@@ -60,14 +71,14 @@ class Timeline:
         if bins is None:
             bins = self._tracks[track] = {}
             self._forget()
-        index = int(time / self._width)
+        index = int(max(time - self.start, 0.0) / self._width)
         total = bins.get(index)
         new = np.append(answers, 1.0)  # the last of a bin counts its answers
         bins[index] = new if total is None else total + new
 
     def extend(self, time: float) -> None:
         """Let the video last until `time`, whoever is seen then."""
-        self.end = max(self.end, time)
+        self.end = max(self.end, time - self.start)
         while self.end >= BINS * self._width:
             self._widen()
 
@@ -85,7 +96,7 @@ class Timeline:
         bins = self._tracks[track]
         indices = np.array(sorted(bins))
         # A person missed for less than a tenth of a second, or by the rounding of bins, was there.
-        gap = max(2, math.ceil(0.1 / self._width) + 1)
+        gap = max(2, math.ceil(self._gap / self._width) + 1)
         for run in np.split(indices, np.flatnonzero(np.diff(indices) > gap) + 1):
             edges = np.append(run, run[-1] + 1) * self._width
             totals = np.array([bins[index] for index in run])
@@ -202,6 +213,10 @@ def _panel(axes: Axes, timeline: Timeline, track: int) -> None:
     end = max(timeline.end, _FINEST_S)
     colours = [*class_colours(timeline.labels).values()]
     classes = len(colours)
+
+    def told(seconds: float) -> str:
+        return clock(timeline.start + seconds, timeline.start + end)
+
     stretches = list(timeline.stretches(track))
     for edges, means in stretches:
         middles = (edges[:-1] + edges[1:]) / 2
@@ -216,10 +231,10 @@ def _panel(axes: Axes, timeline: Timeline, track: int) -> None:
     axes.spines["left"].set_bounds(0, 1)
     axes.xaxis.set_major_locator(MultipleLocator(tick_step(end)))
     axes.tick_params(axis="x", pad=6)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value, end)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value)))
     first, last = stretches[0][0][0], stretches[-1][0][-1]
     axes.set_title(
-        f"#{track}   {clock(first, end)} to {clock(min(last, end), end)}",
+        f"#{track}   {told(first)} to {told(min(last, end))}",
         loc="left",
         fontsize=10,
         color=LIGHT.ink,

@@ -247,6 +247,16 @@ class Tracker:
         self._cull()
         return urgent
 
+    def cut(self) -> None:
+        """End all tracks before the next frame, which is another shot's.
+
+        Where they were says nothing of it: who is found there is somebody new, but for those who
+        look like somebody who went.
+        """
+        self._gone += [track for track in self._tracks if track.number and track.look is not None]
+        self._tracks = []
+        self._fresh = True
+
     def correct(
         self, detections: Sequence[Detection], looks: Sequence[np.ndarray] | None = None
     ) -> None:

@@ -1,4 +1,4 @@
-"""Frames with their times, from a file, a URL or a camera."""
+"""Frames with their times, from a file, a URL or a camera; a stream that breaks is opened again."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.vision.video.moments import SHORTEST_GAP_S, Clock, Stretch
 
 USUAL_FPS = 30.0
 """Where a container or a camera tells no rate that can be true."""
@@ -24,13 +25,17 @@ USUAL_FPS = 30.0
 MAX_PIXELS = 2**25
 """Of a frame: 8K (7680x4320) fits. A dozen frames are held at a time, at 3 bytes a pixel."""
 
-LONGEST_GAP_S = 60.0
-"""Between two frames; more is a container's fault (joined files, counters that wrap)."""
-
-SHORTEST_GAP_S = 1e-4
-
 WIDEST_PIXEL = 4.0
 """Width of a pixel over its height, or the reverse; more is a container's fault."""
+
+RECONNECT_S = 60.0
+"""Seconds for which a live stream that broke is tried again, before what was seen is all."""
+
+OPEN_TIMEOUT_S, READ_TIMEOUT_S = 15.0, 10.0
+"""Seconds after which an address does not answer, and after which a stream has broken."""
+
+_LONGEST_WAIT_S = 10.0  # from one try to the next, which begins with 1 s and doubles
+_BEFORE_S = 10.0  # from where a seek goes to the first frame that is wanted: seeks are not exact
 
 _CAMERA = re.compile(r"camera|\d+")
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
@@ -71,27 +76,42 @@ class Frame:
 class VideoReader:
     """A video that is open, and whose first frame could be read.
 
+    A stream (rtsp, rtmp, udp, ...) that breaks, or is silent for `READ_TIMEOUT_S`, is opened again
+    for `RECONNECT_S`; its times go on by the clock.
+
     Args:
         source: a file, a URL, a camera's number, or "camera" for camera 0.
+        wanted: the frames that are given.
+        say: told, on the thread that reads, when a stream breaks and when it goes on.
 
     Attributes:
         name: for files made from it.
         path: of a file; None for a URL or a camera.
         live: it goes on whether it is read or not: a camera or a stream.
         fps: frames a second as the container tells them, or `USUAL_FPS`.
-        expected: how many frames the container promises; 0 where it doesn't.
+        expected: how many of the wanted frames the container promises; 0 where it doesn't.
         notes: what is to be told when the frames are through, a sentence each.
 
     Raises:
         FerError: it can't be opened, or holds no frame.
     """
 
-    def __init__(self, source: str):
+    def __init__(
+        self,
+        source: str,
+        wanted: Stretch | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ):
         self.source = source
+        self.wanted = wanted or Stretch()
+        self._say = say
+        self._stopped = Event()
         self.path: Path | None = None
         self.notes: list[str] = []
         scheme = _scheme(source)
         self.live = is_live(source)
+        if self.live and self.wanted.start:
+            raise FerError(f"--from {self.wanted.start:g}: {source} is live, expected a file")
         if _CAMERA.fullmatch(source):
             number = 0 if source == "camera" else int(source)
             self.name = f"camera-{number}"
@@ -117,41 +137,103 @@ class VideoReader:
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and 1 <= fps <= 240 else USUAL_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.expected = int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
+        self._promised = int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
+        self.expected = self.wanted.count(self._promised, self.fps)
 
     def frames(self) -> Iterator[Frame]:
-        """The frames, once; the video is closed when they end or the generator is closed."""
+        """The wanted frames, once; the video is closed when they end or the generator is closed.
+
+        Raises:
+            FerError: it ends before the first wanted one.
+        """
         pixels: np.ndarray | None = self._first
-        clock = _Clock(1 / self.fps)
-        started = time.monotonic()
-        index = 0
+        clock = Clock(1 / self.fps)
+        wanted, started = self.wanted, time.monotonic()
+        now = clock.at(self._stamp(started))
+        index, given, due = 0, 0, wanted.start
         try:
-            while pixels is not None:
-                if self.live:
-                    stamp = time.monotonic() - started
-                else:
-                    stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                yield Frame(index, clock.at(stamp), pixels)
+            if due > _BEFORE_S:
+                index, now = self._seek(clock, due - _BEFORE_S)
+                pixels = self._first if index == 0 else None
+            while now <= wanted.end:
+                if now >= due - SHORTEST_GAP_S:
+                    if pixels is None:
+                        pixels = self._retrieve()
+                    if pixels is None:
+                        break
+                    yield Frame(index, now, pixels)
+                    given, due = given + 1, wanted.due(now)
+                pixels = None
+                if not (self._grab() or self._reconnected()):
+                    break
                 index += 1
-                pixels = self._read()
-            if self._is_cut(index, clock.time):
+                now = clock.at(self._stamp(started))
+            if not given:
+                raise FerError(
+                    f"--from {wanted.start:g}: {self._shown} ends after {now:.1f} seconds, "
+                    "expected an earlier one"
+                )
+            if now <= wanted.end and self._is_cut(index + 1, now):
                 self.notes.append(
-                    f"{self._shown}: ends after {index} of {self.expected} frames, so it was cut "
-                    "off or is damaged: what could be read is kept"
+                    f"{self._shown}: ends after {index + 1} of {self._promised} frames, so it was "
+                    "cut off or is damaged: what could be read is kept"
                 )
         finally:
             self._capture.release()
 
+    def stop(self) -> None:
+        """Try a stream that broke no longer; called from any thread."""
+        self._stopped.set()
+
+    def _stamp(self, started: float) -> float:
+        if self.live:
+            return time.monotonic() - started
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
+    def _seek(self, clock: Clock, target: float) -> tuple[int, float]:
+        """Go near to a second: index and time of the frame there, or 0 and 0 if it can't be."""
+        origin = self._stamp(0.0)
+        self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * (origin + target))
+        stamp = self._stamp(0.0) if self._grab() else math.nan
+        index = round(self._capture.get(cv2.CAP_PROP_POS_FRAMES)) - 1
+        if index > 0 and 0 <= stamp - origin <= target + _BEFORE_S:
+            return index, clock.jump(stamp, stamp - origin)
+        self._capture.release()
+        with _files_alone() if self.path is not None else nullcontext():
+            self._capture = _open(self.source if self.path is None else str(self.path))
+        self._first = self._read_first()
+        return 0, 0.0
+
+    def _reconnected(self) -> bool:
+        """Whether a stream that broke gives frames again; a camera or a file has ended."""
+        if not (self.live and _scheme(self.source)) or self._stopped.is_set():
+            return False
+        self._tell(f"the stream broke off, and is tried again for {RECONNECT_S:.0f} s")
+        lost, wait = time.monotonic(), 1.0
+        while time.monotonic() - lost < RECONNECT_S and not self._stopped.wait(wait):
+            self._capture.release()
+            self._capture = _open(self.source)
+            if self._capture.isOpened() and self._grab():
+                self._tell(f"the stream goes on after {time.monotonic() - lost:.0f} s")
+                return True
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+        self._tell("the stream did not come back: what was seen is kept")
+        return False
+
+    def _tell(self, sentence: str) -> None:
+        self.notes.append(f"{self._shown}: {sentence}")
+        self._say(self.notes[-1])
+
     def _is_cut(self, count: int, end: float) -> bool:
         # Where a container stores no count, it is estimated from the duration and the rate,
         # which is too many where the rate varies: then the times come to the end.
-        missing = count < 0.95 * self.expected - 2
-        return missing and end < 0.95 * self.expected / self.fps - 2 / self.fps
+        missing = count < 0.95 * self._promised - 2
+        return missing and end < 0.95 * self._promised / self.fps - 2 / self.fps
 
     def _read_first(self) -> np.ndarray:
         if not self._capture.isOpened():
             raise FerError(self._refusal())
-        pixels = self._read()
+        pixels = self._retrieve() if self._grab() else None
         if pixels is None:
             self._capture.release()
             raise FerError(f"{self._shown}: gives no picture, expected a video with frames")
@@ -175,38 +257,18 @@ class VideoReader:
         what = "a camera that is connected and free" if self.live else "the address of a video"
         return f"{self._shown} can't be opened, expected {what}"
 
-    def _read(self) -> np.ndarray | None:
-        _, pixels = self._capture.read()
+    def _grab(self) -> bool:
+        """Decode the next frame; False where there is none."""
+        return self._capture.grab()
+
+    def _retrieve(self) -> np.ndarray | None:
+        _, pixels = self._capture.retrieve()
         if pixels is None or pixels.size == 0:
             return None
         self._check_size(pixels.shape[1], pixels.shape[0])
         from_grey = pixels.ndim == 2 or pixels.shape[2] == 1
         rgb = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if from_grey else cv2.COLOR_BGR2RGB)
         return _stretched(rgb, self._stretch)
-
-
-class _Clock:
-    """Makes of a container's timestamps times that start at 0 and grow.
-
-    Args:
-        step: seconds to the next frame where the timestamps don't tell.
-    """
-
-    def __init__(self, step: float):
-        self._step = step
-        self._stamp = math.nan
-        self._begun = False
-        self.time = 0.0
-        """Of the frame before."""
-
-    def at(self, stamp: float) -> float:
-        """The time of a frame whose timestamp is `stamp`, in seconds."""
-        if self._begun:
-            gap = stamp - self._stamp
-            self.time += gap if SHORTEST_GAP_S <= gap <= LONGEST_GAP_S else self._step
-        self._begun = True
-        self._stamp = stamp if math.isfinite(stamp) else self._stamp
-        return self.time
 
 
 def _scheme(source: str) -> str:
@@ -262,7 +324,9 @@ def _file_name(text: str) -> str:
 def _open(source: int | str) -> cv2.VideoCapture:
     with _quiet():
         if isinstance(source, str):
-            return cv2.VideoCapture(source, cv2.CAP_FFMPEG)
+            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * OPEN_TIMEOUT_S)]
+            limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * READ_TIMEOUT_S)]
+            return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
         capture = cv2.VideoCapture(source)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture

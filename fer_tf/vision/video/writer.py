@@ -35,15 +35,18 @@ class VideoWriter:
         fps: of the file.
         audio: the video file whose sound is taken; None for none.
         mark: tells what the video is made from, as `fer_tf.files.mark_for` gives it.
+        start: second from which its sound is taken.
 
     Raises:
         FerError: the folder can't be written.
     """
 
-    def __init__(self, path: Path, fps: float, audio: Path | None = None, *, mark: str):
+    def __init__(
+        self, path: Path, fps: float, audio: Path | None = None, *, mark: str, start: float = 0.0
+    ):
         self.path = path
         self.fps = fps
-        self._audio = audio
+        self._audio, self._start = audio, start
         self._mark = mark
         self._beside = path.with_name(f".{path.stem}.{os.getpid()}.part.mp4")
         self._sounding = path.with_name(f".{path.stem}.{os.getpid()}.sound.mp4")
@@ -140,7 +143,18 @@ class VideoWriter:
         chosen = ["copy"] if codec in COPIED_AUDIO else ["aac", "-b:a", "160k"]
         command = [
             *("ffmpeg", "-nostdin", "-y", "-v", "error", "-i", _url(self._beside)),
-            *("-i", _url(self._audio), "-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy"),
+            *(
+                "-ss",
+                f"{self._start:.3f}",
+                "-i",
+                _url(self._audio),
+                "-map",
+                "0:v:0",
+                "-map",
+                "1:a:0",
+                "-c:v",
+                "copy",
+            ),
             *("-c:a", *chosen, "-t", f"{seconds:.3f}", "-movflags", "+faststart"),
             _url(self._sounding),
         ]

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
 from fer_tf.vision.video import video_reader as module
-from fer_tf.vision.video.video_reader import LONGEST_GAP_S, VideoReader, _Clock, _stretch
+from fer_tf.vision.video.moments import LONGEST_GAP_S, Clock
+from fer_tf.vision.video.video_reader import VideoReader, _stretch
 
 needs_ffmpeg = pytest.mark.skipif(
     not shutil.which("ffmpeg"), reason="ffmpeg is not on PATH: it makes this clip"
@@ -276,7 +277,7 @@ for source in sys.argv[1:]:
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=30), st.floats(0.001, 1))
 def test_times_start_at_zero_and_grow(stamps, step):
-    clock = _Clock(step)
+    clock = Clock(step)
     times = [clock.at(stamp) for stamp in stamps]
     assert times[:1] in ([], [0.0])
     gaps = np.diff(times)
@@ -287,7 +288,7 @@ def test_times_start_at_zero_and_grow(stamps, step):
 @given(st.lists(st.floats(0.01, 50), min_size=1, max_size=30), st.floats(0, 1000))
 def test_good_timestamps_are_kept(gaps, start):
     stamps = np.concatenate([[0], np.cumsum(gaps)])
-    clock = _Clock(0.04)
+    clock = Clock(0.04)
     np.testing.assert_allclose([clock.at(start + s) for s in stamps], stamps, atol=1e-6)
 
 

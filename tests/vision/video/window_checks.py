@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from clips import background, write
@@ -87,8 +88,8 @@ def a_camera_that_is_faster_skips_frames(folder: Path) -> None:
     class Camera(VideoReader):
         """Plays a file as fast as it can be read, as a camera that waits for nobody."""
 
-        def __init__(self, source: str):
-            super().__init__(source)
+        def __init__(self, *given: Any):
+            super().__init__(*given)
             self.live = True
 
     session.VideoReader = Camera  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""What `predict` and `explain` do with their flags: open, answer pictures, answer a video."""

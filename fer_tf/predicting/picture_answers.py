@@ -1,0 +1,180 @@
+"""Answers for pictures: a few at a time are held, and what became of all is summed up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_tf.errors import FerError
+from fer_tf.files import mark_for
+from fer_tf.predicting.answer_texts import count, describe, shown_path
+
+if TYPE_CHECKING:
+    from fer_tf.predict import Predict
+    from fer_tf.vision.analyzer import FaceAnalyzer
+    from fer_tf.vision.face_rows import RowWriter
+    from fer_tf.vision.picture_folder import PictureFolder
+    from fer_tf.vision.results import Face
+    from fer_tf.vision.stream import Picture
+
+EMPTY_NAMED = 20
+"""Files without a face that are named at the end, at most."""
+
+
+@dataclass
+class Tally:
+    """What became of the pictures."""
+
+    pictures: int = 0
+    faces: int = 0
+    empty: list[str] = field(default_factory=list)
+    stopped: bool = False
+    troubles: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = [count(self.pictures, "picture"), count(self.faces, "face")]
+        if self.empty:
+            parts.append(f"{len(self.empty):,} without a face")
+        if self.troubles:
+            parts.append(f"{len(self.troubles):,} unreadable")
+        return ", ".join(parts) + ("; stopped before the rest" if self.stopped else "")
+
+
+def predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | None) -> None:
+    """Answer for every picture: lines on standard output, files and rows as the flags say.
+
+    Raises:
+        FerError: not one picture can be read, or a file can't be written.
+        KeyboardInterrupt: Ctrl-C; what was done until then is kept, and has been summed up.
+    """
+    from fer_tf.progress_bar import progress_bar
+    from fer_tf.vision.picture_folder import PictureFolder
+    from fer_tf.vision.stream import read_ahead
+
+    tally = Tally()
+    folder = None if args.folder is None else PictureFolder(args.folder)
+    total = sum(1 for _ in _find(args)) if sys.stderr.isatty() else 0
+    try:
+        with (
+            progress_bar(total) as (say, step),
+            contextlib.closing(read_ahead(_find(args), analyzer.detect)) as chunks,
+        ):
+            for chunk in chunks:
+                for picture, faces in _answer(analyzer, chunk, tally):
+                    lines = _keep(args, picture, faces, folder, rows, analyzer)
+                    if not args.rows_on_stdout:
+                        say("\n".join(lines))
+                    step(1)
+                step(sum(bool(picture.trouble) for picture in chunk))
+    except KeyboardInterrupt:
+        tally.stopped = True
+        raise
+    finally:
+        _sum_up(tally)
+        if args.rows_on_stdout and tally.faces and folder is not None:
+            print(f"pictures in {shown_path(folder.root)}", file=sys.stderr)
+    if not tally.pictures:
+        raise FerError(_nothing_read(args, tally))
+
+
+def _find(args: Predict) -> Iterator[Path]:
+    """The pictures, but for those that an earlier run wrote to the same folder."""
+    from fer_tf.files import MARK, mark_of
+    from fer_tf.pictures.finding import find_images
+
+    own = None if args.folder is None else os.path.join(os.path.abspath(args.folder), "")
+    for path in find_images(args.paths):
+        inside = own is not None and os.path.abspath(path).startswith(own)
+        if not inside or path in args.paths or not mark_of(path).startswith(MARK):
+            yield path
+
+
+def _answer(
+    analyzer: FaceAnalyzer, chunk: Sequence[Picture], tally: Tally
+) -> Iterator[tuple[Picture, tuple[Face, ...]]]:
+    """The faces of those pictures of a chunk that can be read."""
+    tally.troubles += [picture.trouble for picture in chunk if picture.trouble]
+    readable = [picture for picture in chunk if not picture.trouble]
+    answers = analyzer.recognize(
+        [picture.pixels for picture in readable], [picture.faces for picture in readable]
+    )
+    for picture, faces in zip(readable, answers, strict=True):
+        yield picture, faces
+        tally.pictures += 1
+        tally.faces += len(faces)
+        if not faces:
+            tally.empty.append(shown_path(picture.path))
+
+
+def _keep(
+    args: Predict,
+    picture: Picture,
+    faces: tuple[Face, ...],
+    folder: PictureFolder | None,
+    rows: RowWriter | None,
+    analyzer: FaceAnalyzer,
+) -> list[str]:
+    """Write one picture's rows and files; returns what there is to say."""
+    from fer_tf.vision.drawing import draw_faces
+    from fer_tf.vision.face_rows import Row
+    from fer_tf.vision.results import NO_FACE
+
+    name = os.fspath(picture.path)
+    shown = shown_path(picture.path)
+    if rows is not None:
+        rows.write(Row(name, index, face) for index, face in enumerate(faces))
+    if not faces:
+        return [f"{shown}: {NO_FACE}"]
+    lines = [f"{shown}: {describe(face)}" for face in faces]
+    if folder is not None:
+        source = _relative(picture.path, args.paths)
+        drawn = draw_faces(picture.pixels, faces)
+        mark = mark_for([picture.path])
+        lines.append(f"  drawn in {shown_path(folder.save(drawn, source, '-faces', mark=mark))}")
+        if args.explain:
+            for number, why in enumerate(analyzer.explain_found(picture.pixels, faces), 1):
+                ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
+                panels = why.panels(picture.pixels)
+                written = folder.save(panels, source.with_suffix(".png"), ending, mark=mark)
+                lines.append(f"  explained in {shown_path(written)}")
+    return lines
+
+
+def _relative(path: Path, given: Sequence[Path]) -> Path:
+    """Of a picture, its place in the folder that was given; its name, if it was given itself."""
+    if path not in given:
+        for folder in given:
+            if path.is_relative_to(folder):
+                return path.relative_to(folder)
+    return Path(path.name)
+
+
+def _sum_up(tally: Tally) -> None:
+    """On stderr, where it is more than one picture: counts, and the files without an answer."""
+    if tally.pictures + len(tally.troubles) > 1 or tally.stopped:
+        print(tally, file=sys.stderr)
+        for trouble in tally.troubles:
+            print(f"unreadable: {trouble}", file=sys.stderr)
+        for path in tally.empty[:EMPTY_NAMED]:
+            print(f"without a face: {path}", file=sys.stderr)
+        if len(tally.empty) > EMPTY_NAMED:
+            print(
+                f"without a face: {len(tally.empty) - EMPTY_NAMED:,} more; --json or --csv give a "
+                "row for each face that was found",
+                file=sys.stderr,
+            )
+
+
+def _nothing_read(args: Predict, tally: Tally) -> str:
+    if len(tally.troubles) == 1:
+        return tally.troubles[0]
+    if tally.troubles:
+        return f"none of {count(len(tally.troubles), 'picture')} can be read"
+    return (
+        f"{', '.join(map(str, args.paths))}: no pictures in there, expected JPEG, PNG or the like"
+    )

@@ -1,0 +1,90 @@
+"""Answers as a person looks at them: a picture of PIL, and HTML and PNG for notebooks."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fer_tf.errors import FerError
+from fer_tf.pictures.images import read_image
+from fer_tf.vision.drawing import draw_faces
+from fer_tf.vision.results import Analysis, VideoFrame
+
+SIDE = 960
+"""Pixels of a notebook's picture on its longer side, at most."""
+
+ROWS = 20
+"""Faces in a notebook's table, at most."""
+
+
+def drawn(analysis: Analysis, image: Any = None) -> Image.Image:
+    """The picture with what was found in it; see `Analysis.draw`."""
+    frame = analysis if isinstance(analysis, VideoFrame) else None
+    given = image
+    if given is None:
+        given = frame.pixels if frame is not None and frame.pixels is not None else analysis.source
+    if isinstance(given, str) and not given:
+        raise FerError(
+            "draw: the picture was given as pixels, which are not kept: expected draw(image)"
+        )
+    pixels = read_image(given)
+    height, width = pixels.shape[:2]
+    if (width, height) != (analysis.width, analysis.height):
+        raise FerError(
+            f"draw: found a picture of {width}x{height} pixels, expected the one that was "
+            f"analysed, {analysis.width}x{analysis.height}"
+        )
+    tracks = frame.tracks if frame is not None else ()
+    return Image.fromarray(draw_faces(pixels, analysis.faces, tracks=tracks))
+
+
+def as_png(analysis: Analysis) -> bytes | None:
+    """The picture, reduced to `SIDE`; None where there is none to be read."""
+    try:
+        picture = drawn(analysis)
+    except FerError:
+        return None
+    picture.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def as_html(analysis: Analysis) -> str:
+    """The picture, where there is one, above a table of the faces."""
+    picture = as_png(analysis)
+    shown = ""
+    if picture is not None:
+        data = base64.b64encode(picture).decode()
+        shown = f'<img style="max-width:100%" alt="" src="data:image/png;base64,{data}">'
+    name = escape(analysis.source)
+    if not analysis.faces:
+        return f"<div>{shown}<p>{name} {escape(analysis.reason)}</p></div>"
+    tracks = analysis.tracks if isinstance(analysis, VideoFrame) else ()
+    header = ["face", *["person"] * bool(tracks), "label", "certainty", "next", "box"]
+    rows = []
+    for index, face in list(enumerate(analysis.faces))[:ROWS]:
+        second = int(np.argsort(face.probabilities, kind="stable")[-2:][0])
+        box = face.box
+        cells = [
+            str(index),
+            *[str(track) for track in tracks[index : index + 1]],
+            ", ".join([face.label, *face.value_texts]),
+            f"{face.certainty:.0%}",
+            f"{face.labels[second]} {face.probabilities[second]:.0%}",
+            f"{box.width:.0f}x{box.height:.0f} at {box.left:.0f}, {box.top:.0f}",
+        ]
+        rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
+    rest = len(analysis.faces) - len(rows)
+    more = f"<p>and {rest:,} more</p>" if rest else ""
+    heads = "".join(f"<th>{cell}</th>" for cell in header)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return (
+        f"<div>{shown}<table><caption>{name}</caption><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{body}</tbody></table>{more}</div>"
+    )

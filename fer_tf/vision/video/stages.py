@@ -1,0 +1,54 @@
+"""A video's work in stages, each on a thread of its own: decode, follow, recognise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from fer_tf.vision.video.ahead import Ahead
+from fer_tf.vision.video.analysis import Seen, follow, recognize
+from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
+from fer_tf.vision.video.video_reader import VideoReader
+
+if TYPE_CHECKING:
+    from fer_tf.vision.analyzer import FaceAnalyzer
+
+DETECT_EVERY, RECOGNIZE_EVERY = 10, 1
+"""Frames from one search for faces to the next, and from one recognition to the next."""
+
+_PATIENCE_S = 5.0  # for a camera that hangs; its thread is then left to end with the process
+
+
+@contextmanager
+def staged(
+    reader: VideoReader,
+    analyzer: FaceAnalyzer,
+    *,
+    detect_every: int = DETECT_EVERY,
+    recognize_every: int = RECOGNIZE_EVERY,
+    smoothing_s: float = TIME_CONSTANT_S,
+) -> Iterator[Iterator[Seen]]:
+    """The frames of a video and who is in them; all threads have ended with the context.
+
+    Args:
+        reader: of the video.
+        analyzer: finds faces on one thread and recognises on a second.
+        detect_every: as of `VideoOptions`.
+        recognize_every: likewise.
+        smoothing_s: likewise.
+    """
+    waiting = 1 if reader.live else 4
+    frames = Ahead(reader.frames(), size=waiting, newest=reader.live)
+    followed = Ahead(follow(frames, analyzer, detect_every=detect_every), size=waiting)
+    seen = Ahead(
+        recognize(followed, analyzer, recognize_every=recognize_every, smoothing_s=smoothing_s),
+        size=waiting,
+    )
+    with ExitStack() as stack:
+        for stage in (frames, followed, seen):
+            stack.callback(stage.join, _PATIENCE_S)
+        for stage in (frames, followed, seen):
+            stack.callback(stage.stop)
+        stack.callback(reader.stop)
+        yield seen

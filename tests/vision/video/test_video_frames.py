@@ -1,0 +1,76 @@
+"""A video as an iterator of frames, which of them are wanted, and a table of them."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from clips import astronaut, frames, write
+from stub import PROBABILITIES, StubAnalyzer
+
+from fer_tf import FaceAnalyzer, FerError, VideoFrame
+from fer_tf.vision.results import Box
+
+FACE = Box(127, 69, 58, 58)
+
+
+class Stub(StubAnalyzer):
+    analyze_video = FaceAnalyzer.analyze_video
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Two seconds of 320x240 pixels with a face at `FACE`."""
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    return write(path, frames(50, (astronaut(), lambda _: (100, 40, 0.6)), size=(320, 240)))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+def test_gives_each_frame_with_its_tracks(clip):
+    seen = list(Stub(FACE).analyze_video(clip))
+    assert all(isinstance(frame, VideoFrame) for frame in seen)
+    assert [frame.frame for frame in seen] == list(range(50))
+    assert {frame.tracks for frame in seen} == {(1,)}
+    assert seen[-1].seconds == pytest.approx(49 / 25)
+    assert seen[-1][0].probabilities == pytest.approx(PROBABILITIES)
+    assert (seen[0].width, seen[0].height, seen[0].source) == (320, 240, str(clip))
+    assert np.asarray(seen[0].draw()).shape == (240, 320, 3)
+
+
+def test_a_table_of_a_row_a_face_a_frame(clip):
+    table = Stub(FACE).analyze_video(clip, every=0.5, start=0.5, end=1.6).to_pandas()
+    assert table["seconds"].tolist() == pytest.approx([0.52, 1.0, 1.52])
+    assert table["frame"].tolist() == [13, 25, 38]
+    assert table["track"].tolist() == [1, 1, 1] and set(table["label"]) == {"Happy"}
+
+
+def test_ends_when_it_is_closed(clip):
+    with Stub(FACE).analyze_video(clip) as video:
+        assert next(video).frame == 0
+    assert list(video) == [] and video.to_dicts() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"every": -1.0}, "--every: found -1.0"),
+        ({"start": float("nan")}, "--from: found nan"),
+        ({"start": 2.0, "end": 1.0}, "--to: found 1.0, expected seconds above --from 2"),
+        ({"detect_every": 0}, "--detect-every: found 0"),
+    ],
+)
+def test_numbers_that_can_not_be_meant(clip, change, told):
+    with pytest.raises(FerError, match=told):
+        Stub(FACE).analyze_video(clip, **change)
+
+
+def test_a_start_after_the_end_is_told(clip):
+    with pytest.raises(FerError, match=r"--from 9: .*clip.mp4 ends after 2.0 seconds"):
+        list(Stub(FACE).analyze_video(clip, start=9.0))

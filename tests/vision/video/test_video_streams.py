@@ -1,0 +1,111 @@
+"""A live stream that breaks is opened again, says so, and gives up after a while."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from clips import FPS
+
+from fer_tf.errors import FerError
+from fer_tf.vision.video import video_reader as module
+from fer_tf.vision.video.moments import Stretch
+from fer_tf.vision.video.video_reader import VideoReader
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("ffmpeg"), reason="ffmpeg is not on PATH: it serves this stream"
+)
+
+
+class Server:
+    """ffmpeg as an RTMP server on the loopback, for one reader."""
+
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"rtmp://127.0.0.1:{self.port}/live/film"
+        self.process = None
+
+    def start(self, seconds):
+        """Serve a film of so many seconds, as fast as it would be played."""
+        source = f"testsrc=size=160x120:rate={FPS}:duration={seconds}"
+        sound = f"anullsrc=r=16000:cl=mono:d={seconds}"
+        self.process = subprocess.Popen(
+            [
+                *("ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", source),
+                *("-f", "lavfi", "-i", sound, "-c:v", "libx264", "-preset", "ultrafast"),
+                *("-g", "5", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "flv"),
+                *("-listen", "1", self.url),
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        # It takes one connection and no other, so that a look would use it up.
+        time.sleep(0.7)
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def server():
+    running = Server()
+    yield running
+    running.stop()
+
+
+def test_a_stream_that_breaks_goes_on_and_says_so(server):
+    server.start(2)
+    said = []
+
+    def say(sentence):
+        said.append(sentence)
+        if "broke off" in sentence:
+            server.stop()
+            server.start(30)
+
+    reader = VideoReader(server.url, Stretch(), say)
+    assert reader.live
+    frames = reader.frames()
+    seen = [next(frames) for _ in range(10)]
+    while len(said) < 2:
+        seen.append(next(frames))
+    seen.append(next(frames))
+    frames.close()
+    assert f"{server.url}: the stream broke off" in said[0] and "goes on after" in said[1]
+    assert reader.notes == said
+    times = [frame.time for frame in seen]
+    assert times == sorted(times) and seen[-1].pixels.shape == (120, 160, 3)
+    assert times[-1] - times[-2] >= 1.0
+
+
+def test_a_stream_that_stays_away_ends_with_what_was_seen(server, monkeypatch):
+    monkeypatch.setattr(module, "RECONNECT_S", 0.5)
+    server.start(1)
+    said = []
+    seen = list(VideoReader(server.url, Stretch(), said.append).frames())
+    assert len(seen) > 10
+    assert "broke off" in said[0] and "did not come back" in said[-1]
+
+
+def test_stop_ends_the_tries_at_once(server):
+    server.start(1)
+    broken = threading.Event()
+    reader = VideoReader(server.url, Stretch(), lambda _: broken.set())
+    thread = threading.Thread(target=lambda: list(reader.frames()))
+    thread.start()
+    assert broken.wait(30)
+    reader.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_stream_begins_now():
+    with pytest.raises(FerError, match="--from 3: rtsp://camera/live is live, expected a file"):
+        VideoReader("rtsp://camera/live", Stretch(start=3.0))
