@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import fer_tf
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -47,3 +49,9 @@ def test_readme_is_short_and_names_the_command_of_the_tests():
     readme = ROOT / "README.md"
     assert readme.stat().st_size <= 9_000
     assert "\nscripts/test" in readme.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", fer_tf.__all__)
+def test_every_public_name_is_in_the_reference(name):
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\.\. \S+:: fer_tf\.{name}$", page, flags=re.M)
