@@ -8,11 +8,14 @@ from importlib import metadata
 WHOLE = ""
 """Stands among the extras for what `pip install fer_tf` brings without any."""
 
+DEVELOPERS = {"test", "docs"}
+"""Extras for those who change the package; users need none of them."""
+
 _OTHER_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow", "sklearn": "scikit-learn"}
 
 
 def requirements() -> dict[str, list[str]]:
-    """The packages that each extra brings, `WHOLE` first; the tests' extra is left out.
+    """The packages that each extra brings, `WHOLE` first; without those of `DEVELOPERS`.
 
     Empty where fer_tf runs from its source without being installed.
     """
@@ -24,7 +27,7 @@ def requirements() -> dict[str, list[str]]:
     for line in lines:
         extra = re.search(r"""extra == ["']([\w-]+)["']""", line)
         name = re.match(r"[\w.-]+", line)
-        if name and not (extra and extra[1] == "test"):
+        if name and not (extra and extra[1] in DEVELOPERS):
             found.setdefault(extra[1] if extra else WHOLE, []).append(name[0])
     return found
 
@@ -38,8 +41,10 @@ def version(package: str) -> str | None:
 
 
 def command(extra: str) -> str:
-    """What adds an extra to an installed fer_tf."""
-    return f"pip install 'fer_tf[{extra}]'" if extra else "pip install fer_tf"
+    """What adds an extra to this package; from its folder, where it was not installed."""
+    # pip keeps an installed fer_tf as it is, and adds what that lacks.
+    name = "fer_tf" if version("fer_tf") else "."
+    return f"pip install '{name}[{extra}]'" if extra else f"pip install {name}"
 
 
 def absent(package: str, extra: str = WHOLE) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fer_tf import cli, installed
-from fer_tf.installed import WHOLE, command, lacking, requirements
+from fer_tf.installed import DEVELOPERS, WHOLE, command, lacking, requirements
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 
@@ -18,7 +18,7 @@ def missing(monkeypatch, *names: str) -> None:
 
 
 def test_requirements_are_those_of_pyproject():
-    extras = set(PROJECT["optional-dependencies"]) - {"test"}
+    extras = set(PROJECT["optional-dependencies"]) - DEVELOPERS
     assert set(requirements()) == extras | {WHOLE}
     assert len(requirements()[WHOLE]) == len(PROJECT["dependencies"])
     assert "opencv-python-headless" in requirements()[WHOLE]
@@ -48,7 +48,9 @@ def test_a_source_that_is_not_installed_knows_no_requirements(monkeypatch):
         raise installed.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(installed.metadata, "requires", unknown)
+    monkeypatch.setattr(installed, "version", lambda name: None)
     assert requirements() == {} and lacking("keras") is None
+    assert command("demo") == "pip install '.[demo]'" and command(WHOLE) == "pip install ."
 
 
 def test_a_command_that_lacks_a_package_ends_with_one_line(monkeypatch, capsys):
