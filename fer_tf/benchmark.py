@@ -21,7 +21,7 @@ from fer_tf.benchmarking.candidates import (
     found_candidates,
     runtimes,
 )
-from fer_tf.benchmarking.comparison import make_rows, make_targets
+from fer_tf.benchmarking.comparison import make_rows
 from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
 from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
@@ -29,7 +29,6 @@ from fer_tf.exporting.formats import check_installed
 from fer_tf.files import refuse_strangers, write_beside
 from fer_tf.recipes.schema import Reading
 from fer_tf.report.figure_theme import png
-from fer_tf.report.goals import Target
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.runtimes.resizing import to_input
@@ -71,20 +70,7 @@ class Benchmark:
     """The files benchmark.csv, benchmark.png and benchmark.txt are written into this folder."""
 
 
-@dataclass(frozen=True)
-class Results:
-    """All that was measured.
-
-    Attributes:
-        rows: one for each form, size and number of threads.
-        targets: what was wanted, and whether it is met.
-    """
-
-    rows: list[Row]
-    targets: list[Target]
-
-
-def benchmark(args: Benchmark, say: Callable[[str], None]) -> Results:
+def benchmark(args: Benchmark, say: Callable[[str], None]) -> list[Row]:
     """Export or find the forms, start each afresh, and time them in alternating rounds.
 
     Args:
@@ -123,8 +109,7 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> Results:
                 labels=() if judged is None else judged.labels,
                 say=say,
             )
-        rows = make_rows(candidates, starts, times, args.baseline)
-        return Results(rows, make_targets(candidates, starts, times))
+        return make_rows(candidates, starts, times, args.baseline)
 
 
 def check(args: Benchmark) -> None:
@@ -243,32 +228,32 @@ def _status() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def as_text(results: Results, baseline: str) -> str:
-    """The machine, the table, the targets and what was counted."""
+def as_text(rows: Sequence[Row], baseline: str) -> str:
+    """The machine, the table and what was counted."""
     from rich.console import Console
 
     table = io.StringIO()
-    Console(file=table, width=160).print(latency_table(results.rows, baseline))
-    counts = {row.size: row.multiply_adds for row in results.rows if row.multiply_adds}
+    Console(file=table, width=160).print(latency_table(rows, baseline))
+    counts = {row.size: row.multiply_adds for row in rows if row.multiply_adds}
     counted = ", ".join(
         f"{count / 1e6:,.1f} M at {size} px" for size, count in sorted(counts.items())
     )
-    lines = [header(), "", table.getvalue(), *map(str, results.targets), ""]
+    lines = [header(), "", table.getvalue()]
     lines.append(
         f"multiply-adds in the files (convolutions, dense, attention's products): {counted or '?'}"
     )
-    parameters = {row.model: row.parameters for row in results.rows if row.parameters}
+    parameters = {row.model: row.parameters for row in rows if row.parameters}
     lines += [f"parameters of {model}: {count:,}" for model, count in parameters.items()]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
 
 
-def write_files(results: Results, text: str, directory: Path) -> None:
+def write_files(rows: Sequence[Row], text: str, directory: Path) -> None:
     """The rows as CSV and as a picture, and what the command prints."""
     directory.mkdir(parents=True, exist_ok=True)
     contents = {
         "benchmark.txt": text.encode(),
-        "benchmark.csv": to_csv(results.rows).encode(),
-        "benchmark.png": png(latency_figure(results.rows)),
+        "benchmark.csv": to_csv(rows).encode(),
+        "benchmark.png": png(latency_figure(rows)),
     }
     for name, content in contents.items():
         write_beside(directory / name, content)
@@ -282,12 +267,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = cli.parse(Benchmark, argv, "fer_tf.benchmark")
     with _status() as say:
-        results = benchmark(args, say)
-    text = as_text(results, args.baseline)
+        rows = benchmark(args, say)
+    text = as_text(rows, args.baseline)
     print(text)
     directory = Path(args.out)
     try:
-        write_files(results, text, directory)
+        write_files(rows, text, directory)
     except OSError as error:
         raise FerError(f"{args.out}: can't be written: {error}") from None
     print(f"written: {', '.join(str(directory / name) for name in FILES)}")

@@ -37,7 +37,7 @@ class Finding(Detecting):
     is looked for and the flags of the search do not count."""
     min_certainty: float = 0.0
     """An answer is "unsure" if its most probable class has less than this probability, in [0, 1].
-    Such a face is drawn in grey."""
+    Such a face's box is white and dashed."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """A Keras network and its explanations are computed here: auto is a GPU where there is one. The
     network that ships, and each .tflite or .onnx file, always answers on the CPU."""

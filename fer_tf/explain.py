@@ -1,4 +1,4 @@
-"""Why: each face, what speaks for its answer, and its landmarks, as a picture.
+"""Why: each face, what speaks for its answer, and its salient points, as a picture.
 
 `python -m fer_tf.explain photo.jpg` writes explained/photo-explained.png. `--of Sad` explains
 another class than the most probable one, and `--of valence` a value of a network that gives it.
@@ -7,7 +7,7 @@ another class than the most probable one, and `--of valence` a value of a networ
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Explain:
-    """Show why: each face, what speaks for its answer, and its landmarks, as a picture."""
+    """Show why: each face, what speaks for its answer, and its salient points, as a picture."""
 
     pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE_OR_FOLDER")] = ()
     """These pictures are explained, and those in these folders and in the folders in them."""
@@ -47,10 +47,16 @@ class Explain:
     detecting: Finding = field(default_factory=Finding)
 
 
-def explain(args: Explain) -> Iterator[str]:
+def explain(
+    args: Explain, step: Callable[[int, int], None] = lambda steps, total: None
+) -> Iterator[str]:
     """Explain every picture; yields a line about each face as its panels are written.
 
     One that can't be read gets a line on stderr, and the others are still done.
+
+    Args:
+        args: the command's flags.
+        step: called after each picture with 1, and how many there are.
 
     Raises:
         FerError: the network or the detector can't be used, the network has no such answer, the
@@ -65,12 +71,14 @@ def explain(args: Explain) -> Iterator[str]:
     analyzer = _analyzer(args)
     folder = PictureFolder(args.out)
     done, troubles = 0, 0
-    for path in find_images(args.pictures):
+    paths = list(find_images(args.pictures))
+    for path in paths:
         try:
             faces = _panels(analyzer, path, args)
         except FerError as error:
             print(f"fer_tf: {error}", file=sys.stderr)
             troubles += 1
+            step(1, len(paths))
             continue
         done += 1
         if not faces:
@@ -79,6 +87,7 @@ def explain(args: Explain) -> Iterator[str]:
             ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
             name = Path(f"{path.stem}.png")
             yield f"{folder.save(panels, name, ending, mark=mark_for([path]))}: {told}"
+        step(1, len(paths))
     if troubles:
         raise FerError(f"{troubles} of {done + troubles} pictures could not be explained")
     if not done:
@@ -103,7 +112,13 @@ def _panels(analyzer: FaceAnalyzer, path: Path, args: Explain) -> list[tuple[str
 
     image = read_image(path)
     found = analyzer.explain(image, method=args.method, target=args.of)
-    return [(answer(each.explanation), each.panels(image)) for each in found]
+    return [
+        (
+            answer(each.explanation) + ("" if each.face.sure else f", {each.face.label}"),
+            each.panels(image),
+        )
+        for each in found
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -112,8 +127,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FerError: as of `explain`.
     """
-    for line in explain(cli.parse(Explain, argv, "fer_tf.explain")):
-        print(line, flush=True)
+    from fer_tf.progress_bar import progress_bar
+
+    args = cli.parse(Explain, argv, "fer_tf.explain")
+    with progress_bar(0, unit="pictures") as (say, step):
+        for line in explain(args, step):
+            say(line)
 
 
 if __name__ == "__main__":

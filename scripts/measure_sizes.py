@@ -39,7 +39,7 @@ def main() -> None:
         ),
         lambda text: None,
     )
-    rows = {(row.size, row.format): row for row in costs.rows}
+    rows = {(row.size, row.format): row for row in costs}
     faces = fer_tf.load_faces(args.data).of("PublicTest")
     model = fer_tf.load_model()
     print(header(), "", sep="\n")

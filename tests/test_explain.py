@@ -37,6 +37,36 @@ def test_each_face_gets_a_picture(astronaut, tmp_path, capsys):
     assert lines[3:] == [f"{photos / 'zero.png'}: no face was found"]
 
 
+def test_an_answer_that_is_not_certain_enough_says_so(astronaut, tmp_path, capsys):
+    Image.fromarray(astronaut).save(tmp_path / "one.png")
+    out = ["--out", str(tmp_path / "out")]
+    main([str(tmp_path / "one.png"), "--min-certainty", "0.999", *out, *QUICK])
+    assert capsys.readouterr().out.strip().endswith("%, unsure")
+
+
+@pytest.mark.parametrize("found", [[], ["gpu:0"]])
+def test_device_gpu_needs_one(tmp_path, monkeypatch, found):
+    import keras
+
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: found)
+    Image.fromarray(np.full((64, 64), 90, np.uint8)).save(tmp_path / "a.png")
+    argv = [str(tmp_path), "--device", "gpu", "--out", str(tmp_path / "out")]
+    if found:
+        main(argv)
+    else:
+        with pytest.raises(FerError, match=r"--device gpu: .* finds no GPU"):
+            main(argv)
+
+
+def test_tells_how_far_it_is(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.full((64, 64), 90, np.uint8)).save(tmp_path / name)
+    steps = []
+    args = Explain(pictures=(tmp_path,), out=tmp_path / "out")
+    list(explain(args, lambda *step: steps.append(step)))
+    assert steps == [(1, 2), (1, 2)]
+
+
 def test_a_given_emotion_of_a_cropped_face(astronaut, tmp_path, capsys):
     Image.fromarray(astronaut[80:170, 180:270]).save(tmp_path / "face.png")
     flags = ["--cropped", "--of", "sad", "--method", "gradient", "--out", str(tmp_path / "out")]

@@ -30,12 +30,10 @@ class FirstAnswer:
     Attributes:
         seconds: from its start to its answer, the imports included; the median of the repeats.
         peak_bytes: the most memory it had resident (VmHWM); None where the system does not tell.
-        tensorflow: whether it imported TensorFlow.
     """
 
     seconds: float
     peak_bytes: int | None
-    tensorflow: bool
 
 
 def first_answer(candidate: Candidate) -> FirstAnswer:
@@ -48,7 +46,7 @@ def first_answer(candidate: Candidate) -> FirstAnswer:
     while len(seconds) < REPEATS and sum(seconds) < PATIENCE:
         taken, facts = _start(candidate)
         seconds.append(taken)
-    return FirstAnswer(float(np.median(seconds)), facts["peak_bytes"], facts["tensorflow"])
+    return FirstAnswer(float(np.median(seconds)), facts["peak_bytes"])
 
 
 def _start(candidate: Candidate) -> tuple[float, dict]:
@@ -92,8 +90,7 @@ def main() -> None:
     path, runtime, height, width = sys.argv[1:]
     runner = open_runner(path, runtime=runtime, size=(int(height), int(width)))  # type: ignore[arg-type]
     runner(np.zeros((1, *runner.size, runner.channels), np.uint8))
-    facts = {"peak_bytes": peak_bytes(), "tensorflow": "tensorflow" in sys.modules}
-    print(json.dumps(facts), flush=True)
+    print(json.dumps({"peak_bytes": peak_bytes()}), flush=True)
 
 
 if __name__ == "__main__":

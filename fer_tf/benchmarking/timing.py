@@ -34,7 +34,6 @@ BATCHES = (8, 64)
 """Beside batch 1, unless asked otherwise."""
 BATCH_ROUNDS = 10
 """There is one round of the larger batches for so many at batch 1."""
-MATRIX_SIDES = (256, 512, 1024)
 TENSORFLOW = ("keras-eager", "keras-graph", "savedmodel")
 
 
@@ -66,17 +65,11 @@ class Times:
     Attributes:
         latency: [round, candidate, call], at batch 1.
         batch: by batch size, [round, candidate]; not a number where the form takes 1 only.
-        matrix: [round, call], of one multiplication of two float32 matrices by numpy's BLAS.
-        matrix_flops: floating point operations of one.
-        peak: the most of them a second, over all matrix sizes.
         accuracy: of each candidate; not a number without faces.
     """
 
     latency: NDArray[np.float64]
     batch: dict[int, NDArray[np.float64]]
-    matrix: NDArray[np.float64]
-    matrix_flops: float
-    peak: float
     accuracy: NDArray[np.float64]
 
 
@@ -137,17 +130,12 @@ def from_json(text: str) -> Times:
     return Times(
         latency=np.array(found["latency"]),
         batch={int(size): np.array(rounds, float) for size, rounds in found["batch"].items()},
-        matrix=np.array(found["matrix"]),
-        matrix_flops=found["matrix_flops"],
-        peak=found["peak"],
         accuracy=np.array(found["accuracy"], float),
     )
 
 
 def measure(job: Job) -> Times:
     """Time everything in this process; lines on stdout tell what is being done."""
-    from threadpoolctl import threadpool_limits
-
     if any(runtime in TENSORFLOW for _, runtime, _ in job.candidates):
         cli.start_keras()
     runners = [
@@ -155,22 +143,13 @@ def measure(job: Job) -> Times:
         for path, runtime, size in job.candidates
     ]
     rng = np.random.default_rng(0)
-    with threadpool_limits(1, user_api="blas"):
-        # The floor is one core's: with more threads nothing is compared with it.
-        side, peak = best_matrix(rng)
-        a, b = (rng.random((side, side), np.float32) for _ in range(2))
-        latency, matrix = [], []
-        for number in range(job.rounds):
-            print(f"round {number + 1} of {job.rounds}", flush=True)
-            latency.append([timed(runner, images(runner, 1, rng)) for runner in runners])
-            matrix.append(timed(lambda pair: pair[0] @ pair[1], (a, b)))
-    flops = 2.0 * side**3
+    latency = []
+    for number in range(job.rounds):
+        print(f"round {number + 1} of {job.rounds}", flush=True)
+        latency.append([timed(runner, images(runner, 1, rng)) for runner in runners])
     return Times(
         latency=np.array(latency),
         batch={size: time_batches(runners, size, job.rounds, rng) for size in job.batches},
-        matrix=np.array(matrix),
-        matrix_flops=flops,
-        peak=max(peak, flops / np.min(matrix)),
         accuracy=np.array([score(runner, job) for runner in runners]),
     )
 
@@ -188,16 +167,6 @@ def timed(call: Callable, argument) -> list[float]:
         call(argument)
         seconds.append(time.perf_counter() - start)
     return seconds
-
-
-def best_matrix(rng: np.random.Generator) -> tuple[int, float]:
-    """The side of float32 matrices that BLAS multiplies fastest, and its operations a second."""
-    speeds = {}
-    for side in MATRIX_SIDES:
-        a, b = (rng.random((side, side), np.float32) for _ in range(2))
-        speeds[side] = 2.0 * side**3 / min(timed(lambda pair: pair[0] @ pair[1], (a, b)))
-    side = max(speeds, key=lambda side: speeds[side])
-    return side, speeds[side]
 
 
 def time_batches(

@@ -20,10 +20,11 @@ TITLE = "Facial expression"
 HEAD = """# Facial expression
 Which of seven expressions does a face show? Pictures go to this page's server and nowhere else;
 it forgets them when the page is closed."""
-HONEST = """The network guesses from one small grey picture of a face. On its test set, FER2013, it
-is right in {right} of 100 faces, less often on some expressions and on some people, and it does not
-know what a person feels. In the European Union, inferring emotions at work and in schools is
-prohibited (Regulation (EU) 2024/1689, article 5(1)(f)), but for medical and safety reasons."""
+HONEST = """The network guesses from one small grey picture of a face. On PublicTest, the
+part of FER2013 by which it was chosen, it is right in {right} of 100 faces, less often on some
+expressions and on some people, and it does not know what a person feels. In the European Union,
+inferring emotions at work and in schools is prohibited (Regulation (EU) 2024/1689, article
+5(1)(f)), but for medical and safety reasons."""
 EXAMPLES = {
     "astronaut.jpg": "Eileen Collins, astronaut (NASA)",
     "grace_hopper.jpg": "Grace Hopper, rear admiral (US Navy)",

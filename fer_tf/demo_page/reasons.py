@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from fer_tf.explanations.methods import DEFAULT_METHOD, METHODS
+from fer_tf.vision.drawing import PAPER
 from fer_tf.vision.results import Face
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SIDE = 240
 """Pixels of the pictures; the map has 48."""
+SCALE = 12
+"""Pixels of the scale's width, beside the heat map."""
 
 
 def reasons(analyzer: FaceAnalyzer, pixels: np.ndarray, face: Face) -> dict[str, np.ndarray]:
@@ -28,16 +31,23 @@ def reasons(analyzer: FaceAnalyzer, pixels: np.ndarray, face: Face) -> dict[str,
     Raises:
         FerError: the analyzer's model is no Keras network, or TensorFlow is not installed.
     """
-    from fer_tf.vision.panels import heat_overlay, landmarks
+    from fer_tf.vision.panels import heat_overlay, heat_scale, salient_points
 
     (why,) = analyzer.explain_found(pixels, [face])
     large = cv2.resize(why.crop.pixels, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    # Both are as wide, so that they stand side by side as high.
+    gap = np.full((SIDE, SCALE // 2, 3), PAPER, np.uint8)
+    nothing = np.full((SIDE, SCALE, 3), PAPER, np.uint8)
+    heat = heat_overlay(large, why.explanation.map)
     return {
-        "Heat map": heat_overlay(large, why.explanation.map),
-        "Strongest pixels": landmarks(large, why.explanation.map),
+        "Heat map": np.hstack([heat, gap, heat_scale(SIDE, SCALE)]),
+        "Salient points": np.hstack([salient_points(large, why.explanation.map), gap, nothing]),
     }
 
 
 def told() -> str:
     """How the pictures are made, in a sentence."""
-    return f"Brighter: {METHODS[DEFAULT_METHOD]}."
+    return (
+        f"Brighter: {METHODS[DEFAULT_METHOD]}. The scale goes from 0 below to 1. Salient points "
+        "are the pixels with the largest values, not places of the face's anatomy."
+    )

@@ -90,11 +90,14 @@ def _explain_moments(
 ) -> Iterator[str]:
     """Draw beside the video what each person's surest answer rests on; a line each."""
     from fer_tf.files import mark_of
+    from fer_tf.progress_bar import progress_bar
     from fer_tf.vision.picture_folder import PictureFolder
 
     folder = PictureFolder(video.parent)
-    for row in moments:
-        (why,) = analyzer.explain_found(row.pixels, [row.face])
-        name, ending = Path(f"{video.stem}.png"), f"-explained-person{row.track}"
-        written = folder.save(why.panels(row.pixels), name, ending, mark=mark_of(video))
-        yield f"  person {row.track} at {row.time:.1f} s explained in {shown_path(written)}"
+    with progress_bar(len(moments), unit="explanations") as (_, step):
+        for row in moments:
+            (why,) = analyzer.explain_found(row.pixels, [row.face])
+            name, ending = Path(f"{video.stem}.png"), f"-explained-person{row.track}"
+            written = folder.save(why.panels(row.pixels), name, ending, mark=mark_of(video))
+            step(1, len(moments))
+            yield f"  person {row.track} at {row.time:.1f} s explained in {shown_path(written)}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 6.4  # inches, of every figure: at one width their texts have one size on the page
-COLUMNS = 8
+COLUMNS, GROUP_COLUMNS = 8, 6  # faces in a line; those with labels below them need more room
 
 
 def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
@@ -34,7 +34,7 @@ def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
         bars = axes.barh(at, counts[split], 0.88 * height, color=colours[split])
         bars.set_label(f"{SPLITS[split]} ({counts[split].sum():,})")
         labels = [f"{count:,}" for count in counts[split]]
-        axes.bar_label(bars, labels, padding=3, fontsize=7.5, color=theme.faint)
+        axes.bar_label(bars, labels, padding=3, fontsize=9, color=theme.faint)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", colors=theme.ink)
     axes.invert_yaxis()
@@ -72,7 +72,7 @@ def samples_figure(faces: Faces, seed: int = 0, theme: Theme = LIGHT) -> Figure:
             0.5,
             names[label],
             color=theme.ink,
-            fontsize=10,
+            fontsize=11,
             ha="right",
             va="center",
             transform=line[0].transAxes,
@@ -88,9 +88,9 @@ def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme 
         groups: at least one; rows from 1, as in `DatasetSummary`.
         theme: colours.
     """
-    lines = -(-len(groups) // COLUMNS)
-    figure = new_figure(theme, WIDTH, 1.32 * lines)
-    grid = figure.subplots(lines, COLUMNS, squeeze=False)
+    lines = -(-len(groups) // GROUP_COLUMNS)
+    figure = new_figure(theme, WIDTH, 1.75 * lines)
+    grid = figure.subplots(lines, GROUP_COLUMNS, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, group in zip(grid.flat, groups, strict=False):
@@ -98,7 +98,7 @@ def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme 
         _show(axes, faces.images[rows[0]])
         labels = "\n".join(faces.task.labels[label] for label in np.unique(faces.labels[rows])[:3])
         axes.text(
-            0.5, -0.08, labels, color=theme.ink, fontsize=7.5, ha="center", va="top",
+            0.5, -0.08, labels, color=theme.ink, fontsize=10, ha="center", va="top",
             transform=axes.transAxes,
         )  # fmt: skip
     return figure

@@ -11,7 +11,12 @@ import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.report.dataset import DatasetSummary
-from fer_tf.report.dataset_figures import COLUMNS, counts_figure, groups_figure, samples_figure
+from fer_tf.report.dataset_figures import (
+    GROUP_COLUMNS,
+    counts_figure,
+    groups_figure,
+    samples_figure,
+)
 from fer_tf.report.evaluation_page import HEAD, Picture
 from fer_tf.report.figure_theme import DARK, LIGHT, Theme, png
 from fer_tf.tasks import FERPLUS
@@ -19,7 +24,7 @@ from fer_tf.tasks import FERPLUS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_EXAMPLES = 2 * COLUMNS
+_EXAMPLES = 2 * GROUP_COLUMNS
 _LISTED = 50
 
 

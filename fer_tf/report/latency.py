@@ -147,9 +147,12 @@ def latency_figure(rows: Sequence[Row], theme: Theme = LIGHT) -> Figure:
     """Accuracy against latency, or where it is not known, latency by size; latency on log scales.
 
     Only the rows with the fewest threads are drawn: a line for each form, a point for each size.
+    Of a single size there is a bar for each form in place of lines.
     """
     threads = min(row.threads for row in rows)
     shown = [row for row in rows if row.threads == threads]
+    if len({row.size for row in shown}) == 1:
+        return _bars(shown, theme)
     accurate = any(row.accuracy is not None for row in rows)
     accuracy = {(r.model, r.format, r.size): r.accuracy for r in rows if r.accuracy is not None}
     figure = new_figure(theme, 8.6, 5.2)
@@ -190,6 +193,34 @@ def latency_figure(rows: Sequence[Row], theme: Theme = LIGHT) -> Figure:
         labelcolor=theme.ink,
         fontsize=9,
     )
+    return figure
+
+
+def _bars(rows: Sequence[Row], theme: Theme) -> Figure:
+    """A bar of the latency for each form at one size, with its accuracy where that is known."""
+    ordered = sorted(rows, key=lambda row: row.latency_ms)
+    several = len({row.model for row in rows}) > 1
+    names = [f"{NAMES[r.format]}, {r.model}" if several else NAMES[r.format] for r in ordered]
+    figure = new_figure(theme, 8.6, 1.3 + 0.38 * len(ordered))
+    axes = figure.add_subplot()
+    style(axes, theme)
+    axes.grid(False, axis="y")
+    looks = _looks(theme)
+    colours = [looks[row.format]["color"] for row in ordered]
+    bars = axes.barh(names, [row.latency_ms for row in ordered], 0.66, color=colours)
+    texts = [
+        f"{digits(row.latency_ms)} ms"
+        + ("" if row.accuracy is None else f", {row.accuracy:.1%} right")
+        for row in ordered
+    ]
+    axes.bar_label(bars, texts, padding=5, fontsize=9, color=theme.ink)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", colors=theme.ink)
+    axes.margins(x=0.3 if any(row.accuracy is not None for row in rows) else 0.15)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"milliseconds a face, batch 1, {_threads(rows[0].threads)}")
+    right = ", accuracy on PublicTest" if any(row.accuracy is not None for row in rows) else ""
+    axes.set_title(f"Latency at {rows[0].size} px{right}", loc="left", pad=12)
     return figure
 
 

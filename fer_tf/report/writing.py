@@ -182,7 +182,9 @@ def _pictures(
         pictures["curves.png"] = _drawn(
             partial(figures.curves_figure, table),
             "Training",
-            "By epoch; a dotted line marks a change of the input size.",
+            "By epoch, at the input size of that time, which stands above and changes at a dotted "
+            "line. The scores of this page are of the input size that it names at its end, so they "
+            "can differ from the last point.",
         )
     if values is not None:
         pictures["circumplex.png"] = _drawn(

@@ -190,6 +190,8 @@ class FaceAnalyzer:
         from fer_tf.vision.video.session import VideoOptions
         from fer_tf.vision.video.video_frames import VideoAnalysis
 
+        if self.cropped:
+            raise FerError("a video of cropped faces: expected an analyzer that looks for faces")
         wanted = Stretch(every, start, end)
         return VideoAnalysis(VideoOptions(os.fspath(source), wanted=wanted, **options), self)
 

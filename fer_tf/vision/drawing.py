@@ -62,7 +62,9 @@ def draw_faces(
     """A copy of the picture with each face's box, label and, where there is room, seven bars.
 
     Sizes follow the picture's and the face's. Labels and bars stay inside the picture; bars keep
-    off faces and off each other, and are left out where the face is too small for them.
+    off faces and off each other, and are left out where the face is too small for them. With
+    several faces a line leads from each one to its bars. An unsure answer's box is white
+    and dashed.
 
     Args:
         image: upright RGB, uint8 [h, w, 3].
@@ -79,9 +81,12 @@ def draw_faces(
             _draw_heat(canvas, *item)
     numbers = [*tracks, *[None] * len(faces)]
     titles = [_title(face, number) for face, number in zip(faces, numbers, strict=False)]
-    plans = layout.arrange(canvas.shape[1], canvas.shape[0], faces, titles)
+    plans = layout.arrange(canvas.shape[1], canvas.shape[0], faces, titles, steady=bool(tracks))
     for face, plan in zip(faces, plans, strict=True):
-        _draw_box(canvas, plan, _colour_of(face))
+        _draw_box(canvas, plan, _colour_of(face), dashed=not face.sure)
+    for face, plan in zip(faces, plans, strict=True):
+        if plan.link is not None:
+            _draw_link(canvas, plan, _colour_of(face))
     for face, title, plan in zip(faces, titles, plans, strict=True):
         if plan.panel is not None:
             _draw_panel(canvas, face, plan)
@@ -91,24 +96,47 @@ def draw_faces(
 
 
 def _colour_of(face: Face) -> tuple[int, int, int]:
-    """Its class's; grey for an answer that is unsure."""
-    return colour(face.emotion, face.labels) if face.sure else FAINT
+    """Its class's; white for an answer that is unsure."""
+    return colour(face.emotion, face.labels) if face.sure else INK
 
 
 def _title(face: Face, number: int | None) -> str:
     # Two spaces: the font's own is narrow.
-    answer = f"{face.label}  {face.certainty:.0%}"
+    answer = f"{face.emotion}  {face.certainty:.0%}"
+    if not face.sure:
+        # Not "unsure 45%": the share is the class's.
+        answer = f"{face.label} ({answer})"
     first = answer if number is None else f"#{number}  {answer}"
     return "\n".join([first, "  ".join(face.value_texts)]) if face.values else first
 
 
-def _draw_box(canvas: np.ndarray, plan: Plan, rgb: tuple[int, int, int]) -> None:
+def _draw_box(canvas: np.ndarray, plan: Plan, rgb: tuple[int, int, int], *, dashed: bool) -> None:
     """The outline, over a dark one that sets it off from a background of its own colour."""
     box, line = plan.box, plan.line
     outline = _rounded_outline(box.width, box.height, plan.radius)
-    points = np.round((outline + np.array([box.left, box.top])) * 16).astype(np.int32)
+    placed = outline + np.array([box.left, box.top])
+    parts = _dashes(placed, max(4 * line, 8)) if dashed else [placed]
+    points = [np.round(part * 16).astype(np.int32) for part in parts]
     for rgb_, width in ((PAPER, line + min(line, 2)), (rgb, line)):
-        cv2.polylines(canvas, [points], True, rgb_, width, cv2.LINE_AA, shift=4)
+        cv2.polylines(canvas, points, not dashed, rgb_, width, cv2.LINE_AA, shift=4)
+
+
+def _dashes(points: np.ndarray, length: float) -> list[np.ndarray]:
+    """Every second piece, about `length` pixels long, of a closed line through points [n, 2]."""
+    closed = np.concatenate([points, points[:1]])
+    along = np.append(0, np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1)))
+    count = max(int(along[-1] / (2 * length)), 2)
+    starts = np.arange(count) * along[-1] / count
+    pieces = starts[:, None] + np.linspace(0, along[-1] / count / 2, 6)
+    sides = [np.interp(pieces, along, closed[:, axis]) for axis in (0, 1)]
+    return list(np.stack(sides, axis=-1))
+
+
+def _draw_link(canvas: np.ndarray, plan: Plan, rgb: tuple[int, int, int]) -> None:
+    """The line from a face to its bars, over a dark one as the outline is."""
+    assert plan.link is not None
+    for rgb_, width in ((PAPER, plan.line + 2), (rgb, plan.line)):
+        cv2.line(canvas, *plan.link, rgb_, width, cv2.LINE_AA)
 
 
 def _draw_chip(canvas: np.ndarray, title: str, plan: Plan, rgb: tuple[int, int, int]) -> None:

@@ -36,7 +36,7 @@ class ExplainedFace:
     crop: Crop
 
     def panels(self, image: np.ndarray) -> np.ndarray:
-        """Input, detected face, saliency map and landmarks side by side, as a picture.
+        """Input, detected face, saliency map and salient points side by side, as a picture.
 
         Args:
             image: the upright picture that was explained, uint8 RGB [h, w, 3].

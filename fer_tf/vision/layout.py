@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,13 @@ LEAST_TEXT = 6
 
 PANEL_SHARE, PANEL_MOST = 0.13, 0.18
 """Height of the bars' text, as a share of the face's: as a rule, and where it must be legible."""
+
+
+AWAY = 1.5
+"""Sides of a face's box up to which its bars go away from it, in a crowd."""
+
+LOOKED_AT = 40
+"""Free places that are tried for a line that runs over nobody."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class Plan:
         chip_font: height of the label's text.
         panel: behind the bars; None where there is no room.
         panel_font: height of the bars' text.
+        link: where a line from the face or its label to its bars begins and ends, (x, y) each;
+            None for the only face of a picture, and without bars.
     """
 
     box: Rect
@@ -71,6 +81,7 @@ class Plan:
     chip_font: int
     panel: Rect | None
     panel_font: int
+    link: tuple[tuple[int, int], tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +100,14 @@ class PanelColumns:
         return self.padding + int((row + 0.5) * self.row)
 
 
-def arrange(width: int, height: int, faces: Sequence[Face], titles: Sequence[str]) -> list[Plan]:
+def arrange(
+    width: int, height: int, faces: Sequence[Face], titles: Sequence[str], *, steady: bool = False
+) -> list[Plan]:
     """A plan for each face of a picture of `width` x `height` pixels.
 
-    Labels are placed first, as everybody has one, then bars, those of the largest faces first.
+    Labels are placed first, as everybody has one, then bars, those of the largest faces first:
+    beside their face, or where there is no room, at the nearest free place with a line to it.
+    With `steady` that second choice is left out: from frame to frame of a video it would jump.
     """
     base = round(TEXT_SIZE * (min(width, height) / TEXT_SIDE) ** TEXT_POWER)
     base = max(base, SMALLEST_TEXT)
@@ -111,18 +126,25 @@ def arrange(width: int, height: int, faces: Sequence[Face], titles: Sequence[str
         fonts.append(font)
 
     panels: dict[int, tuple[Rect, int]] = {}
-    for index in sorted(range(len(faces)), key=lambda i: -faces[i].box.area):
-        others = [box for i, box in enumerate(boxes) if i != index]
-        others += [chip for i, chip in enumerate(chips) if chip and i != index]
-        others += [panel for panel, _ in panels.values()]
-        found = _place_panel(boxes[index], chips[index], faces[index], base, bounds, others)
-        if found is not None:
-            panels[index] = found
+    for place in (_place_panel, None if steady or len(faces) < 2 else _place_away):
+        for index in sorted(range(len(faces)), key=lambda i: -faces[i].box.area):
+            if place is None or index in panels:
+                continue
+            others = [box for i, box in enumerate(boxes) if i != index]
+            others += [chip for i, chip in enumerate(chips) if chip and i != index]
+            others += [panel for panel, _ in panels.values()]
+            found = place(boxes[index], chips[index], faces[index], base, bounds, others)
+            if found is not None:
+                panels[index] = found
     plans = []
     for index, box in enumerate(boxes):
         panel, panel_font = panels.get(index, (None, 0))
         radius = min(box.width, box.height) // 10
-        plans.append(Plan(box, lines[index], radius, chips[index], fonts[index], panel, panel_font))
+        crowded = len(faces) > 1
+        link = _link(panel, box, chips[index]) if crowded and panel is not None else None
+        plans.append(
+            Plan(box, lines[index], radius, chips[index], fonts[index], panel, panel_font, link)
+        )
     return plans
 
 
@@ -193,6 +215,74 @@ def _place_panel(
                     if clear and inside and not covers_own:
                         return rect, font
     return None
+
+
+def _place_away(
+    box: Rect, chip: Rect | None, face: Face, base: int, bounds: Rect, others: Sequence[Rect]
+) -> tuple[Rect, int] | None:
+    """At the nearest free place to which a line runs over nothing; None where none is near."""
+    font = max(SMALLEST_TEXT, base * 2 // 3)
+    if PANEL_MOST * box.height < font:
+        return None
+    columns = panel_columns(font, face.labels)
+    gap = max(font // 2, 3)
+    step = max(columns.row, 1)
+    reach = AWAY * max(box.width, box.height)
+    left, top = np.meshgrid(
+        np.arange(gap, bounds.width - columns.width - gap, step),
+        np.arange(gap, bounds.height - columns.height - gap, step),
+    )
+    across = left + columns.width / 2 - (box.left + box.width / 2)
+    down = top + columns.height / 2 - (box.top + box.height / 2)
+    distance = np.hypot(across, down)
+    taken = distance > reach + columns.width
+    for other in (box, *others, *([] if chip is None else [chip])):
+        taken |= (
+            (left < other.left + other.width + gap)
+            & (left + columns.width + gap > other.left)
+            & (top < other.top + other.height + gap)
+            & (top + columns.height + gap > other.top)
+        )
+    order = np.argsort(np.where(taken, np.inf, distance), axis=None, kind="stable")
+    for place in order[: int((~taken).sum())][:LOOKED_AT]:
+        panel = Rect(int(left.flat[place]), int(top.flat[place]), columns.width, columns.height)
+        start, end = _link(panel, box, chip)
+        line = np.linspace(start, end, 24)
+        if not any(_within(line, other) for other in others):
+            return panel, font
+    return None
+
+
+def _within(points: np.ndarray, rect: Rect) -> bool:
+    """Whether any of the points [n, 2] lies in a rectangle."""
+    inside = (points >= (rect.left, rect.top)) & (
+        points <= (rect.left + rect.width, rect.top + rect.height)
+    )
+    return bool(inside.all(axis=1).any())
+
+
+def _link(panel: Rect, box: Rect, chip: Rect | None) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The shortest line to a panel from the face's box, or from its label where that is nearer."""
+    owners = [box] if chip is None else [box, chip]
+    return min((_shortest(owner, panel) for owner in owners), key=lambda line: math.dist(*line))
+
+
+def _shortest(one: Rect, other: Rect) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Between two rectangles that are apart, in the middle of what they face each other with."""
+    starts, ends = zip(
+        _nearest(one.left, one.width, other.left, other.width),
+        _nearest(one.top, one.height, other.top, other.height),
+        strict=True,
+    )
+    return (starts[0], starts[1]), (ends[0], ends[1])
+
+
+def _nearest(start: int, length: int, other: int, size: int) -> tuple[int, int]:
+    """The nearest points of two stretches; the middle of what they share, if they do."""
+    first, last = max(start, other), min(start + length, other + size)
+    if first <= last:
+        return (first + last) // 2, (first + last) // 2
+    return (start + length, other) if start < other else (start, other + size)
 
 
 def _beside(

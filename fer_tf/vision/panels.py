@@ -1,4 +1,8 @@
-"""Explanations as pictures: heat over the face, its landmarks, and the four panels."""
+"""Explanations as pictures: heat over the face, its salient points, and the four panels.
+
+Safavi et al. (IEEE BSN 2023) call the most salient pixels landmarks. Here they are salient points:
+facial landmarks are places of the anatomy, such as the corners of the mouth, and these are not.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ SIDE = 480
 """Pixels of a face in the panels."""
 
 SHARE = 0.08
-"""Share of the face that the landmarks mark: 1,311 of 128x128 pixels."""
+"""Share of the face that the salient points mark: 1,311 of 128x128 pixels."""
 
 DPI = 150
 """Of the panels' figure."""
@@ -25,9 +29,15 @@ HEAT = 0.8
 """Opacity of the hottest pixels."""
 
 DARK = 0.4
-"""Brightness of the face under its landmarks."""
+"""Brightness of the face under its salient points."""
 
 BLUE = (64, 140, 255)
+
+NOTE = (
+    f"* the {SHARE:.0%} of the pixels with the largest values of the map, which Safavi et al. "
+    "(2023) call landmarks; they are not places of the face's anatomy"
+)
+"""Below the panels, of the salient points."""
 
 
 def heat_overlay(face: np.ndarray, saliency: np.ndarray) -> np.ndarray:
@@ -47,7 +57,18 @@ def heat_overlay(face: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     return np.round(_grey(face) * (1 - opacity) + hot * opacity).astype(np.uint8)
 
 
-def landmarks(face: np.ndarray, saliency: np.ndarray, *, share: float = SHARE) -> np.ndarray:
+def heat_scale(height: int, width: int) -> np.ndarray:
+    """The colours of `heat_overlay` over a face of middle grey, from 1 at the top to 0.
+
+    Returns:
+        RGB, uint8 [height, width, 3].
+    """
+    grey = np.full((height, width), 128, np.uint8)
+    shares = np.repeat(np.linspace(1, 0, height, dtype=np.float32)[:, None], width, axis=1)
+    return heat_overlay(grey, shares)
+
+
+def salient_points(face: np.ndarray, saliency: np.ndarray, *, share: float = SHARE) -> np.ndarray:
     """The most salient pixels in blue over the darkened face (Safavi et al., IEEE BSN 2023).
 
     Args:
@@ -90,7 +111,7 @@ def four_panels(
     *,
     theme: Theme = LIGHT,
 ) -> np.ndarray:
-    """Input, detected face, saliency map and landmarks side by side, with the answer above.
+    """Input, detected face, saliency map and salient points side by side, with the answer above.
 
     Args:
         image: the upright picture, uint8 RGB [h, w, 3].
@@ -106,7 +127,7 @@ def four_panels(
 
     face = face_view(image, crop)
     aspect = float(np.clip(image.shape[1] / image.shape[0], 0.6, 1.6))
-    figure = new_figure(theme, 2.75 * (3 + aspect) + 0.4, 3.45)
+    figure = new_figure(theme, 2.75 * (3 + aspect) + 0.8, 3.7)
     figure.set_dpi(DPI)
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08, wspace=0.01)
     axes = figure.subplots(1, 4, width_ratios=[aspect, 1, 1, 1])
@@ -114,7 +135,7 @@ def four_panels(
         "input": image,
         "detected face": face,
         "saliency map": heat_overlay(face, explanation.map),
-        "landmarks": landmarks(face, explanation.map),
+        "salient points*": salient_points(face, explanation.map),
     }
     for panel, (name, picture) in zip(axes, pictures.items(), strict=True):
         panel.imshow(picture, interpolation="antialiased", aspect="equal")
@@ -122,6 +143,7 @@ def four_panels(
         panel.set(xticks=[], yticks=[])
         panel.spines[:].set_visible(False)
     _draw_box(axes[0], box, theme)
+    _draw_scale(axes[2], theme)
     figure.suptitle(
         answer(explanation), x=0.012, ha="left", color=theme.ink, fontsize=17, weight="bold"
     )
@@ -134,6 +156,7 @@ def four_panels(
         color=theme.faint,
         fontsize=11,
     )
+    figure.supxlabel(NOTE, x=0.988, ha="right", color=theme.faint, fontsize=8)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
@@ -151,6 +174,16 @@ def answer(explanation: Explanation) -> str:
         value = explanation.target - len(labels)
         told = f"{explanation.task.values[value]} {explanation.values[value]:+.2f}"
     return f"{told}  (most probable: {labels[best]} {shares[best]:.0%})"
+
+
+def _draw_scale(axes: Any, theme: Theme) -> None:
+    """The colours of the map beside it, with the values that they stand for."""
+    bar = axes.inset_axes((1.02, 0.0, 0.04, 1.0))
+    bar.imshow(heat_scale(SIDE, 12), extent=(0, 1, 0, 1), aspect="auto")
+    bar.yaxis.tick_right()
+    bar.set(xticks=[], yticks=[0, 0.5, 1], yticklabels=["0", "0.5", "1"])
+    bar.tick_params(colors=theme.faint, labelsize=9, length=0, pad=3)
+    bar.spines[:].set_visible(False)
 
 
 def _draw_box(axes: Any, box: Box, theme: Theme) -> None:

@@ -201,7 +201,7 @@ class Analysis(Sequence[Face]):
         return to_pandas(self)
 
     def draw(self, image: Any = None) -> Image:
-        """The picture with each face's box, label and bars; an unsure answer is grey.
+        """The picture with each face's box, label and bars; an unsure one's box is dashed.
 
         Args:
             image: the picture, as it was analysed: pixels are not kept with the answers. None for

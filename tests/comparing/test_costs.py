@@ -47,7 +47,7 @@ class Pretended(Children):
         base = np.linspace(1e-3, 3e-3, job["rounds"])  # a machine that slows down
         factors = [1.0 if BASELINE in path else 2.0 for path in paths]
         latency = base[:, None, None] * np.array(factors)[None, :, None] * np.ones((1, 1, 5))
-        times = Times(latency, {}, np.zeros((1, 1)), 1.0, 1.0, np.zeros(len(paths)))
+        times = Times(latency, {}, np.zeros(len(paths)))
         Path(command[4]).write_text(json.dumps(asdict(times), default=np.ndarray.tolist))
         return Ended(self.code, ("killed",) if self.code else ())
 

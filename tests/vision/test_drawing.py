@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from fer_tf.vision.drawing import (
     colour,
     draw_faces,
 )
-from fer_tf.vision.layout import Rect, arrange, chip_width, text_mask
+from fer_tf.vision.layout import Rect, _within, arrange, chip_width, text_mask
 from fer_tf.vision.results import Box, Face
 
 SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
@@ -59,6 +60,41 @@ def test_labels_and_bars_lie_inside_and_bars_keep_off_everything(scene):
         assert not any(panel.overlap(plan.box) for plan in plans)
         assert not any(panel.overlap(chip) for chip in chips)
     assert not any(a.overlap(b) for a, b in itertools.combinations(panels, 2))
+
+
+def test_a_panel_away_from_its_face_has_a_line_to_it_over_nobody():
+    faces = [face(300 + 85 * column, 320, 80, 80) for column in range(8)]
+    titles = ["Happy  90%"] * len(faces)
+    plans = arrange(1280, 720, faces, titles)
+    near = arrange(1280, 720, faces, titles, steady=True)
+    assert sum(p.panel is not None for p in plans) > sum(p.panel is not None for p in near) > 0
+    for plan in plans:
+        assert (plan.link is None) == (plan.panel is None)
+        if plan.link is not None:
+            others = [p for p in plans if p is not plan]
+            rects = [rect for p in others for rect in (p.box, p.chip, p.panel) if rect]
+            assert not any(_within(np.linspace(*plan.link, 50), rect) for rect in rects)
+
+
+def test_a_face_alone_needs_no_line():
+    (plan,) = arrange(640, 480, [face(200, 150, 150, 170)], ["Happy  90%"])
+    assert plan.panel is not None and plan.link is None
+
+
+def test_an_unsure_face_has_a_dashed_box_in_white():
+    image = np.zeros((480, 640, 3), np.uint8)
+    one = face(200, 150, 150, 170)
+    (plan,) = arrange(640, 480, [one], ["Happy  90%"])
+    middle = plan.box.top + plan.box.height
+
+    def edge(answer):
+        row = draw_faces(image, [answer])[middle, 220:330].astype(int)
+        return (abs(row - colour("Happy", FER2013)).max(axis=1) < 40), (row.min(axis=1) > 200)
+
+    happy, _ = edge(one)
+    assert happy.all()
+    happy, white = edge(replace(one, min_certainty=0.95))
+    assert not happy.any() and 0.3 < white.mean() < 0.8
 
 
 @given(scenes())

@@ -17,7 +17,8 @@ from fer_tf.vision.panels import (
     face_view,
     four_panels,
     heat_overlay,
-    landmarks,
+    heat_scale,
+    salient_points,
 )
 from fer_tf.vision.results import Box, Detection
 
@@ -50,21 +51,29 @@ def test_heat_colours_the_hot_part_only(colours):
     assert hottest[0] - hottest[2] > 40
 
 
+def test_the_scale_has_the_colours_of_the_map():
+    ramp = np.linspace(1, 0, 64, dtype=np.float32)[:, None].repeat(48, axis=1)
+    face = np.full((64, 48), 128, np.uint8)
+    assert np.array_equal(heat_scale(64, 48), heat_overlay(face, ramp))
+    brightness = heat_scale(64, 4).sum(axis=(1, 2), dtype=int)
+    assert brightness[0] > brightness[32]
+
+
 @given(share=st.floats(0.01, 0.3))
 @settings(max_examples=10)
-def test_landmarks_are_the_given_share_of_the_face(share):
+def test_salient_points_are_the_given_share_of_the_face(share):
     face = np.full((96, 96), 200, np.uint8)
     saliency = np.random.default_rng(0).random((96, 96), np.float32)
-    blue = np.all(landmarks(face, saliency, share=share) == BLUE, axis=-1)
+    blue = np.all(salient_points(face, saliency, share=share) == BLUE, axis=-1)
     assert blue.mean() == pytest.approx(share, abs=0.001)
     assert saliency[blue].min() >= saliency[~blue].max()
 
 
-def test_landmarks_leave_out_what_is_not_salient_and_darken_the_face():
+def test_salient_points_leave_out_what_is_not_salient_and_darken_the_face():
     face = np.full((48, 48), 200, np.uint8)
-    drawn = landmarks(face, bump(), share=1.0)
+    drawn = salient_points(face, bump(), share=1.0)
     assert np.all(drawn[30:] == 80)
-    assert np.all(landmarks(face, np.zeros((48, 48), np.float32)) == 80)
+    assert np.all(salient_points(face, np.zeros((48, 48), np.float32)) == 80)
 
 
 def test_the_view_shows_what_the_crop_shows():
@@ -84,7 +93,7 @@ def test_four_panels_of_pictures_of_any_shape():
         drawn = four_panels(picture, detection.box, crop, explained())
         assert drawn.dtype == np.uint8 and drawn.shape[2] == 3
         assert 1400 < drawn.shape[1] < 2100 and 400 < drawn.shape[0] < 600
-        # Blue of the landmarks is in the last quarter and nowhere else.
+        # Blue of the salient points is in the last quarter and nowhere else.
         blue = np.flatnonzero(np.all(drawn == BLUE, axis=-1).any(axis=0))
         assert len(blue) and blue.min() > drawn.shape[1] / 2
 

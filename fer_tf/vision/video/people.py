@@ -25,7 +25,7 @@ class People:
 
     def add(self, row: FaceRow) -> None:
         """Take note of a face in a frame."""
-        self._emotions.setdefault(row.track, Counter())[row.face.emotion] += 1
+        self._emotions.setdefault(row.track, Counter())[row.face.label] += 1
         best = self._surest.get(row.track)
         room = best is None and len(self._surest) < self._kept
         if room or (best is not None and row.face.certainty > best.face.certainty):

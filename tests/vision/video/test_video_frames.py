@@ -16,6 +16,7 @@ FACE = Box(127, 69, 58, 58)
 
 
 class Stub(StubAnalyzer):
+    cropped = False
     analyze_video = FaceAnalyzer.analyze_video
 
 
@@ -69,6 +70,13 @@ def test_ends_when_it_is_closed(clip):
 def test_numbers_that_can_not_be_meant(clip, change, told):
     with pytest.raises(FerError, match=told):
         Stub(FACE).analyze_video(clip, **change)
+
+
+def test_cropped_faces_have_no_video(clip):
+    analyzer = Stub(FACE)
+    analyzer.cropped = True
+    with pytest.raises(FerError, match="a video of cropped faces"):
+        analyzer.analyze_video(clip)
 
 
 def test_a_start_after_the_end_is_told(clip):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
 from fer_tf.vision.video import video_reader as module
-from fer_tf.vision.video.moments import LONGEST_GAP_S, Clock
+from fer_tf.vision.video.moments import LONGEST_GAP_S, Clock, Stretch
 from fer_tf.vision.video.video_reader import VideoReader, _stretch
 
 needs_ffmpeg = pytest.mark.skipif(
@@ -309,3 +309,58 @@ def test_frames_are_bounded(tmp_path, monkeypatch):
 
 def test_8k_is_within_the_bound_and_8192_a_side_is_not():
     assert 7680 * 4320 <= module.MAX_PIXELS < 8192 * 8192
+
+
+@pytest.fixture(scope="module", params=["mpeg4", "h264"])
+def long_clip(request, tmp_path_factory):
+    """15 seconds of 64x48 pixels, ten frames a second, each lighter than the one before."""
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    ramp = [np.full((48, 64, 3), 20 + 1.4 * i, np.uint8) for i in range(150)]
+    write(path, iter(ramp), fps=10)
+    if request.param == "mpeg4":
+        return path
+    if not shutil.which("ffmpeg"):
+        pytest.skip("ffmpeg is not on PATH: it makes this clip")
+    coded = path.with_name("coded.mp4")
+    ffmpeg("-i", path, "-c:v", "libx264", "-g", "50", "-bf", "3", coded)
+    return coded
+
+
+def moments(path, wanted):
+    return [(f.index, f.time, f.pixels.mean()) for f in VideoReader(str(path), wanted).frames()]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "indices"),
+    [
+        (Stretch(), range(150)),
+        (Stretch(start=12.5), range(125, 150)),
+        (Stretch(start=12.5, end=13.05), range(125, 131)),
+        (Stretch(every=1.0, end=4.0), range(0, 41, 10)),
+        (Stretch(every=0.25, start=11.0, end=12.0), (110, 113, 115, 118, 120)),
+        (Stretch(every=0.01, end=0.5), range(6)),
+    ],
+)
+def test_the_wanted_frames_are_those_of_the_whole(long_clip, wanted, indices):
+    whole = moments(long_clip, Stretch())
+    got = moments(long_clip, wanted)
+    assert [index for index, *_ in got] == list(indices)
+    np.testing.assert_allclose(got, [whole[index] for index in indices], atol=0.01)
+    assert abs(VideoReader(str(long_clip), wanted).expected - len(got)) <= 1
+
+
+@pytest.mark.parametrize("too_far", [0.0, 3.0])
+def test_a_seek_that_goes_wrong_is_made_good(long_clip, monkeypatch, too_far):
+    reader = VideoReader(str(long_clip), Stretch(start=11.0, end=11.3))
+    capture = reader._capture
+
+    class Bad:
+        def __getattr__(self, name):
+            return getattr(capture, name)
+
+        def set(self, key, value):
+            return bool(too_far) and capture.set(key, 1000 * (11.0 + too_far))
+
+    reader._capture = Bad()
+    monkeypatch.setattr(module, "_BEFORE_S", 0.5)
+    assert [frame.index for frame in reader.frames()] == [110, 111, 112, 113]
