@@ -13,6 +13,16 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = (
+    "test_resume.py",
+    "test_without_tensorflow.py",
+    "test_compare.py",
+    "test_centre_loss.py",
+    "test_every_network.py",
+)
+"""Started first: a process that begins one of these files last keeps the others waiting."""
+
+
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run what is marked slow")
 
@@ -22,6 +32,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     if config.getoption("--slow"):
         return
     left_out = pytest.mark.skip(reason="slow: run scripts/test --slow")

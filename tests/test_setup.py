@@ -86,7 +86,7 @@ def test_first_call_sets_up_and_second_is_quiet(checkout: Checkout) -> None:
 
 def test_tests_run_in_the_repository_and_their_environment_trains_too(checkout: Checkout) -> None:
     done = checkout.run("test", "-x")
-    flags = "--numprocesses=auto --maxprocesses=4 --dist=loadfile"
+    flags = "--numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder"
     assert done.stdout == f"ran -m pytest {flags} -x in {checkout.root}\n"
     assert checkout.steps() == ["venv", "install .[test]"]
     checkout.run("train")

@@ -18,7 +18,6 @@ from fer_tf import cli
 from fer_tf.benchmarking.multiply_adds import network_multiply_adds
 from fer_tf.errors import FerError, reason
 from fer_tf.files import write_beside
-from fer_tf.quiet import quiet
 from fer_tf.tasks import Task, from_json
 
 FORMS = {"keras": ("keras-graph", "keras-graph"), "litert": ("litert-float32", "litert")}
@@ -56,6 +55,7 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     order = json.loads(Path(sys.argv[1]).read_text())
     cli.start_keras()
+    from fer_tf.exporting.tflite import write_tflite
     from fer_tf.models.registry import find_network
     from fer_tf.models.saving import save_model
 
@@ -76,53 +76,11 @@ def main() -> None:
     write_beside(tell, json.dumps(found))
     path = folder / f"{network}.tflite"
     try:
-        _export(model, path, size, task)
+        write_tflite(model, path, size=size, precision="float32", task=task)
     except Exception as error:
         raise FerError(f"not exported to LiteRT: {reason(error)}") from error
     found["forms"]["litert"] = str(path)
     write_beside(tell, json.dumps(found))
-
-
-def _export(model: Any, path: Path, size: tuple[int, int], task: Task) -> None:
-    """Write the float32 .tflite file.
-
-    `mit_b0_fusion` as `fer_tf.export` writes it, with what it folds. That way takes some thirty
-    times the weights in memory; all others, in which it folds nothing, take one of a fifth of that,
-    from variables instead of constants, to a file that differs in the grey that colour is made.
-    """
-    from fer_tf.exporting.folding import can_fold
-    from fer_tf.exporting.tflite import write_tflite
-
-    if can_fold(model):
-        write_tflite(model, path, size=size, precision="float32", task=task)
-        return
-    from fer_tf.exporting.tflite_metadata import add_metadata
-    from fer_tf.exporting.tflite_model import delegate_input, sign
-
-    content = delegate_input(sign(_convert(model, size, path.parent / "saved_model")))
-    write_beside(
-        path, add_metadata(content, task=task, name=model.name, description="", version="")
-    )
-
-
-def _convert(model: Any, size: tuple[int, int], folder: Path) -> bytes:
-    """TFLite's form of a network for one face, uint8 [1, height, width, 3], by a SavedModel."""
-    import keras
-    import tensorflow as tf
-
-    def answer(image):
-        found = model(tf.cast(image, tf.float32), training=False)
-        if not isinstance(found, dict):
-            return {"probabilities": tf.nn.softmax(found)}
-        return {"probabilities": tf.nn.softmax(found["logits"]), "values": found["values"]}
-
-    signature = [tf.TensorSpec([1, *size, 3], tf.uint8, name="image")]
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serving_default", answer, input_signature=signature)
-    with quiet():
-        archive.write_out(str(folder))
-        return tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
 
 
 def _device() -> str:

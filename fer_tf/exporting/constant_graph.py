@@ -1,6 +1,8 @@
-"""One network at one size, in float32, as a graph of constants: what every format is made of."""
+"""One network at one size, in float32, as a function of pixels: what every format is made of."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -66,15 +68,15 @@ def _luma_before(model: keras.Model, channels: int) -> keras.Model:
     return keras.Model(images, model(keras.ops.matmul(images, mix.astype(np.float32))))
 
 
-def constant_graph(
+def pixel_function(
     model: keras.Model,
     *,
     colour: bool = False,
     channels: int = 3,
     batch: int | None = None,
     face: tuple[int, int] | None = None,
-) -> tf.types.experimental.ConcreteFunction:
-    """The network from uint8 pixels to its answers, its weights constants of the graph.
+) -> tf.types.experimental.PolymorphicFunction:
+    """The network from uint8 pixels to its answers, its weights as variables.
 
     Args:
         model: as `at_size` returns it.
@@ -105,10 +107,16 @@ def constant_graph(
 
     shape = [batch, *(face or size), channels]
     signature = tf.TensorSpec(shape, tf.uint8, name="image")
-    traced = tf.function(answer, input_signature=[signature], autograph=False)
+    return tf.function(answer, input_signature=[signature], autograph=False)
+
+
+def constant_graph(model: keras.Model, **keywords: Any) -> tf.types.experimental.ConcreteFunction:
+    """The graph of `pixel_function`, whose arguments it takes, its weights as constants."""
+    traced = pixel_function(model, **keywords)
     constant = convert_variables_to_constants_v2(traced.get_concrete_function())
 
     def named(image):
         return dict(zip(("probabilities", "values"), constant(image), strict=False))
 
-    return tf.function(named, input_signature=[signature], autograph=False).get_concrete_function()
+    signature = traced.input_signature
+    return tf.function(named, input_signature=signature, autograph=False).get_concrete_function()

@@ -134,6 +134,7 @@ NETWORKS: dict[str, Network] = {
         family=conv_stages,
         head=partial(_KHAIREDDIN_HEAD, width=1024),
         parameters=1_876_279,
+        multiply_adds=22_085_632,
         source="after Khaireddin and Chen, 2021, section 3",
         arguments={**_KHAIREDDIN, "widths": (16, 32, 64, 128)},
         input_shape=(40, 40, 1),
