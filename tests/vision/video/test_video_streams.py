@@ -11,10 +11,12 @@ import time
 
 import pytest
 from clips import FPS
+from stub import StubAnalyzer
 
 from fer_tf.errors import FerError
 from fer_tf.vision.video import video_reader as module
 from fer_tf.vision.video.moments import Stretch
+from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.video_reader import VideoReader
 
 pytestmark = pytest.mark.skipif(
@@ -94,6 +96,16 @@ def test_a_stream_that_stays_away_ends_with_what_was_seen(server, monkeypatch):
     seen = list(VideoReader(server.url, Stretch(), said.append).frames())
     assert len(seen) > 10
     assert "broke off" in said[0] and "did not come back" in said[-1]
+
+
+def test_a_run_tells_it_once_and_keeps_what_was_seen(server, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "RECONNECT_S", 0.5)
+    server.start(1)
+    said = []
+    options = VideoOptions(server.url, out=tmp_path)
+    summary = run_video(options, StubAnalyzer(), say=said.append)
+    assert said == list(summary.notes) and len(said) == 2
+    assert summary.frames > 0 and summary.video == tmp_path / "film.mp4"
 
 
 def test_stop_ends_the_tries_at_once(server):
