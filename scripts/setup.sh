@@ -1,4 +1,4 @@
-# Sourced by scripts/train and scripts/test: makes the virtual environment and keeps it current.
+# Sourced by scripts/train, scripts/test and scripts/docs: makes the virtual environment and keeps it current.
 #
 # Afterwards $root is the repository and $venv the environment: .venv in the repository, or the
 # folder that FER_TF_VENV names.
@@ -67,7 +67,7 @@ is_ready() {
     local extra print
     [[ -x $venv/bin/python && -r $stamp && ! -e $unfinished ]] || return 1
     { IFS= read -r extra && IFS= read -r print; } <"$stamp" || return 1
-    # The tests' environment can also train.
+    # The tests' environment can also train, and build the site.
     [[ $extra == "$1" || $extra == test ]] && [[ $print == "$(fingerprint)" ]]
 }
 

@@ -86,11 +86,30 @@ def test_first_call_sets_up_and_second_is_quiet(checkout: Checkout) -> None:
 
 def test_tests_run_in_the_repository_and_their_environment_trains_too(checkout: Checkout) -> None:
     done = checkout.run("test", "-x")
-    flags = "--numprocesses=auto --maxprocesses=4 --dist=loadfile"
+    flags = "--numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder"
     assert done.stdout == f"ran -m pytest {flags} -x in {checkout.root}\n"
     assert checkout.steps() == ["venv", "install .[test]"]
     checkout.run("train")
     assert checkout.steps() == []
+
+
+def test_the_site_is_built_in_the_repository_and_in_the_tests_environment_too(checkout) -> None:
+    done = checkout.run("docs")
+    flags = "--builder html --fail-on-warning --keep-going --quiet"
+    assert done.stdout == f"ran -m sphinx {flags} docs build/docs in {checkout.root}\n"
+    assert checkout.steps() == ["venv", "install .[docs]"]
+    checkout.run("test")
+    checkout.run("docs")
+    assert checkout.steps() == ["install .[test]"]
+
+
+def test_a_site_that_fetches_from_elsewhere_is_refused(checkout: Checkout) -> None:
+    page = checkout.root / "build" / "docs" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text('<a href="https://example.org">a link</a>')
+    assert checkout.run("docs").returncode == 0
+    page.write_text('<link rel="stylesheet" href="https://example.org/font.css">')
+    assert checkout.run("docs").returncode == 1
 
 
 def test_environment_for_training_gains_the_tests_packages(checkout: Checkout) -> None:

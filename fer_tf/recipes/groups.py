@@ -38,7 +38,7 @@ def listing() -> str:
         "First runs": [_line(CHOSEN[name], text) for name, text in FIRST.items()],
         "This package's own": [_line(CHOSEN[name], text) for name, text in OWN.items()],
         "Published networks under their sources' recipes": published + tuned,
-        "The runs on a CPU behind what ships (docs/training.md)": [
+        "The runs on a CPU behind what ships (docs/shipped_network.md)": [
             ", ".join(names[:9]) + ",",
             ", ".join(names[9:]),
         ],

@@ -164,9 +164,9 @@ class FaceAnalyzer:
     ) -> VideoAnalysis:
         """The frames of a video, one after the other, with the faces and whose they are.
 
-            for frame in analyzer.analyze_video("clip.mp4", every=0.5):
-                print(frame.seconds, frame.tracks, [face.label for face in frame])
-            table = analyzer.analyze_video("clip.mp4", every=0.5).to_pandas()
+        >>> for frame in analyzer.analyze_video("clip.mp4", every=0.5):
+        ...     print(frame.seconds, frame.tracks, [face.label for face in frame])
+        >>> table = analyzer.analyze_video("clip.mp4", every=0.5).to_pandas()
 
         Faces are searched now and then and followed in between, and a person's probabilities are
         averaged over time. A cut ends all tracks.
