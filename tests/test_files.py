@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -105,6 +106,7 @@ def test_a_folder_with_a_strangers_file_is_refused(name, tmp_path):
 def test_explanations_leave_what_is_there(tmp_path, monkeypatch):
     class Told:
         explanation = None
+        face = SimpleNamespace(sure=True)
 
         def panels(self, image):
             return image
