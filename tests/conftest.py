@@ -28,7 +28,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: large networks; only with --slow")
+    config.addinivalue_line("markers", "slow: large networks and long runs; only with --slow")
 
 
 def pytest_collection_modifyitems(config, items):

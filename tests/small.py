@@ -141,11 +141,11 @@ def _main() -> None:
     register_small()
     split = sys.argv.index("--")
     words = sys.argv[1:split]
-    _act({int(step): action for step, action in zip(words[::2], words[1::2], strict=True)})
+    act({int(step): action for step, action in zip(words[::2], words[1::2], strict=True)})
     run(lambda: main(sys.argv[split + 1 :]))
 
 
-def _act(at: dict[int, str]) -> None:
+def act(at: dict[int, str]) -> None:
     """Patch the training so that the actions happen."""
     import numpy as np
 

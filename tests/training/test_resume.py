@@ -80,7 +80,7 @@ def number(run: Path) -> int:
 
 
 def test_killed_three_times(tmp_path: Path, csv_file: Path, moments: random.Random) -> None:
-    flags = ["scratch", "--data", str(csv_file), "--model", "short", "--runs", str(tmp_path)]
+    flags = ["scratch", "--data", str(csv_file), "--model", "small", "--runs", str(tmp_path)]
     flags += ["--stages", "32", "2", "40", "1", "--batch-size", "8", "--precision", "float32"]
     flags += ["--drop-path", "0.3", "--mix-probability", "0.5", "--erasing", "0.5", "--ema", "0.9"]
     often = ["--checkpoint-minutes", "0"]
@@ -117,6 +117,7 @@ def test_killed_three_times(tmp_path: Path, csv_file: Path, moments: random.Rand
     assert_same_end(run, uninterrupted)
 
 
+@pytest.mark.slow
 def test_killed_with_values_and_colour_from_a_file(
     tmp_path: Path, moments: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import keras
@@ -42,12 +41,15 @@ sys.meta_path.insert(0, NoTensorFlow())
 """
 
 COMMAND = f"""{NO_TENSORFLOW}
-import tiny
-tiny.register_tiny()
+import small
+small.register_small()
 from fer_tf import cli, evaluate, train
 cli.run(lambda: train.main(sys.argv[1:]))
 assert "jax" in sys.modules and "tensorflow" not in sys.modules
 """
+
+KILLED = COMMAND.replace("from fer_tf", "small.act({3: 'kill'})\nfrom fer_tf", 1)
+"""The same, killed after its third step."""
 
 MORE = """
 from test_without_tensorflow import write_batches
@@ -75,7 +77,7 @@ LOGITS = np.random.default_rng(0).normal(size=(BATCH, 7)).astype(np.float32)
 """What a student says, for a loss that depends on its targets."""
 STEPS = COUNT * 5 // 6 // BATCH
 FLAGS = [
-    *("--model", "tiny", "--precision", "float32", "--stages", "48", str(EPOCHS)),
+    *("--model", "small", "--precision", "float32", "--stages", "48", str(EPOCHS)),
     *("--batch-size", str(BATCH), "--rotation", "20", "--cutmix", "1", "--mix-probability", "0.5"),
     *("--checkpoint-minutes", "0"),
 ]
@@ -195,14 +197,11 @@ def test_its_model_answers_the_same_on_tensorflow(whole, folder):
 
 def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(whole, folder):
     checkpoints = folder / "runs" / "killed" / "checkpoints"
-    process = start(folder, COMMAND, "killed")
-    while process.poll() is None and not checkpoint.newest(checkpoints):
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
+    process = start(folder, KILLED, "killed")
     output, _ = process.communicate()
     assert process.returncode == -signal.SIGKILL, output
     state = checkpoint.load(checkpoint.newest(checkpoints)[0]).state
-    assert state["epoch"] == 0 and 0 < state["step"] < STEPS
+    assert state["epoch"] == 0 and state["step"] == 3 < STEPS
 
     output = finish(start(folder, COMMAND, "killed"))
     assert f"goes on at epoch 1 of {EPOCHS}, step {state['step'] + 1} of {STEPS}" in output
