@@ -65,7 +65,9 @@ def main() -> None:
     task = task or find_network(network).task
     found: dict[str, Any] = {"size": size, "device": _device(), "forms": {}}
     found["parameters"] = int(sum(np.prod(v.shape) for v in model.trainable_variables))
-    found["multiply_adds"] = network_multiply_adds(model, size).total()
+    # TensorFlow's graph is what is counted; JAX may stand alone on a machine with a GPU.
+    with contextlib.suppress(ImportError):
+        found["multiply_adds"] = network_multiply_adds(model, size).total()
     tell = Path(order["told"])
     write_beside(tell, json.dumps(found))
     if not order["forms"]:
@@ -84,13 +86,22 @@ def main() -> None:
 
 
 def _device() -> str:
-    """What TensorFlow computes on, which is what times Keras."""
+    """What Keras computes on."""
+    import keras
+
+    backend = keras.backend.backend()
+    gpus = keras.distribution.list_devices("gpu")
+    if not gpus:
+        # How many threads XLA takes is not ours to say.
+        return "CPU, 1 thread" if backend == "tensorflow" else "CPU"
+    if backend == "jax":
+        import jax
+
+        return str(jax.devices()[0].device_kind)
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "CPU, 1 thread"
-    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+    first = tf.config.list_physical_devices("GPU")[0]
+    return str(tf.config.experimental.get_device_details(first).get("device_name", "GPU"))
 
 
 if __name__ == "__main__":
