@@ -16,6 +16,7 @@ import numpy as np
 
 from fer_tf import cli
 from fer_tf.benchmarking.multiply_adds import network_multiply_adds
+from fer_tf.cores import has_gpu
 from fer_tf.errors import FerError, reason
 from fer_tf.files import write_beside
 from fer_tf.tasks import Task, from_json
@@ -55,7 +56,6 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     order = json.loads(Path(sys.argv[1]).read_text())
     cli.start_keras()
-    from fer_tf.exporting.tflite import write_tflite
     from fer_tf.models.registry import find_network
     from fer_tf.models.saving import save_model
 
@@ -78,6 +78,8 @@ def main() -> None:
     write_beside(tell, json.dumps(found))
     path = folder / f"{network}.tflite"
     try:
+        from fer_tf.exporting.tflite import write_tflite
+
         write_tflite(model, path, size=size, precision="float32", task=task)
     except Exception as error:
         raise FerError(f"not exported to LiteRT: {reason(error)}") from error
@@ -90,8 +92,7 @@ def _device() -> str:
     import keras
 
     backend = keras.backend.backend()
-    gpus = keras.distribution.list_devices("gpu")
-    if not gpus:
+    if not has_gpu():
         # How many threads XLA takes is not ours to say.
         return "CPU, 1 thread" if backend == "tensorflow" else "CPU"
     if backend == "jax":
