@@ -23,7 +23,10 @@ from fer_tf.recipes.schema import Reading
 if TYPE_CHECKING:
     from fer_tf.comparing.trials import Budget
 
-FILES = ("compare.csv", "compare.md", "compare.html", "runs", "recipes", "costs", "logs")
+FILES = (
+    *("compare.csv", "compare.md", "compare.html"),
+    *("pictures", "runs", "recipes", "costs", "logs"),
+)
 """What --out holds."""
 
 
