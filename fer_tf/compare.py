@@ -151,7 +151,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         from fer_tf.comparing.published_tables import published_as_tables
 
-        Console().print(*published_as_tables(), sep="\n\n")
+        console = Console()
+        # Where the terminal is narrower, it breaks the lines.
+        console.width = max(console.width, 150)
+        console.print(*published_as_tables(), sep="\n\n")
         return
     check(args)
     command = shlex.join(
