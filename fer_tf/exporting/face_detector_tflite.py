@@ -19,7 +19,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 import fer_tf
 from fer_tf.detecting import MIN_SCORE
 from fer_tf.errors import FerError
-from fer_tf.exporting.formats import DETECTOR, Size, words
+from fer_tf.exporting.formats import Size, words
 from fer_tf.exporting.tflite_metadata import describe
 from fer_tf.exporting.tflite_model import delegate_input, sign
 from fer_tf.files import write_beside
@@ -33,26 +33,30 @@ SIDES = (320, 640)
 MOST = 100
 """Faces at most."""
 
-LICENCE = "LICENSE"
+FOLDER, LICENCE = "face_detector", "LICENSE.txt"
 
 
 def write_face_detector(folder: Path) -> None:
-    """Write `folder`/face_detector: a file for each of `SIDES`, and their licence.
+    """Write `FOLDER` into a folder: a file for each of `SIDES`, and their licence.
 
     Raises:
         FerError: YuNet's file is missing or altered, or a file can't be written.
     """
-    place = folder / DETECTOR
     content: dict[str, bytes | str] = {
-        f"{DETECTOR}_{side}.tflite": face_detector_tflite((side, side)) for side in SIDES
+        path_in_export(side): face_detector_tflite((side, side)) for side in SIDES
     }
-    content[LICENCE] = licence()
+    content[f"{FOLDER}/{LICENCE}"] = licence()
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         for name, what in content.items():
-            write_beside(place / name, what)
+            write_beside(folder / name, what)
     except OSError as error:
-        raise FerError(f"{place}: cannot be written: {error.strerror or error}") from None
+        raise FerError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def path_in_export(side: int) -> str:
+    """Where the file for `side` pixels lies in the folder of the networks or of the page."""
+    return f"{FOLDER}/face_detector_{side}.tflite"
 
 
 def licence() -> str:

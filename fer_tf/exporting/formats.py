@@ -29,9 +29,6 @@ SMALLEST_FIRST: tuple[Precision, ...] = ("int8", "float16", "float32")
 
 Size = tuple[int, int]
 
-DETECTOR = "face_detector"
-"""The folder of the face detector beside the networks and the page, and the name of its files."""
-
 
 @dataclass(frozen=True)
 class Form:

@@ -33,7 +33,9 @@ export async function load() {
   }
   // The first answers take far longer: the browser compiles the runtime while it runs.
   for (let i = 0; i < 5; i++) await recognise(new Uint8Array(HEIGHT * WIDTH * 3));
-  for (const side of Object.keys(detectors)) await find(document.createElement("canvas"), side);
+  for (const side of Object.keys(detectors)) {
+    await find(document.createElement("canvas"), Number(side));
+  }
 }
 
 /** Probabilities and values of a face, uint8 RGB of the network's size. */
