@@ -44,7 +44,7 @@ def main() -> None:
     pictures += [read_image(path) for path in sorted(folder.glob("*.jpg"))]
     print(header())
     print(f"{len(pictures)} pictures, score {SCORE} and more\n")
-    print("size     form           kB    ms  OpenCV's  missed  others   px    score")
+    print("size     form           kB    ms  OpenCV's  missed  others    px     score")
     for size in SIZES:
         seen = [letterboxed(picture, size) for picture in pictures]
         reference = [opencv(image) for image in seen]
@@ -75,7 +75,7 @@ def told(size, name, content, faces, seen, reference) -> None:
     scores = max((abs(a[14] - b[14]) for a, b in pairs), default=np.nan)
     print(
         f"{words(size):8} {name:13} {len(content) / 1000:4.0f} {np.median(times):5.1f} "
-        f"{sum(map(len, reference)):8} {missed:7} {others:7} {edges:6.3f} {scores:7.4f}"
+        f"{sum(map(len, reference)):8} {missed:7} {others:7} {edges:7.4f} {scores:8.5f}"
     )
 
 

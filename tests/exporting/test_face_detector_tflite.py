@@ -20,11 +20,10 @@ from fer_tf.exporting.face_detector_tflite import (
     face_detector_tflite,
     licence,
     write_face_detector,
-    yunet_weights,
 )
 from fer_tf.exporting.formats import check_installed
 from fer_tf.exporting.tflite_model import SIGNATURE
-from fer_tf.models.face_detector import COLUMNS, face_detector
+from fer_tf.models.face_detector import COLUMNS
 from fer_tf.pictures.images import read_image
 from fer_tf.vision.detectors.yunet import OVERLAP, brought_file
 
@@ -70,34 +69,6 @@ def test_finds_what_opencv_finds(size):
     assert count >= 2 and (rows[count:] == 0).all()
     np.testing.assert_allclose(rows[:count, :14], expected[:, :14], atol=0.05)
     np.testing.assert_allclose(rows[:count, 14], expected[:, 14], atol=1e-4)
-
-
-def test_every_place_agrees_with_opencvs_heads():
-    """The Keras network, before anything is suppressed, at a size that is padded within."""
-    size = (72, 104)
-    image = cv2.resize(PHOTO, size[::-1], interpolation=cv2.INTER_AREA)
-    found = np.asarray(face_detector(size, yunet_weights())(image[None].astype(np.float32)))[0]
-    network = cv2.dnn.readNetFromONNX(str(brought_file()))
-    padded = np.zeros((96, 128, 3), np.uint8)
-    padded[:72, :104] = image[..., ::-1]
-    network.setInput(cv2.dnn.blobFromImage(padded))
-    names = [f"{head}_{stride}" for head in ("cls", "obj", "bbox") for stride in (8, 16, 32)]
-    heads = dict(zip(names, network.forward(names), strict=True))
-    scores, widths = [], []
-    for stride in (8, 16, 32):
-        scores.append(np.sqrt(heads[f"cls_{stride}"] * heads[f"obj_{stride}"]).ravel())
-        widths.append(np.exp(heads[f"bbox_{stride}"].reshape(-1, 4)[:, 2]) * stride)
-    np.testing.assert_allclose(found[:, 14], np.concatenate(scores), atol=1e-4)
-    np.testing.assert_allclose(found[:, 2], np.concatenate(widths), rtol=1e-3)
-    assert len(found) == 96 * 128 // 64 + 96 * 128 // 256 + 96 * 128 // 1024
-
-
-def test_it_has_the_weights_of_yunet_s():
-    """54,608 in training (libfacedetection.train), of which 1,504 are folded normalisations."""
-    weights = list(yunet_weights())
-    assert face_detector((32, 32), weights).count_params() == 54_608 - 1_504
-    with pytest.raises(ValueError, match="fewer convolutions"):
-        face_detector((32, 32), weights[:1])
 
 
 def test_nobody_is_no_face():
