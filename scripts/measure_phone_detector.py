@@ -6,8 +6,9 @@ The pictures are the free ones of scripts/_people.py and the pages' own in docs/
 are not square too. A find of OpenCV's `FaceDetectorYN` counts as missed if no face of the file has
 an IoU of 0.5 or more with it. Differences are of what both find: the largest of an edge of a box,
 in pixels of the searched picture, and of a score. float16 and dynamic int8 have weights of that
-many bits; static int8 takes its ranges from the same pictures, which flatters it. Times are the
-median of 30 runs with one thread.
+many bits; static int8, at the first size only, takes its ranges from the same pictures, which
+flatters it. Times are the CPU's, the least of 30 runs with one thread, so that other programs
+disturb them little.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ def told(size, name, content, faces, seen, reference) -> None:
     found = [faces(run(image=image[None])["faces"]) for image in seen]
     times = []
     for _ in range(30):
-        start = time.perf_counter()
+        start = time.process_time()
         run(image=seen[0][None])
-        times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (time.process_time() - start))
     pairs, missed = [], 0
     for theirs, ours in zip(reference, found, strict=True):
         for row in theirs:
@@ -74,7 +75,7 @@ def told(size, name, content, faces, seen, reference) -> None:
     edges = max((np.abs(edges_of(a) - edges_of(b)).max() for a, b in pairs), default=np.nan)
     scores = max((abs(a[14] - b[14]) for a, b in pairs), default=np.nan)
     print(
-        f"{words(size):8} {name:13} {len(content) / 1000:4.0f} {np.median(times):5.1f} "
+        f"{words(size):8} {name:13} {len(content) / 1000:4.0f} {min(times):5.1f} "
         f"{sum(map(len, reference)):8} {missed:7} {others:7} {edges:7.4f} {scores:8.5f}"
     )
 
@@ -121,7 +122,8 @@ def forms(size, seen):
     module.weights = list(module.function.get_concrete_function().variables)
     for name, kinds in (("float16", [tf.float16]), ("dynamic int8", [])):
         yield name, converted(module, tf.lite.Optimize.DEFAULT, kinds), suppressed
-    yield "static int8", static(converted(module), seen), suppressed
+    if size == SIZES[0]:
+        yield "static int8", static(converted(module), seen), suppressed
 
 
 def converted(module, optimization=None, kinds=()) -> bytes:
