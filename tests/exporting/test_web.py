@@ -275,7 +275,7 @@ def test_finds_the_faces_of_a_photo(page, photo):
     assert [face["chosen"] for face in page.evaluate(FACES)].index(True) == 1 - first
 
 
-def test_a_face_at_the_edge_is_cut_as_in_python(page, photo):
+def test_a_face_at_the_edge_is_cut_as_in_python_and_nobody_has_no_answer(page, photo):
     cut = np.ascontiguousarray(photo[:, 95:])
     show(page, cut[..., ::-1])
     (face,) = page.evaluate(FACES)
@@ -283,10 +283,6 @@ def test_a_face_at_the_edge_is_cut_as_in_python(page, photo):
     assert detection.box.left < 0
     crop = crop_face(cut, detection, (48, 48), margin=YunetDetector.margin)
     assert np.abs(np.reshape(face["face"], (48, 48)) - crop.pixels).mean() < 1
-
-
-def test_a_picture_of_nobody_has_no_answer(page, photo):
-    show(page, photo[..., ::-1])
     assert page.inner_text("#top") in FER2013
     nobody = show(page, photo[::-1, ::-1, ::-1].repeat(2, 0)[:200])
     assert page.evaluate(FACES) == []
@@ -297,7 +293,7 @@ def test_a_picture_of_nobody_has_no_answer(page, photo):
     assert mark(page)["top"] in FER2013
 
 
-def test_finds_the_face_in_the_camera(page):
+def test_answers_for_the_camera(page, network, camera_face):
     page.click("#camera")
     page.wait_for_selector("#mirrorLabel:not([hidden])")
     answer = fresh(page)
@@ -307,11 +303,6 @@ def test_finds_the_face_in_the_camera(page):
     assert abs(left + width / 2 - 320) < 40 and abs(top + height / 2 - 240) < 40
     assert 120 < width < 250 and answer["top"] in FER2013
     assert "ms to find faces" in answer["time"]
-
-
-def test_answers_for_the_camera(page, network, camera_face):
-    page.click("#camera")
-    page.wait_for_selector("#mirrorLabel:not([hidden])")
     page.click("#byHand")
     answer = fresh(page)
     face = np.reshape(answer["face"], (48, 48))
