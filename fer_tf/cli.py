@@ -53,7 +53,8 @@ def start_keras() -> None:
 
     Nobody can act on them (that there is no GPU, which instructions it uses), and they come from
     C++ before TensorFlow obeys TF_CPP_MIN_LOG_LEVEL: so file descriptor 2 leads nowhere during
-    the import. Set that variable, to any level, to see them.
+    the import. Set that variable, to any level, to see them. In a notebook TensorFlow also logs
+    from Python, of temporary folders and repeated tracing; errors are left.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or sys.stderr is None:
         importlib.import_module("keras")
@@ -69,6 +70,8 @@ def start_keras() -> None:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nowhere)
+    if tensorflow := sys.modules.get("tensorflow"):
+        tensorflow.get_logger().setLevel("ERROR")
 
 
 def run(main: Callable[[], None]) -> None:
