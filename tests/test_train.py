@@ -186,7 +186,7 @@ def test_history_is_whole_after_a_kill_before_it_was_written(
 def test_a_report_is_named_where_there_is_one(tmp_path, capsys):
     run = Run(tmp_path)
     command._say_where(run)
-    assert "report" not in capsys.readouterr().out
+    assert "report.html" not in capsys.readouterr().out
     run.report.mkdir()
     (run.report / "report.html").touch()
     command._say_where(run)
