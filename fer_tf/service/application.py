@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 import fer_tf
@@ -25,6 +26,9 @@ from fer_tf.service.settings import Task
 
 DETECT_SIZES = (64, 1280)
 """Pixels of the longer side at which a request may have its pictures searched."""
+
+GONE = 499
+"""The status, in the log, of a request whose client has gone before it was whole; nginx's too."""
 
 ABOUT = """
 Finds the faces of photos and recognises their expressions. A prediction is a guess about how a face
@@ -86,6 +90,24 @@ _BODY = {
     }
 }
 
+Explain = Annotated[
+    bool,
+    Query(
+        description=f"Saliency maps of the first {MOST_EXPLAINED} faces of each picture; the "
+        "service must have been started with --explain."
+    ),
+]
+DetectSize = Annotated[
+    int | None,
+    Query(
+        ge=DETECT_SIZES[0],
+        le=DETECT_SIZES[1],
+        description="Pixels of the longer side at which larger pictures are searched: 320 is "
+        f"fastest, 1280 finds the small faces of crowds. {DETECT_SIZE} unless the service was "
+        "started with another.",
+    ),
+]
+
 
 def create(task: Task) -> Gate:
     """The service as an ASGI application.
@@ -146,28 +168,16 @@ def _add_work(app: FastAPI, engine: Engine, task: Task) -> None:
             raise of_picture(troubles[0])
         return JSONResponse(reply(engine.model, seen))
 
-    explained = Query(
-        description=f"Saliency maps of the first {MOST_EXPLAINED} faces of each picture; the "
-        "service must have been started with --explain."
-    )
-    sizes = Query(
-        ge=DETECT_SIZES[0],
-        le=DETECT_SIZES[1],
-        description="Pixels of the longer side at which larger pictures are searched: 320 is "
-        f"fastest, 1280 finds the small faces of crowds. {DETECT_SIZE} unless the service was "
-        "started with another.",
-    )
-
     @app.post("/v1/analyze", summary="Find faces and recognise their expressions", **shared)
     async def analyze(
         request: Request,
-        explain: Annotated[bool, explained] = False,
-        detect_size: Annotated[int | None, sizes] = None,
+        explain: Explain = False,
+        detect_size: DetectSize = None,
     ) -> Response:
         return await answer(request, Ask(detect_size=detect_size, explain=explain))
 
     @app.post("/v1/faces", summary="Recognise faces that are cropped already", **shared)
-    async def faces(request: Request, explain: Annotated[bool, explained] = False) -> Response:
+    async def faces(request: Request, explain: Explain = False) -> Response:
         """Each picture is a face, framed as FER2013's are: from the brows' top to the chin."""
         return await answer(request, Ask(cropped=True, explain=explain))
 
@@ -196,8 +206,20 @@ def _add_state(app: FastAPI, counters: Counters, status: Status) -> None:
 def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, error.detail, request.state.request_id, error.headers)
+        told = error.detail
+        if error.status_code in (404, 405):
+            path = request.url.path[:60]
+            told = f"{request.method} {path}: {told.lower()}, expected what /docs lists."
+        return problem(error.status_code, told, request.state.request_id, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def ill_valued(request: Request, error: RequestValidationError) -> Response:
         return await refused(request, of_values(error))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=GONE)  # for the log: nobody is there to be answered
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        return await refused(request, HTTPException(500, "A fault of the service: see its log."))

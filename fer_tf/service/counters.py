@@ -70,7 +70,9 @@ class Counters:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.pictures = Counter("fer_tf_pictures", "Pictures that were analysed.", registry=registry)
+        self.pictures = Counter(
+            "fer_tf_pictures", "Pictures that were analysed.", registry=registry
+        )
         self.faces = Counter("fer_tf_faces", "Faces that were recognised.", registry=registry)
         self.batches = Histogram(
             "fer_tf_batch_pictures",

@@ -113,7 +113,7 @@ async def _form(request: Request, body: AsyncGenerator[bytes, None], most: int) 
         raise HTTPException(400, f"The form can't be read: {error.message}") from None
     except UnicodeError:
         raise HTTPException(400, "The form can't be read: a header isn't text.") from None
-    uploads = []
+    uploads: list[Upload] = []
     for field, file in form.multi_items():
         if not isinstance(file, UploadFile):
             raise HTTPException(422, f"Field {field[:60]!r}: found text, expected a file.")
@@ -128,7 +128,8 @@ def _json(body: bytes, most: int) -> list[Upload]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         if first["type"] == "json_invalid":
-            raise HTTPException(400, f"The body is not JSON: {first['msg']}.") from None
+            said = first["msg"].removeprefix("Invalid JSON: ")
+            raise HTTPException(400, f"The body is not JSON: {said}.") from None
         place = "".join(f"[{p}]" if isinstance(p, int) else p for p in first["loc"]) or "body"
         raise HTTPException(
             422, f'{place[:60]}: {first["msg"]}, expected {{"pictures": ["BASE64", ...]}}.'

@@ -39,4 +39,6 @@ def configure(*, access: bool) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     LOGGER.setLevel(logging.INFO)
+    # It tells of each form that is not one, as the answer does.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     ACCESS.setLevel(logging.INFO if access else logging.CRITICAL)
