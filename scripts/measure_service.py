@@ -107,7 +107,7 @@ class Load:
 
     def stop(self) -> list[tuple[float, str]]:
         """Milliseconds of each request, and what became of it."""
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         return self.wait()
 
     def wait(self) -> list[tuple[float, str]]:
