@@ -20,7 +20,7 @@ from fer_tf.service.counters import Counters
 from fer_tf.service.engine import MOST_EXPLAINED, Ask, Engine
 from fer_tf.service.gate import Gate, Status
 from fer_tf.service.intake import PicturesBody, read_uploads
-from fer_tf.service.refusals import MEDIA_TYPE, of_picture, of_values, problem
+from fer_tf.service.refusals import MEDIA_TYPE, content, of_picture, of_values, problem
 from fer_tf.service.replies import Reply, reply
 from fer_tf.service.settings import Task
 
@@ -46,21 +46,16 @@ where none can be read, the request is refused.
 """
 
 _REFUSALS = {
-    400: "The body is not what its content type says.",
-    401: "The key is missing or wrong.",
-    408: "The body came too slowly.",
-    413: "Too many bytes, pictures or pixels.",
-    415: "Another content type, or no picture.",
-    422: "A value, or a picture that is damaged.",
-    503: "Too many requests are under way: come again after Retry-After.",
-    504: "The answer would take too long.",
+    400: ("The body is not what its content type says.", "The form can't be read: ..."),
+    401: ("The key is missing or wrong.", "No valid key, expected Authorization: Bearer KEY ..."),
+    408: ("The body comes too slowly.", "The body did not come within 30 s."),
+    413: ("Too many bytes, pictures or pixels.", "More than 16 pictures, expected at most that."),
+    415: ("Another content type, or no picture.", "a.txt: not a picture (it begins with ...), ..."),
+    422: ("A value out of range, or a damaged picture.", "detect_size: found '9000', ..."),
+    503: ("Many requests are under way: see Retry-After.", "64 requests are under way, ..."),
+    504: ("An answer takes too long.", "No answer within 30 s."),
 }
-_PROBLEM = {
-    "title": "Unsupported Media Type",
-    "status": 415,
-    "detail": "notes.txt: not a picture (it begins with b'Dear all'), expected JPEG, PNG, ...",
-    "request_id": "9f1c0f5c6f0b4d1f8c3d5a3f7f5e2b60",
-}
+"""What may be refused, and with which sentence."""
 _GREY_PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
@@ -139,14 +134,13 @@ def create(task: Task) -> Gate:
 
 def _add_work(app: FastAPI, engine: Engine, task: Task) -> None:
     shared: dict[str, Any] = {
+        "tags": ["pictures"],
         "response_model": Reply,
         "openapi_extra": _BODY,
         "responses": {
-            status: {
-                "description": told,
-                "content": {MEDIA_TYPE: {"schema": {"type": "object"}, "example": _PROBLEM}},
-            }
-            for status, told in _REFUSALS.items()
+            status: {"description": told, "content": {MEDIA_TYPE: {"example": example}}}
+            for status, (told, sentence) in _REFUSALS.items()
+            for example in [content(status, sentence, "9f1c0f5c6f0b4d1f8c3d5a3f7f5e2b60")]
         },
         # It is checked before a request comes here: this tells the page that there is a key.
         "dependencies": [Depends(HTTPBearer(auto_error=False))] if task.keys else [],
@@ -187,17 +181,22 @@ def _add_state(app: FastAPI, counters: Counters, status: Status) -> None:
     async def root() -> Response:
         return RedirectResponse("docs")
 
-    @app.get("/healthz", summary="Whether the process lives")
+    @app.get("/healthz", tags=["operation"], summary="Whether the process lives")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="Whether it takes requests")
+    @app.get("/readyz", tags=["operation"], summary="Whether it takes requests")
     async def readyz() -> dict[str, str]:
         if status.draining:
             raise HTTPException(503, "The service is ending.")
         return {"status": "ready"}
 
-    @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
+    @app.get(
+        "/metrics",
+        tags=["operation"],
+        summary="Counters for Prometheus",
+        response_class=PlainTextResponse,
+    )
     async def metrics() -> Response:
         page, kind = counters.page()
         return Response(page, headers={"Content-Type": kind})

@@ -19,13 +19,17 @@ def problem(
     status: int, sentence: str, request_id: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The answer to a request that is refused."""
-    content = {
+    return JSONResponse(content(status, sentence, request_id), status, headers, MEDIA_TYPE)
+
+
+def content(status: int, sentence: str, request_id: str) -> dict[str, str | int]:
+    """What it holds, by RFC 9457's names and one more."""
+    return {
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": sentence,
         "request_id": request_id,
     }
-    return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
 def of_picture(error: FerError) -> HTTPException:
