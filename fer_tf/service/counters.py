@@ -29,10 +29,10 @@ def counting_together(workers: int) -> Iterator[None]:
         return
     try:
         folder = TemporaryDirectory(prefix="fer_tf-counters-")
-    except OSError as error:
+    except OSError:
         raise FerError(
-            f"--workers {workers}: no folder for what they count can be made ({error.strerror}), "
-            "expected one worker or a TMPDIR that can be written"
+            f"--workers {workers}: no folder for what they count can be made, expected one worker, "
+            "or a TMPDIR that can be written"
         ) from None
     with folder as name:
         os.environ[FOLDER] = name

@@ -439,7 +439,7 @@ def test_it_says_whether_it_lives_and_takes_requests(strict):
 
 
 def test_numbers_are_counted(service):
-    raw(service, b"none")
+    assert raw(service, DRAWN).status_code == 200 and raw(service, b"none").status_code == 415
     page = service.get("/metrics").text
     assert re.search(r'^fer_tf_requests_total\{path="/v1/analyze",status="415"\} ', page, re.M)
     assert re.search(r"^fer_tf_faces_total [1-9]", page, re.M)
