@@ -14,6 +14,7 @@ VERBS = {
     "predict": "find faces in pictures or a video, and recognise their expressions",
     "explain": "show what an answer rests on, face by face",
     "demo": "open a page to try it: pictures, examples and the camera",
+    "serve": "answer photos over HTTP: a service with limits, a key and metrics",
     "train": "train a network, or go on with a run that stopped",
     "evaluate": "measure a trained network and write its report",
     "describe": "show a data set before anyone trains on it",

@@ -57,6 +57,29 @@ END
 [[ -s video/drawn.mp4 ]] || fail "no video was written"
 grep -q 'the timeline is left out: it needs matplotlib' video.txt || fail "nothing is said of the timeline"
 
+# The service answers a client that has the standard library alone, and ends when it is told to.
+FER_TF_API_KEY=open "$bin/python" - "$bin/fer-tf" <<'END'
+import json
+import signal
+import subprocess
+import sys
+from urllib.request import Request, urlopen
+
+command = [sys.argv[1], "serve", "--port", "0", "--workers", "2"]
+with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
+    address = service.stdout.readline().split()[0]
+    headers = {"Content-Type": "image/jpeg", "Authorization": "Bearer open"}
+    with open("drawn.jpg", "rb") as photo:
+        asked = Request(f"{address}v1/analyze", photo.read(), headers)
+    faces = json.load(urlopen(asked))["pictures"][0]["faces"]
+    assert "Happy" in [face["label"] for face in faces], faces
+    assert b"SwaggerUIBundle" in urlopen(f"{address}docs").read()
+    assert b"fer_tf_faces_total" in urlopen(Request(f"{address}metrics", headers=headers)).read()
+    service.send_signal(signal.SIGTERM)
+assert service.returncode == 0, service.returncode
+print(f"serve answers: {len(faces)} faces")
+END
+
 # A verb that lacks a package says in one sentence which command adds it.
 refuses() {
     local said code=0
@@ -67,6 +90,7 @@ refuses() {
 }
 refuses explain drawn.jpg
 refuses predict drawn.jpg --explain
+refuses serve --port 0 --explain
 refuses train drawn
 refuses evaluate --shipped --data synthetic
 refuses describe --data synthetic
@@ -107,4 +131,5 @@ works compare nano --data faces.csv --epochs 1 --size 48 --rounds 0 --out compar
 works predict drawn.jpg --model runs/one
 refuses export --shipped --to exported --data synthetic
 refuses demo
+refuses serve
 echo "check_packages.sh: both installations work"
