@@ -2,9 +2,9 @@
 
     python scripts/check_dockerfile.py
 
-What stands for the base image is this machine's /usr and /etc, and this Python in place of /usr/local.
-The rest of the root is empty, and holds what the lines make. The service then runs as the image's
-user with a read-only root, a /tmp in memory and no network but its own loopback: the health check
+What stands for the base image is this machine's /usr and /etc, and this Python as /usr/local. The
+rest of the root is empty, and holds what the lines make. The service then runs as the image's user
+with a read-only root, a /tmp in memory and no network but its own loopback: the health check
 passes, a photo is answered, nothing can be written, and SIGTERM ends it with code 0. Needs root and
 bwrap (Debian's package bubblewrap).
 """
@@ -68,7 +68,7 @@ def context(into: Path) -> None:
 
 
 def build(scratch: Path) -> tuple[Path, dict[str, str], dict[str, str]]:
-    """Run the lines; the last stage's folder, its environment, and its USER, ENTRYPOINT and so on."""
+    """Run the lines; the last stage's folder, its environment, and its USER and ENTRYPOINT."""
     stages: dict[str, Path] = {}
     place, work = scratch, "/"
     environment: dict[str, str] = {}

@@ -2,8 +2,8 @@
 
     VENV/bin/python scripts/link_required.py OTHER
 
-The packages are VENV's, and OTHER is made by the same Python. It then has what `pip install .` would
-bring at the releases of VENV, and nothing else that VENV has, without 2.8 GB that are fetched again.
+The packages are VENV's, and OTHER is made by the same Python. It then has what `pip install .`
+would bring at the releases of VENV, and nothing else that VENV has, and nothing is fetched.
 """
 
 from __future__ import annotations
