@@ -23,7 +23,10 @@ from fer_tf.recipes.schema import Reading
 if TYPE_CHECKING:
     from fer_tf.comparing.trials import Budget
 
-FILES = ("compare.csv", "compare.md", "compare.html", "runs", "recipes", "costs", "logs")
+FILES = (
+    *("compare.csv", "compare.md", "compare.html"),
+    *("pictures", "runs", "recipes", "costs", "logs"),
+)
 """What --out holds."""
 
 
@@ -148,7 +151,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         from fer_tf.comparing.published_tables import published_as_tables
 
-        Console().print(*published_as_tables(), sep="\n\n")
+        console = Console()
+        # Where the terminal is narrower, it breaks the lines.
+        console.width = max(console.width, 150)
+        console.print(*published_as_tables(), sep="\n\n")
         return
     check(args)
     command = shlex.join(

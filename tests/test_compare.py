@@ -41,3 +41,6 @@ def test_two_networks_on_drawn_faces_trained_judged_and_told(tmp_path: Path) -> 
     page = (out / "compare.html").read_text()
     # In light and in dark: the Pareto front, the curves, and two confusion matrices.
     assert page.count("data:image/png;base64,") == 2 * 4
+    pictures = {"accuracy-against-multiply-adds.png", "training.png"}
+    assert {file.name for file in (out / "pictures").iterdir()} == pictures
+    assert all(f"(pictures/{name})" in (out / "compare.md").read_text() for name in pictures)

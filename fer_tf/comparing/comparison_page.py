@@ -35,24 +35,50 @@ class Confusion:
     report: str
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """All pictures of a comparison.
+
+    Attributes:
+        costs: accuracy against what an answer costs.
+        curves: the trainings side by side; one picture, or none.
+        confusions: a matrix for each row.
+    """
+
+    costs: tuple[Picture, ...]
+    curves: tuple[Picture, ...]
+    confusions: tuple[Confusion, ...]
+
+    def files(self) -> dict[str, Picture]:
+        """The large ones, by the name of a file, such as accuracy-against-latency.png."""
+        large = (*self.costs, *self.curves)
+        return {f"{picture.title.lower().replace(' ', '-')}.png": picture for picture in large}
+
+
+def draw_pictures(rows: Sequence[ComparedRow], runs: Path) -> Pictures:
+    """Draw them.
+
+    Args:
+        rows: of the tables.
+        runs: the folder of the run folders.
+
+    Raises:
+        FerError: a run's history or metrics are damaged.
+    """
+    return Pictures(_costs(rows), _curves(rows, runs), _confusions(rows, runs))
+
+
 def comparison_page(
-    title: str,
-    told: Shown,
-    rows: Sequence[ComparedRow],
-    runs: Path,
-    facts: Mapping[str, str],
+    title: str, told: Shown, trained: int, pictures: Pictures, facts: Mapping[str, str]
 ) -> str:
     """The HTML of a comparison, which needs no other file and no network.
 
     Args:
         title: heading of the page.
         told: the tables.
-        rows: what they are of.
-        runs: the folder of the run folders.
+        trained: number of trainings.
+        pictures: of the same rows.
         facts: what was measured on what, as names and values.
-
-    Raises:
-        FerError: a run's history or metrics are damaged.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -61,17 +87,15 @@ def comparison_page(
     return environment.from_string(TEMPLATE).render(
         title=title,
         told=told,
-        trained=sum(row.seeds for row in rows),
-        pictures=_pictures(rows),
-        curves=_curves(rows, runs),
-        confusions=_confusions(rows, runs),
+        trained=trained,
+        pictures=pictures,
         facts=facts,
         light=asdict(LIGHT),
         dark=asdict(DARK),
     )
 
 
-def _pictures(rows: Sequence[ComparedRow]) -> list[Picture]:
+def _costs(rows: Sequence[ComparedRow]) -> tuple[Picture, ...]:
     """Accuracy against latency, LiteRT's where it is known, and against multiply-adds.
 
     Of networks: an experiment's settings cost all the same.
@@ -85,29 +109,29 @@ def _pictures(rows: Sequence[ComparedRow]) -> list[Picture]:
     if "litert_ms" in known and "keras_ms" in known:
         known.remove("keras_ms")
     caption = "Bars are 95 % intervals over faces. To the left is cheaper."
-    return [
+    return tuple(
         _drawn(
             partial(pareto_figure, rows, cost),
             f"Accuracy against {'multiply-adds' if cost == 'multiply_adds' else 'latency'}",
             caption,
         )
         for cost in known
-    ]
+    )
 
 
-def _curves(rows: Sequence[ComparedRow], runs: Path) -> list[Picture]:
+def _curves(rows: Sequence[ComparedRow], runs: Path) -> tuple[Picture, ...]:
     histories = {
         row.short: [read_history(Run(runs / name).history_file) for name in row.runs]
         for row in rows
         if row.runs
     }
     if not histories:
-        return []
+        return ()
     caption = "Accuracy by epoch. Validation is on PublicTest, training on augmented faces."
-    return [_drawn(partial(curves_side_by_side, histories), "Training", caption)]
+    return (_drawn(partial(curves_side_by_side, histories), "Training", caption),)
 
 
-def _confusions(rows: Sequence[ComparedRow], runs: Path) -> list[Confusion]:
+def _confusions(rows: Sequence[ComparedRow], runs: Path) -> tuple[Confusion, ...]:
     """Of each row's first run."""
     found = []
     for row in rows:
@@ -117,7 +141,7 @@ def _confusions(rows: Sequence[ComparedRow], runs: Path) -> list[Confusion]:
             draw = partial(small_confusion_figure, metrics["confusion"], names)
             picture = _drawn(draw, row.short, f"{100 * metrics['accuracy']['value']:.1f} %")
             found.append(Confusion(picture, f"{runs.name}/{row.runs[0]}/report/report.html"))
-    return found
+    return tuple(found)
 
 
 def _drawn(draw: Callable[..., Figure], title: str, caption: str) -> Picture:
@@ -201,27 +225,27 @@ dd { margin: 0; overflow-wrap: anywhere; }
 <ol>{% for remark in told.remarks %}<li>{{ remark }}.</li>{% endfor %}</ol>
 </div></section>
 {% endif %}
-{% if pictures %}
+{% if pictures.costs %}
 <section class="grid pictures">
-{% for picture in pictures %}
+{% for picture in pictures.costs %}
 <figure class="card">
 <h2>{{ picture.title }}</h2><p class="note">{{ picture.caption }}</p>{{ image(picture) }}
 </figure>
 {% endfor %}
 </section>
 {% endif %}
-{% for picture in curves %}
+{% for picture in pictures.curves %}
 <section class="grid"><figure class="card">
 <h2>{{ picture.title }}</h2><p class="note">{{ picture.caption }}</p>
 <div class="scroll wide">{{ image(picture) }}</div>
 </figure></section>
 {% endfor %}
-{% if confusions %}
+{% if pictures.confusions %}
 <section class="grid"><div class="card">
 <h2>Confusion matrices</h2>
 <p class="note">Where the faces of each class (row) were put, in percent of the class.</p>
 <div class="grid small">
-{% for confusion in confusions %}
+{% for confusion in pictures.confusions %}
 <figure>
 <p class="note"><a href="{{ confusion.report }}">{{ confusion.picture.title }}</a>,
 {{ confusion.picture.caption }}</p>{{ image(confusion.picture) }}

@@ -175,14 +175,18 @@ def accuracy_in_words(low: float | None, high: float | None = None) -> str:
     return f"{100 * low:.4g} to {100 * high:.4g} %"
 
 
-def as_markdown(title: str, told: Shown, facts: Mapping[str, str]) -> str:
-    """compare.md: the tables, the remarks, and what was measured."""
+def as_markdown(
+    title: str, told: Shown, pictures: Mapping[str, str], facts: Mapping[str, str]
+) -> str:
+    """compare.md: the tables, the pictures (title by file), the remarks, what was measured."""
     lines = [f"# {title}", ""]
     for table in told.tables:
         lines += [f"## {table.title}", ""]
         lines += [table.note, ""] if table.note else []
         lines += [_line(table.header), _line(["---"] * len(table.header))]
         lines += [*map(_line, table.rows), ""]
+    for file, name in pictures.items():
+        lines += [f"## {name}", "", f"![{name}]({file})", ""]
     if told.remarks:
         lines += ["## Of the published figures", ""]
         lines += [f"{i}. {remark}." for i, remark in enumerate(told.remarks, start=1)] + [""]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_tf.comparing.children import Children, Stopped
-from fer_tf.comparing.comparison_page import comparison_page
+from fer_tf.comparing.comparison_page import comparison_page, draw_pictures
 from fer_tf.comparing.comparison_text import Shown, as_markdown, shown
 from fer_tf.comparing.costs import CostMeter
 from fer_tf.comparing.table import ComparedRow, speed_row, to_csv, trained_row
@@ -196,7 +196,7 @@ class Harness:
         }
 
     def write(self, rows: Sequence[ComparedRow], *, page: bool) -> Shown:
-        """Write compare.csv and compare.md, and compare.html where `page` says so.
+        """Write compare.csv and compare.md, and with `page` the pictures and compare.html.
 
         Raises:
             FerError: the disk is full or not writable.
@@ -206,11 +206,19 @@ class Harness:
         title = "Speed of networks" if self.args.only_speed else "Networks compared"
         if self.args.experiments:
             title = f"Settings of {self._tuned()} compared"
-        files = {"compare.csv": to_csv(rows), "compare.md": as_markdown(title, told, facts)}
+        files: dict[str, str | bytes] = {"compare.csv": to_csv(rows)}
+        shown_files: dict[str, str] = {}
         if page:
-            files["compare.html"] = comparison_page(title, told, rows, self.runs, facts)
-        for name, text in files.items():
-            write_beside(self.args.out / name, text)
+            pictures = draw_pictures(rows, self.runs)
+            trained = sum(row.seeds for row in rows)
+            files["compare.html"] = comparison_page(title, told, trained, pictures, facts)
+            for name, picture in pictures.files().items():
+                files[f"pictures/{name}"] = picture.light
+                shown_files[f"pictures/{name}"] = picture.title
+        files["compare.md"] = as_markdown(title, told, shown_files, facts)
+        for name, content in files.items():
+            (self.args.out / name).parent.mkdir(exist_ok=True)
+            write_beside(self.args.out / name, content)
         return told
 
     def _how(self) -> dict[str, str]:

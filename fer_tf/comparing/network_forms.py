@@ -16,6 +16,7 @@ import numpy as np
 
 from fer_tf import cli
 from fer_tf.benchmarking.multiply_adds import network_multiply_adds
+from fer_tf.cores import has_gpu
 from fer_tf.errors import FerError, reason
 from fer_tf.files import write_beside
 from fer_tf.tasks import Task, from_json
@@ -55,7 +56,6 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     order = json.loads(Path(sys.argv[1]).read_text())
     cli.start_keras()
-    from fer_tf.exporting.tflite import write_tflite
     from fer_tf.models.registry import find_network
     from fer_tf.models.saving import save_model
 
@@ -65,7 +65,9 @@ def main() -> None:
     task = task or find_network(network).task
     found: dict[str, Any] = {"size": size, "device": _device(), "forms": {}}
     found["parameters"] = int(sum(np.prod(v.shape) for v in model.trainable_variables))
-    found["multiply_adds"] = network_multiply_adds(model, size).total()
+    # TensorFlow's graph is what is counted; JAX may stand alone on a machine with a GPU.
+    with contextlib.suppress(ImportError):
+        found["multiply_adds"] = network_multiply_adds(model, size).total()
     tell = Path(order["told"])
     write_beside(tell, json.dumps(found))
     if not order["forms"]:
@@ -76,6 +78,8 @@ def main() -> None:
     write_beside(tell, json.dumps(found))
     path = folder / f"{network}.tflite"
     try:
+        from fer_tf.exporting.tflite import write_tflite
+
         write_tflite(model, path, size=size, precision="float32", task=task)
     except Exception as error:
         raise FerError(f"not exported to LiteRT: {reason(error)}") from error
@@ -84,13 +88,21 @@ def main() -> None:
 
 
 def _device() -> str:
-    """What TensorFlow computes on, which is what times Keras."""
+    """What Keras computes on."""
+    import keras
+
+    backend = keras.backend.backend()
+    if not has_gpu():
+        # How many threads XLA takes is not ours to say.
+        return "CPU, 1 thread" if backend == "tensorflow" else "CPU"
+    if backend == "jax":
+        import jax
+
+        return str(jax.devices()[0].device_kind)
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "CPU, 1 thread"
-    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+    first = tf.config.list_physical_devices("GPU")[0]
+    return str(tf.config.experimental.get_device_details(first).get("device_name", "GPU"))
 
 
 if __name__ == "__main__":

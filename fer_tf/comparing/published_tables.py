@@ -170,7 +170,13 @@ def published_as_tables() -> list[Table]:
         rows = read_table(name)
         table = Table(title=f"published: {name}", title_justify="left", box=None, show_lines=True)
         for column in rows[0]:
-            table.add_column(column.replace("_", " "), overflow="fold")
+            # Sentences are broken into lines, names and numbers never.
+            sentences = any(" " in row[column] for row in rows)
+            table.add_column(
+                column.replace("_", " "),
+                no_wrap=not sentences,
+                min_width=16 if sentences else None,
+            )
         for row in rows:
             table.add_row(*row.values())
         tables.append(table)

@@ -15,7 +15,7 @@ from typing import Any
 
 from keras import ops
 
-from fer_tf.data import geometry, hashed
+from fer_tf.data import geometry, hashed, rand_augment
 from fer_tf.data.corruptions import add_noise, blur, jpeg, per_image, spoil_light, stretch_levels
 from fer_tf.data.draws import COLUMN, is_cut
 from fer_tf.recipes.schema import Augmentation
@@ -73,12 +73,17 @@ def augment(
         x = geometry.distort(
             x, columns=strips[:, : geometry.STRIPS], rows=strips[:, geometry.STRIPS :]
         )
+    changes = rand_augment.drawn(draw("changes")) if how.rand_augment else None
+    if changes is not None:
+        kinds, signs = changes
+        x = rand_augment.change_levels(x, kinds, signs, how.rand_augment)
     x = _change_levels(x, draw, how)
     if how.erasing and not ten_crops:
         x = _erase_some(x, [draw(name) for name in ERASING], how.erasing)
     frame = tuple(side / geometry.CROP for side in size) if ten_crops else size
     matrices = _drawn_matrices(draw, how, source, frame)
-    seen: Sequence[Any] = (0.0, 0.0, float(source[1]), float(source[0]))
+    whole = (0.0, 0.0, float(source[1]), float(source[0]))
+    seen: Sequence[Any] = whole
     if how.crop_area != (1.0, 1.0) or how.crop_aspect != (1.0, 1.0):
         numbers = hashed.uniform(draw("crop"), 2 * geometry.TRIES + 2)
         seen = geometry.random_crop(numbers, source, area=how.crop_area, aspect=how.crop_aspect)
@@ -86,9 +91,15 @@ def augment(
     if ten_crops:
         x, *seen = (_ten_times(each) for each in (x, *seen))
         matrices = geometry.of_ten_crops(matrices, size)
+    there = geometry.inside(matrices, size, seen) if how.border == "black" else 1.0
+    if changes is not None:
+        kinds, signs = map(_ten_times, changes) if ten_crops else changes
+        matrices = rand_augment.of_changes(matrices, kinds, signs, how.rand_augment, source)
+        if how.border == "black":
+            there = there * geometry.inside(matrices, size, whole)
     x = warp(x, matrices, size, how.border)
     if how.border == "black":
-        x = x * geometry.inside(matrices, size, seen)
+        x = x * there
     if how.erasing and ten_crops:
         numbers = hashed.uniform(draw("crops"), geometry.CROPS * len(ERASING))
         numbers = ops.reshape(numbers, (-1, len(ERASING)))

@@ -48,6 +48,7 @@ COLUMNS = (
     "crop",
     "grid",
     "crops",
+    "changes",
 )
 """What each number of an example's row decides. A new one goes to the end: see `_table`."""
 

@@ -79,12 +79,12 @@ def of_crop(matrices, crop, source: tuple[int, int]):
     left, top, width, height = (each[:, None] for each in crop)
     across, down = width / source[1], height / source[0]
     # From index to pixel edge, and back: half a pixel of either size.
-    x = matrices[:, :3] * across + _constant(left - 0.5 + 0.5 * across)
-    y = matrices[:, 3:] * down + _constant(top - 0.5 + 0.5 * down)
+    x = matrices[:, :3] * across + constant(left - 0.5 + 0.5 * across)
+    y = matrices[:, 3:] * down + constant(top - 0.5 + 0.5 * down)
     return ops.concatenate([x, y], axis=1)
 
 
-def _constant(values):
+def constant(values):
     """[n, 1] as the last column of [n, 3], after zeros."""
     return values * np.array([[0.0, 0.0, 1.0]], np.float32)
 

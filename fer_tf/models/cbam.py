@@ -14,7 +14,7 @@ from fer_tf.layers.combining import ChannelStatistics
 from fer_tf.layers.pointwise import Projection
 from fer_tf.models.heads import pooled_head
 from fer_tf.models.network import Network
-from fer_tf.models.resnet import conv_norm, residual_stage, residual_stem
+from fer_tf.models.resnet import conv_norm, residual_stages
 
 EPSILON = 1e-5
 
@@ -39,22 +39,16 @@ def cbam_stages(
     Returns:
         Maps [n, ceil(h / s), ceil(w / s), 4 * widths[i]] for s = 4, 8, 16, ...
     """
-    x = residual_stem(images, widths[0], stem="imagenet", epsilon=EPSILON, dtype=dtype)
-    maps = []
-    for stage, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
-        x = residual_stage(
-            x,
-            width,
-            depth,
-            stride=1 if stage == 1 else 2,
-            bottleneck=True,
-            epsilon=EPSILON,
-            before_add=partial(cbam, reduction=reduction, dtype=dtype),
-            dtype=dtype,
-            name=f"stage{stage}",
-        )
-        maps.append(x)
-    return maps
+    return residual_stages(
+        images,
+        widths=widths,
+        depths=depths,
+        bottleneck=True,
+        stem="imagenet",
+        epsilon=EPSILON,
+        before_add=partial(cbam, reduction=reduction, dtype=dtype),
+        dtype=dtype,
+    )
 
 
 def cbam(x, *, name: str, reduction: int = 16, dtype: str | None = None):

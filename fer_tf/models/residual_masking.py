@@ -13,7 +13,7 @@ import keras
 from fer_tf.layers.combining import SkipConnection
 from fer_tf.models.heads import pooled_head
 from fer_tf.models.network import Network
-from fer_tf.models.resnet import conv_norm, residual_stage, residual_stem
+from fer_tf.models.resnet import conv_norm, residual_stages
 
 EPSILON = 1e-5
 
@@ -38,23 +38,21 @@ def residual_masking(
     Returns:
         Maps [n, ceil(h / s), ceil(w / s), widths[i]] for s = 4, 8, 16, ...
     """
-    x = residual_stem(images, widths[0], stem="imagenet", epsilon=EPSILON, dtype=dtype)
-    maps = []
-    for stage, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
-        x = residual_stage(
-            x,
-            width,
-            depth,
-            stride=1 if stage == 1 else 2,
-            epsilon=EPSILON,
-            dtype=dtype,
-            name=f"stage{stage}",
-        )
-        mask = masking_block(x, pools=len(widths) - stage, dtype=dtype, name=f"stage{stage}_mask")
-        masked = keras.layers.Multiply(dtype=dtype, name=f"stage{stage}_masked")([x, mask])
-        x = keras.layers.Add(dtype=dtype, name=f"stage{stage}_sum")([x, masked])
-        maps.append(x)
-    return maps
+
+    def masked(x, *, stage: int, name: str):
+        mask = masking_block(x, pools=len(widths) - stage, dtype=dtype, name=f"{name}_mask")
+        weighted = keras.layers.Multiply(dtype=dtype, name=f"{name}_masked")([x, mask])
+        return keras.layers.Add(dtype=dtype, name=f"{name}_sum")([x, weighted])
+
+    return residual_stages(
+        images,
+        widths=widths,
+        depths=depths,
+        stem="imagenet",
+        epsilon=EPSILON,
+        after_stage=masked,
+        dtype=dtype,
+    )
 
 
 def masking_block(x, *, pools: int, name: str, dtype: str | None = None):

@@ -47,6 +47,8 @@ def residual_stages(
     bottleneck: bool = False,
     stem: str = "small",
     epsilon: float = 1e-3,
+    before_add: Callable | None = None,
+    after_stage: Callable | None = None,
     dtype: str | None = None,
 ) -> list:
     """Build the stages on `images` and return their maps, finest first.
@@ -63,6 +65,9 @@ def residual_stages(
         bottleneck: whether a block is a bottleneck instead of the basic one.
         stem: one of `STEMS`.
         epsilon: of the normalisations; PyTorch's is 1e-5.
+        before_add: as of `residual_block`.
+        after_stage: (map, stage=..., name=...) -> map of the same shape, which the next stage
+            sees; `stage` counts from 1, `name` is that of the stage.
         dtype: Keras dtype policy of the layers.
 
     Returns:
@@ -85,9 +90,12 @@ def residual_stages(
             stride=1 if stage == 1 else 2,
             bottleneck=bottleneck,
             epsilon=epsilon,
+            before_add=before_add,
             dtype=dtype,
             name=f"stage{stage}",
         )
+        if after_stage is not None:
+            x = after_stage(x, stage=stage, name=f"stage{stage}")
         maps.append(x)
     return maps
 

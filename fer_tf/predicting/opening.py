@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_tf.cores import has_gpu
 from fer_tf.detecting import Finding
 from fer_tf.errors import FerError
 
@@ -57,9 +58,9 @@ def _check_gpu(analyzer: FaceAnalyzer, explain: bool) -> None:
             f"--device gpu: {analyzer.recognizer.path} runs by {runtime} on the CPU alone: "
             "expected --device auto or cpu, or a run folder or a .keras file"
         )
-    import keras
+    if not has_gpu():
+        import keras
 
-    if not keras.distribution.list_devices("gpu"):
         raise FerError(
             f"--device gpu: {keras.backend.backend()} finds no GPU: expected --device auto or cpu"
         )

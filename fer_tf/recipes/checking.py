@@ -65,6 +65,7 @@ def check(recipe: Recipe) -> None:
         "shift_probability": (a.shift_probability, 0, 1),
         "magnify": (a.magnify, 0.25, 4),
         "grid_distortion": (a.grid_distortion, 0, 0.9),
+        "rand_augment": (a.rand_augment, 0, 10),
         "auto_contrast": (a.auto_contrast, 0, 1),
         "brightness": (a.brightness, 0, 1),
         "contrast": (a.contrast, 0, 1),

@@ -40,6 +40,9 @@ class Augmentation:
     grid_distortion: float = 0.0
     """The face is cut into five columns and five rows, each of which grows or shrinks by at most
     this share (albumentations' GridDistortion)."""
+    rand_augment: float = 0.0
+    """Each face goes through two random changes of the fourteen of RandAugment, one after the
+    other, of this strength from 0 to 10 (Cubuk et al., 2020)."""
     auto_contrast: float = 0.0
     """The levels of this share of the faces are stretched, so that the darkest pixel becomes black
     and the lightest white (torchvision's RandomAutocontrast)."""

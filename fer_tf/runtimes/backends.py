@@ -182,11 +182,12 @@ class SavedModel(Base):
 
 
 class Keras(Base):
+    """On whichever backend Keras runs."""
+
     name = "Keras eager"
-    graph = False
 
     def __init__(self, path: Path, threads: int, size: tuple[int, int] | None):
-        tensorflow = _start_tensorflow(path, threads)
+        keras = _start_keras(path, threads)
         from fer_tf.models.saving import load_model, task_of
         from fer_tf.models.sizes import at_size, fitting_size
 
@@ -207,28 +208,54 @@ class Keras(Base):
         super().__init__(path, (images, answers), size, task_of(path, model))
         network = at_size(model, self.size)
 
-        def answer(images):
-            pixels = tensorflow.cast(images, tensorflow.float32)
-            found = network(pixels, training=False)
+        def answer(images: Any) -> list[Any]:
+            found = network(keras.ops.cast(images, "float32"), training=False)
             if not isinstance(found, dict):
-                return [tensorflow.nn.softmax(found)]
+                return [keras.ops.softmax(found)]
             return [
-                tensorflow.nn.softmax(each) if head == "logits" else each
+                keras.ops.softmax(each) if head == "logits" else each
                 for head, each in found.items()
             ]
 
-        self._network: Callable = answer
-        if self.graph:
-            signature = tensorflow.TensorSpec([None, *self.size, 3], tensorflow.uint8)
-            self._network = tensorflow.function(answer, input_signature=[signature])
+        self._network = self._made_fast(answer, network)
+        self._to_numpy = keras.ops.convert_to_numpy
+
+    def _made_fast(self, answer: Callable, network: Any) -> Callable:
+        """The function of uint8 images [n, h, w, 3] that runs: compiled on JAX, which would else
+        compile each operation by itself."""
+        import keras
+
+        if keras.backend.backend() != "jax":
+            return answer
+        import jax
+
+        @jax.jit
+        def pure(weights: list[Any], images: Any) -> list[Any]:
+            # As arguments: weights that are constants of the program would be copied into it.
+            with keras.StatelessScope(list(zip(network.variables, weights, strict=True))):
+                return answer(images)
+
+        return functools.partial(pure, [variable.value for variable in network.variables])
 
     def _run(self, images: np.ndarray) -> list[np.ndarray]:
-        return [each.numpy() for each in self._network(images)]
+        # The conversion waits for a GPU.
+        return [self._to_numpy(each) for each in self._network(images)]
 
 
 class KerasGraph(Keras):
+    """As one graph, also on TensorFlow."""
+
     name = "Keras graph"
-    graph = True
+
+    def _made_fast(self, answer: Callable, network: Any) -> Callable:
+        import keras
+
+        if keras.backend.backend() != "tensorflow":
+            return super()._made_fast(answer, network)
+        import tensorflow
+
+        signature = tensorflow.TensorSpec([None, *self.size, 3], tensorflow.uint8)
+        return tensorflow.function(answer, input_signature=[signature])
 
 
 @functools.cache
@@ -241,9 +268,16 @@ def _openvino_core(openvino: Any) -> Any:
 def _import(module: str, path: Path) -> Any:
     try:
         return importlib.import_module(module)
-    except ImportError:
-        package = module.partition(".")[0]
+    except ImportError as error:
+        package = (error.name or module).partition(".")[0]
         raise FerError(f"{path}: {absent(package, 'export')}") from None
+
+
+def _start_keras(path: Path, threads: int) -> Any:
+    keras = _import("keras", path)
+    if keras.backend.backend() == "tensorflow":
+        _start_tensorflow(path, threads)
+    return keras
 
 
 def _start_tensorflow(path: Path, threads: int) -> Any:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import keras
+from fer_tf.cores import has_gpu
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """Keras dtype policy of each precision: weights stay float32."""
@@ -26,7 +26,7 @@ def choose(precision: str, make_step: Callable[[str], Callable[[], object]]) -> 
     """
     if precision != "auto":
         return precision
-    if any(device.startswith("gpu") for device in keras.distribution.list_devices()):
+    if has_gpu():
         capability = gpu_capability()
         return "bfloat16" if capability is None or capability >= 8.0 else "float16"
     if not cpu_has_bf16():

@@ -31,6 +31,7 @@ EVERYTHING = Augmentation(
     magnify=1.1,
     border="black",
     grid_distortion=0.2,
+    rand_augment=5.0,
     auto_contrast=0.5,
     noise=0.05,
     erasing=0.5,

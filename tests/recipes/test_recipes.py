@@ -164,6 +164,7 @@ ALLOWED = {
     "shift_probability": (0.0, 1.0),
     "magnify": (0.25, 4.0),
     "grid_distortion": (0.0, 0.9),
+    "rand_augment": (0.0, 10.0),
     "auto_contrast": (0.0, 1.0),
     "noise": (0.0, 1.0),
     "zoom": (0.0, 0.9),

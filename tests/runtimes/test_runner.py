@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,25 @@ def test_agrees_with_keras(exports, file, runtime, name, batch):
     assert answer.dtype == np.float32 and answer.shape == (5, 7)
     np.testing.assert_allclose(answer, expected, atol=1e-4)
     assert np.ptp(expected, axis=0).max() > 1e-3, "the faces must get different answers"
+
+
+@pytest.mark.slow  # JAX compiles each initialiser as the network is loaded
+def test_keras_answers_alike_on_jax(exports):
+    faces = grey_faces(5)
+    expected = open_runner(exports / "net.keras", size=SIZE)(faces)
+    code = (
+        "import sys, numpy as np; from fer_tf.runtimes.runner import open_runner\n"
+        f"faces = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape({faces.shape})\n"
+        f"runner = open_runner(sys.argv[1], runtime='keras-graph', size={SIZE})\n"
+        "print(*runner(faces).ravel())\n"
+    )
+    jax = {**os.environ, "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, input=faces.tobytes(), check=True, stdout=subprocess.PIPE, env=jax
+    )
+    answer = np.array(done.stdout.split(), np.float32).reshape(expected.shape)
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
 def test_litert_needs_neither_tensorflow_nor_keras(exports):
