@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from fer_tf.service.counters import Counters
 from fer_tf.service.logs import ACCESS, LOGGER
 from fer_tf.service.refusals import problem
-from fer_tf.service.settings import Task
+from fer_tf.service.settings import Job
 
 WORK = ("/v1/analyze", "/v1/faces")
 """Paths that cost something: they wait in the queue."""
@@ -49,15 +49,15 @@ class Gate:
 
     Args:
         app: what it guards.
-        task: the keys and the limits.
+        job: the keys and the limits.
         counters: are told of each request.
         status: is kept up to date.
     """
 
-    def __init__(self, app: Any, task: Task, counters: Counters, status: Status) -> None:
+    def __init__(self, app: Any, job: Job, counters: Counters, status: Status) -> None:
         self.app, self.status = app, status
-        self._settings, self._counters = task.settings, counters
-        self._keys = [_digest(key) for key in task.keys]
+        self._settings, self._counters = job.settings, counters
+        self._keys = [_digest(key) for key in job.keys]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
