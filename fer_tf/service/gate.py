@@ -21,9 +21,9 @@ from fer_tf.service.settings import Job
 
 WORK = ("/v1/analyze", "/v1/faces")
 """Paths that cost something: they wait in the queue."""
-GUARDED = (*WORK, "/metrics")
-"""Paths for which a key is asked, where there are any."""
-PATHS = (*GUARDED, "/healthz", "/readyz", "/docs", "/openapi.json")
+GUARDED = ("/v1/", "/metrics")
+"""Beginnings of the paths for which a key is asked, where there are any."""
+PATHS = (*WORK, "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json")
 """Paths that are counted under their own names."""
 RETRY_AFTER = "1"
 """Seconds after which a client may come again."""
@@ -81,7 +81,7 @@ class Gate:
                 added = MutableHeaders(scope=message)
                 added["X-Request-ID"] = request_id
                 added["X-Content-Type-Options"] = "nosniff"
-                if path in GUARDED:
+                if path.startswith(GUARDED):
                     added["Cache-Control"] = "no-store"
                 if self.status.draining:
                     added["Connection"] = "close"
@@ -114,7 +114,7 @@ class Gate:
 
     def _check(self, headers: Headers, path: str, waits: bool) -> None:
         """Before anything of the body is read."""
-        if self._keys and path in GUARDED and not self._known(headers):
+        if self._keys and path.startswith(GUARDED) and not self._known(headers):
             raise HTTPException(
                 401,
                 "No valid key, expected Authorization: Bearer KEY or X-API-Key: KEY.",

@@ -98,7 +98,8 @@ def test_a_body_that_tells_no_length_is_limited_too(strict):
 def test_work_and_numbers_need_the_key(strict, headers):
     answer = raw(strict, DRAWN, **headers)
     assert refused(answer, 401, "No valid key") and answer.headers["www-authenticate"] == "Bearer"
-    assert refused(strict.get("/metrics", headers=headers), 401, "No valid key")
+    for path in ("/metrics", "/v1/", "/v1/analyze/", "/v1/anything"):
+        assert refused(strict.get(path, headers=headers), 401, "No valid key")
     assert strict.get("/healthz", headers=headers).status_code == 200
 
 
