@@ -15,7 +15,7 @@ from fer_tf.detecting import Detecting
 from fer_tf.errors import FerError
 from fer_tf.installed import absent
 from fer_tf.listening import is_loopback, listening
-from fer_tf.service.settings import Settings, Task
+from fer_tf.service.settings import Job, Settings
 from fer_tf.service.settings import check as check_settings
 
 KEYS = "FER_TF_API_KEY"
@@ -84,7 +84,7 @@ def check(args: Serve) -> None:
 
 
 def given_keys() -> tuple[str, ...]:
-    """The keys of the environment.
+    """The keys of the environment, which no process that is started from now on gets with it.
 
     Raises:
         FerError: the variable is there and holds none: a service that should have had one would
@@ -92,7 +92,7 @@ def given_keys() -> tuple[str, ...]:
     """
     if KEYS not in os.environ:
         return ()
-    keys = tuple(key.strip() for key in os.environ[KEYS].split(",") if key.strip())
+    keys = tuple(key.strip() for key in os.environ.pop(KEYS).split(",") if key.strip())
     if not keys:
         raise FerError(f"{KEYS}: is empty, expected a key, or no such variable")
     return keys
@@ -117,7 +117,7 @@ def serve(args: Serve) -> None:
             f"({KEYS}) and without encryption",
             file=sys.stderr,
         )
-    task = Task(
+    job = Job(
         args.settings,
         None if args.model is None else str(args.model),
         asdict(args.detecting),
@@ -128,7 +128,7 @@ def serve(args: Serve) -> None:
     with listening(args.host, args.port) as listener, counting_together(args.workers):
         host = f"[{args.host}]" if ":" in args.host else args.host
         address = f"http://{host}:{listener.getsockname()[1]}/"
-        Supervisor(task, listener, lambda: print(f"{address} (Ctrl-C ends it)", flush=True)).run()
+        Supervisor(job, listener, lambda: print(f"{address} (Ctrl-C ends it)", flush=True)).run()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Each asks again as soon as it is answered, over a connection that it keeps. MEASURE_PATH,
 MEASURE_PICTURE and MEASURE_OUT are the path, the picture's file, and the file into which each
-request's milliseconds and what became of it are written; after MEASURE_COUNT requests it ends.
+request's milliseconds and what became of it are written, beside a file "begun" as they begin; after
+MEASURE_COUNT requests it ends.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ def init(environment, **_) -> None:
     """Know what ends it."""
     global runner
     runner = environment.runner
+
+
+@events.spawning_complete.add_listener
+def begun(**_) -> None:
+    """All clients ask from now on."""
+    OUT.with_name("begun").touch()
 
 
 @events.quitting.add_listener

@@ -12,7 +12,7 @@ import pytest
 from fer_tf import cli, serve
 from fer_tf.errors import FerError
 from fer_tf.service import supervisor
-from fer_tf.service.settings import Settings, Task
+from fer_tf.service.settings import Job, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_keys_come_from_the_environment(monkeypatch):
 
 
 def test_keys_are_not_shown_with_a_task():
-    assert "secret" not in repr(Task(Settings(), keys=("secret",)))
+    assert "secret" not in repr(Job(Settings(), keys=("secret",)))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from fer_tf.service.gate import Gate, Status
 from fer_tf.service.intake import PicturesBody, read_uploads
 from fer_tf.service.refusals import MEDIA_TYPE, content, of_picture, of_values, problem
 from fer_tf.service.replies import Reply, reply
-from fer_tf.service.settings import Task
+from fer_tf.service.settings import Job
 
 DETECT_SIZES = (64, 1280)
 """Pixels of the longer side at which a request may have its pictures searched."""
@@ -104,14 +104,14 @@ DetectSize = Annotated[
 ]
 
 
-def create(task: Task) -> Gate:
+def create(job: Job) -> Gate:
     """The service as an ASGI application.
 
     Raises:
         FerError: of `fer_tf.service.engine.Engine`.
     """
     counters, status = Counters(), Status()
-    engine = Engine(task, counters)
+    engine = Engine(job, counters)
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
@@ -127,12 +127,12 @@ def create(task: Task) -> Gate:
         swagger_ui_parameters={"defaultModelsExpandDepth": -1},
     )
     _add_refusals(app)
-    _add_work(app, engine, task)
+    _add_work(app, engine, job)
     _add_state(app, counters, status)
-    return Gate(app, task, counters, status)
+    return Gate(app, job, counters, status)
 
 
-def _add_work(app: FastAPI, engine: Engine, task: Task) -> None:
+def _add_work(app: FastAPI, engine: Engine, job: Job) -> None:
     shared: dict[str, Any] = {
         "tags": ["pictures"],
         "response_model": Reply,
@@ -143,17 +143,17 @@ def _add_work(app: FastAPI, engine: Engine, task: Task) -> None:
             for example in [content(status, sentence, "9f1c0f5c6f0b4d1f8c3d5a3f7f5e2b60")]
         },
         # It is checked before a request comes here: this tells the page that there is a key.
-        "dependencies": [Depends(HTTPBearer(auto_error=False))] if task.keys else [],
+        "dependencies": [Depends(HTTPBearer(auto_error=False))] if job.keys else [],
     }
 
     async def answer(request: Request, ask: Ask) -> Response:
-        if ask.explain and not task.settings.explain:
+        if ask.explain and not job.settings.explain:
             raise HTTPException(
                 422,
                 "explain: this service was started without --explain, which needs Keras, expected "
                 "a request without it.",
             )
-        uploads = await read_uploads(request, task.settings)
+        uploads = await read_uploads(request, job.settings)
         seen = await engine.analyze(uploads, ask)
         request.state.pictures = len(seen)
         request.state.faces = sum(len(each.analysis) for each in seen)

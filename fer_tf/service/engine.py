@@ -18,7 +18,7 @@ from fer_tf.pictures.decoding import SECONDS, decoding
 from fer_tf.service.batcher import Batcher
 from fer_tf.service.counters import Counters
 from fer_tf.service.intake import Upload
-from fer_tf.service.settings import Task
+from fer_tf.service.settings import Job
 from fer_tf.shipped import SHIPPED_NETWORK
 from fer_tf.vision.analyzer import FaceAnalyzer, whole_picture
 from fer_tf.vision.crops import Crop
@@ -77,7 +77,7 @@ class Engine:
     """Answers for pictures, within one event loop.
 
     Args:
-        task: the network and the limits.
+        job: the network and the limits.
         counters: are told what was done.
 
     Attributes:
@@ -88,20 +88,20 @@ class Engine:
             be explained.
     """
 
-    def __init__(self, task: Task, counters: Counters):
-        settings, self._counters = task.settings, counters
-        self._settings, self._detecting = settings, task.detecting
-        share = max(1, cores() // task.workers)
-        detecting: dict[str, Any] = task.detecting
+    def __init__(self, job: Job, counters: Counters):
+        settings, self._counters = job.settings, counters
+        self._settings, self._detecting = settings, job.detecting
+        share = max(1, cores() // job.workers)
+        detecting: dict[str, Any] = job.detecting
         self._analyzer = FaceAnalyzer(
-            task.model,
+            job.model,
             **detecting,
-            threads=share if task.workers > 1 else None,
+            threads=share if job.workers > 1 else None,
             min_certainty=settings.min_certainty,
         )
         if settings.explain:
             self._analyzer.explainer.open()
-        self.model = SHIPPED_NETWORK if task.model is None else Path(task.model).name
+        self.model = SHIPPED_NETWORK if job.model is None else Path(job.model).name
         # One more than there are cores to itself, or a picture that takes long would stop others.
         self._searching = max(2, share)
         self._detector = lru_cache(_DETECTORS)(self._open_detector)

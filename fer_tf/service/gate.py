@@ -17,13 +17,13 @@ from starlette.exceptions import HTTPException
 from fer_tf.service.counters import Counters
 from fer_tf.service.logs import ACCESS, LOGGER
 from fer_tf.service.refusals import problem
-from fer_tf.service.settings import Task
+from fer_tf.service.settings import Job
 
 WORK = ("/v1/analyze", "/v1/faces")
 """Paths that cost something: they wait in the queue."""
-GUARDED = (*WORK, "/metrics")
-"""Paths for which a key is asked, where there are any."""
-PATHS = (*GUARDED, "/healthz", "/readyz", "/docs", "/openapi.json")
+GUARDED = ("/v1/", "/metrics")
+"""Beginnings of the paths for which a key is asked, where there are any."""
+PATHS = (*WORK, "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json")
 """Paths that are counted under their own names."""
 RETRY_AFTER = "1"
 """Seconds after which a client may come again."""
@@ -49,15 +49,15 @@ class Gate:
 
     Args:
         app: what it guards.
-        task: the keys and the limits.
+        job: the keys and the limits.
         counters: are told of each request.
         status: is kept up to date.
     """
 
-    def __init__(self, app: Any, task: Task, counters: Counters, status: Status) -> None:
+    def __init__(self, app: Any, job: Job, counters: Counters, status: Status) -> None:
         self.app, self.status = app, status
-        self._settings, self._counters = task.settings, counters
-        self._keys = [_digest(key) for key in task.keys]
+        self._settings, self._counters = job.settings, counters
+        self._keys = [_digest(key) for key in job.keys]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -81,7 +81,7 @@ class Gate:
                 added = MutableHeaders(scope=message)
                 added["X-Request-ID"] = request_id
                 added["X-Content-Type-Options"] = "nosniff"
-                if path in GUARDED:
+                if path.startswith(GUARDED):
                     added["Cache-Control"] = "no-store"
                 if self.status.draining:
                     added["Connection"] = "close"
@@ -114,7 +114,7 @@ class Gate:
 
     def _check(self, headers: Headers, path: str, waits: bool) -> None:
         """Before anything of the body is read."""
-        if self._keys and path in GUARDED and not self._known(headers):
+        if self._keys and path.startswith(GUARDED) and not self._known(headers):
             raise HTTPException(
                 401,
                 "No valid key, expected Authorization: Bearer KEY or X-API-Key: KEY.",

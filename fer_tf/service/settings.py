@@ -66,7 +66,7 @@ def check(settings: Settings) -> None:
 
 
 @dataclass(frozen=True)
-class Task:
+class Job:
     """What a worker process is started with.
 
     Attributes:

@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 
 from fer_tf.service.counters import forget_worker
 from fer_tf.service.logs import LOGGER
-from fer_tf.service.settings import Task
+from fer_tf.service.settings import Job
 
 PACE_S = 1.0
 """Seconds from a worker's start to the next one's in its place: one that dies at once does not
@@ -34,13 +34,13 @@ class Supervisor:
     """Keeps workers alive until the process is told to end.
 
     Args:
-        task: what they do.
+        job: what they do.
         listener: the socket that they share.
         ready: is called when all of them take requests for the first time.
     """
 
-    def __init__(self, task: Task, listener: socket.socket, ready: Callable[[], None]) -> None:
-        self._task, self._listener, self._ready = task, listener, ready
+    def __init__(self, job: Job, listener: socket.socket, ready: Callable[[], None]) -> None:
+        self._job, self._listener, self._ready = job, listener, ready
         self._workers: list[_Worker] = []
         self._signals: list[int] = []
 
@@ -58,8 +58,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, _: self._signals.append(number))
         try:
-            for _ in range(self._task.workers):
-                self._workers.append(self._started())
+            # What one can't use, none can: the first one tries it, and says so.
+            self._workers.append(self._started())
             while not self._signals:
                 for ready in wait([woken, *(worker.pipe for worker in self._workers)]):
                     for worker in [each for each in self._workers if each.pipe is ready]:
@@ -74,7 +74,7 @@ class Supervisor:
         # Imported by the workers alone: this process stays small.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(self._task, self._listener, theirs))
+        process = context.Process(target=_work, args=(self._job, self._listener, theirs))
         process.start()
         theirs.close()
         return _Worker(process, ours, time.monotonic())
@@ -85,9 +85,10 @@ class Supervisor:
         except (EOFError, OSError):
             self._died(worker)
             return
-        first = not all(each.ready for each in self._workers)
         worker.ready = True
-        if first and all(each.ready for each in self._workers):
+        missing = self._job.workers - len(self._workers)
+        self._workers += [self._started() for _ in range(missing)]
+        if all(each.ready for each in self._workers):
             self._ready()
             self._ready = lambda: None
 
@@ -118,7 +119,7 @@ class Supervisor:
             worker.pipe.close()
 
 
-def _work(task: Task, listener: socket.socket, parent: Connection) -> None:
+def _work(job: Job, listener: socket.socket, parent: Connection) -> None:
     from fer_tf.service.worker import work
 
-    work(task, listener, parent)
+    work(job, listener, parent)

@@ -18,7 +18,7 @@ from fer_tf.errors import FerError
 from fer_tf.service.application import create
 from fer_tf.service.gate import Status
 from fer_tf.service.logs import configure
-from fer_tf.service.settings import Task
+from fer_tf.service.settings import Job
 
 KEEP_ALIVE_S = 75
 """Seconds that a connection may be idle; longer than the 60 of common load balancers, which would
@@ -81,11 +81,11 @@ def _waiting(listener: socket.socket) -> list[socket.socket]:
     return accepted
 
 
-def work(task: Task, listener: socket.socket, parent: Connection) -> None:
+def work(job: Job, listener: socket.socket, parent: Connection) -> None:
     """Answer requests until SIGTERM, or until the parent is no more.
 
     Args:
-        task: what to answer with.
+        job: what to answer with.
         listener: listens already; other workers may share it.
         parent: is sent None when requests are taken; its end ends this process, too.
 
@@ -96,9 +96,9 @@ def work(task: Task, listener: socket.socket, parent: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # uvicorn raises the signal again when it is done with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    configure(access=task.settings.access_log)
+    configure(access=job.settings.access_log)
     try:
-        gate = create(task)
+        gate = create(job)
     except FerError as error:
         print(f"fer_tf: {error}", file=sys.stderr)
         sys.exit(2)
@@ -112,7 +112,7 @@ def work(task: Task, listener: socket.socket, parent: Connection) -> None:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         # Each request has this time of its own; what is longer is a fault.
-        timeout_graceful_shutdown=math.ceil(task.settings.timeout_s) + 5,
+        timeout_graceful_shutdown=math.ceil(job.settings.timeout_s) + 5,
     )
     server = DrainingServer(config, gate.status, lambda: parent.send(None))
 

@@ -133,7 +133,7 @@ def test_workers_count_together(pair):
     assert len({counted() for _ in range(8)}) == 1
     lines = pair.logged("request")
     answered = [line for line in lines if (line["path"], line["status"]) == ("/v1/analyze", 200)]
-    assert counted() >= len(answered) > 12
+    assert counted() >= len(answered) > 0
 
 
 def test_sigterm_under_load_loses_nothing(pair):
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_it_with_130_and_without_a_log_there_is_none():
 def test_what_a_worker_cannot_use_is_one_sentence():
     done = serve("--port", "0", "--workers", "2", "--model", "absent.tflite")
     assert done.returncode == 2 and done.stdout == ""
-    assert "fer_tf: absent.tflite: " in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.startswith("fer_tf: absent.tflite: ") and done.stderr.count("\n") == 1
 
 
 def test_a_busy_port_is_one_sentence():
