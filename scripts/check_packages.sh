@@ -125,7 +125,7 @@ works predict --video drawn.mp4 --out video
 works explain drawn.jpg
 "$bin/python" -m fer_tf.data.synthetic faces.csv --count 96 >said.txt
 works describe --data faces.csv
-works train drawn --data faces.csv --model nano --stages 48 1 --run one
+works train drawn --data faces.csv --model nano --stages 48 1 --run one --no-report
 works evaluate runs/one
 works compare nano --data faces.csv --epochs 1 --size 48 --rounds 0 --out compared
 works predict drawn.jpg --model runs/one
