@@ -32,10 +32,11 @@ LAYERS = (
     "comparing",
     "demo_page",
     "predicting",
+    "scoring",
     "describe",
     "train",
     "evaluate",
-    "predict explain export benchmark compare doctor",
+    "predict explain export benchmark compare doctor score",
     "demo",
     "__main__",
 )

@@ -1,0 +1,192 @@
+"""Files wherever they lie: on disk, in an object store, or where fsspec reaches."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from pyarrow import fs
+
+from fer_tf.errors import FerError, reason
+from fer_tf.files import written_beside
+
+READ_LIMIT = 2**27
+"""Bytes of the largest picture file that is read whole: 134 million."""
+
+
+class Unreachable(FerError):
+    """A file system that does not answer, which says nothing about a file on it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder.
+
+    Attributes:
+        files: the file system.
+        path: on it.
+        prefix: what stands before the path in an address, such as "s3://"; "" on disk.
+    """
+
+    files: fs.FileSystem
+    path: str
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """An absolute path or an address; `place_of` gives the place back."""
+        return self.prefix + self.path
+
+    @property
+    def local(self) -> bool:
+        """Whether it lies on disk."""
+        return not self.prefix
+
+    def __truediv__(self, name: str) -> Place:
+        return replace(self, path=f"{self.path.rstrip('/')}/{name}")
+
+
+def place_of(name: str) -> Place:
+    """The place that a path or an address names.
+
+    Raises:
+        FerError: no file system is known for such an address.
+        Unreachable: it can't be opened.
+    """
+    scheme, found, rest = name.partition("://")
+    if not found or scheme == "file":
+        return Place(fs.LocalFileSystem(), os.path.abspath(rest if found else name))
+    root, _, path = rest.partition("/")
+    files, base = _file_system(scheme, root)
+    return Place(files, f"{base}/{path}".rstrip("/"), f"{scheme}://")
+
+
+@lru_cache(maxsize=256)
+def _file_system(scheme: str, root: str) -> tuple[fs.FileSystem, str]:
+    """Arrow's own for its schemes, else fsspec's; and the path of `root` on it."""
+    try:
+        files, base = fs.FileSystem.from_uri(f"{scheme}://{root}")
+        return files, base.rstrip("/")
+    except ValueError:  # Arrow's ArrowInvalid: not one of its own
+        pass
+    except OSError as error:
+        raise Unreachable(f"{scheme}://{root}: can't be opened: {reason(error)}") from None
+    import fsspec
+
+    try:
+        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme))), root
+    except (ValueError, ImportError, OSError) as error:
+        raise FerError(
+            f"{scheme}://{root}: can't be opened: {reason(error)}; expected a path or an address "
+            "that Arrow or fsspec knows"
+        ) from None
+
+
+def walk(folder: Place) -> Iterator[Place]:
+    """The files of a folder and of the folders in it, in the order of their paths' components.
+
+    Hidden ones are passed over. On disk, links are followed, and no folder is walked twice. Memory
+    holds the names of the folders between the given one and the present one.
+
+    Raises:
+        FerError: a folder can't be listed.
+    """
+    walked: set[str] = set()
+
+    def step(path: str) -> Iterator[Place]:
+        if folder.local:
+            real = os.path.realpath(path)
+            if real in walked:
+                return
+            walked.add(real)
+        try:
+            infos = folder.files.get_file_info(fs.FileSelector(path))
+        except OSError as error:
+            raise FerError(f"{folder.prefix}{path}: can't be listed: {reason(error)}") from None
+        for name, kind, found in sorted((info.base_name, info.type, info.path) for info in infos):
+            if name.startswith("."):
+                continue
+            if kind == fs.FileType.Directory:
+                yield from step(found)
+            elif kind == fs.FileType.File:
+                yield replace(folder, path=found)
+
+    return step(folder.path)
+
+
+def matching(pattern: Place) -> Iterator[Place]:
+    """The files that a glob names, in the order of `walk`; ** stands for any folders.
+
+    Raises:
+        FerError: a folder can't be listed.
+    """
+    from fsspec.utils import glob_translate
+
+    whole = re.compile(glob_translate(pattern.path))
+    fixed = re.split(r"[*?\[]", pattern.path, maxsplit=1)[0].rpartition("/")[0]
+    base = replace(pattern, path=fixed or "/")
+    return (place for place in walk(base) if whole.match(place.path))
+
+
+def has_magic(name: str) -> bool:
+    """Whether a name can be a glob."""
+    return bool(re.search(r"[*?\[]", name))
+
+
+def read_whole(place: Place, limit: int = READ_LIMIT) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        FerError: it has more than `limit` bytes, or is no regular file.
+        OSError: it can't be read; FileNotFoundError where it is not there.
+    """
+    if place.local and os.path.exists(place.path) and not os.path.isfile(place.path):
+        raise FerError(f"{place.name}: not a regular file, expected a picture")
+    with place.files.open_input_file(place.path) as file:
+        size = file.size()
+        if size > limit:
+            raise FerError(
+                f"{place.name}: a file of {size / 1e6:,.0f} MB, expected at most {limit / 1e6:.0f}"
+            )
+        return file.read()
+
+
+def write_whole(place: Place, data: bytes) -> None:
+    """Write a file that is never seen in part; its folder is there, or is made on disk.
+
+    Raises:
+        FerError: it can't be written, or the disk is full.
+    """
+    try:
+        if not place.local:
+            with place.files.open_output_stream(place.path) as file:
+                file.write(data)
+            return
+        os.makedirs(os.path.dirname(place.path), exist_ok=True)
+        path, unique = Path(place.path), f".{secrets.token_hex(4)}.tmp"
+        with written_beside(path, unique) as beside, open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            # Or a node that dies now could leave an empty file under the final name.
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise FerError(
+            f"{place.name}: can't be written: {error.strerror or reason(error)}"
+        ) from None
+
+
+def exists(place: Place) -> bool:
+    """Whether a file is there.
+
+    Raises:
+        FerError: the file system does not answer.
+    """
+    try:
+        return place.files.get_file_info(place.path).type == fs.FileType.File
+    except OSError as error:
+        raise FerError(f"{place.name}: can't be looked for: {reason(error)}") from None
