@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from fer_tf.errors import FerError
 from fer_tf.scoring.input_lists import InputList
-from fer_tf.scoring.places import place_of, write_whole
+from fer_tf.scoring.places import Unreachable, place_of, write_whole
 from fer_tf.scoring.score_jobs import ScoreJob, sha256_of
 from fer_tf.scoring.score_table import (
     EMPTY,
@@ -87,8 +87,8 @@ def score_part(
         alive: called whenever something was done.
 
     Raises:
-        FerError: OUT or the list can't be read or written; the network is not the job's; or the
-            file system gave none of the part's inputs.
+        FerError: OUT or the list can't be read or written, or the network is not the job's.
+        Unreachable: the file system gave none of the part's inputs, or ended in the middle of one.
     """
     entries = InputList(job.place).read(number)
     writer = _Part(job, number)
@@ -98,7 +98,7 @@ def score_part(
         for found, rows in _answered(batch, job, answer, alive):
             writer.add(found, rows)
     if outages and len(outages) == writer.tally.inputs:
-        raise FerError(
+        raise Unreachable(
             f"{outages[0]}; nothing of part {number} could be read, expected a file system that "
             "answers"
         )

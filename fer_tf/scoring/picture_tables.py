@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from fer_tf.errors import FerError, reason
-from fer_tf.scoring.places import Place
+from fer_tf.scoring.places import Place, Unreachable
 
 TABLES = (".parquet", ".csv")
 
@@ -69,6 +69,7 @@ def pictures_in(table: Place, group: int, column: str | None) -> Iterator[tuple[
 
     Raises:
         FerError: the table can't be read, or has no such column.
+        Unreachable: its file system failed.
     """
     try:
         # Without buffers for all of a column: memory holds a few pages.
@@ -136,4 +137,6 @@ def _resolved(path: str | None, table: Place) -> str:
 
 
 def _unreadable(table: Place, error: Exception) -> FerError:
-    return FerError(f"{table.name}: can't be read as a table: {reason(error)}")
+    outage = isinstance(error, OSError) and not table.local
+    kind = Unreachable if outage else FerError
+    return kind(f"{table.name}: can't be read as a table: {reason(error)}")

@@ -19,6 +19,7 @@ from typing import Any
 from fer_tf.cores import cores
 from fer_tf.errors import FerError, reason
 from fer_tf.scoring.part_scores import PartTally, give_up, score_part
+from fer_tf.scoring.places import Unreachable
 from fer_tf.scoring.score_jobs import ScoreJob
 
 DEATHS = 3
@@ -26,6 +27,9 @@ DEATHS = 3
 
 GIVEN_UP = 2 * DEATHS
 """Workers that a part may kill in all, before it is given up."""
+
+OUTAGES = 3
+"""How often a part is tried whose file system fails."""
 
 STALLED_S = 900
 """Seconds after which a worker in which nothing happens ends itself."""
@@ -60,6 +64,7 @@ def run_parts(
         again: list[int] = []
         running: dict[Any, int] = {}
         deaths: Counter[int] = Counter()
+        outages: Counter[int] = Counter()
 
         def start(number: int) -> None:
             running[score.remote(job, number, deaths[number] >= DEATHS)] = number
@@ -80,7 +85,10 @@ def run_parts(
                 try:
                     done(ray.get(task))
                 except ray.exceptions.RayTaskError as error:
-                    raise _told(error, number) from None
+                    outages[number] += isinstance(error.cause, Unreachable)
+                    if not 0 < outages[number] < OUTAGES:
+                        raise _told(error, number) from None
+                    again.append(number)
                 except ray.exceptions.RayError as error:
                     # A node takes its workers with it, whatever they did.
                     deaths[number] += not isinstance(error, ray.exceptions.NodeDiedError)

@@ -72,6 +72,9 @@ def unpacked(entries: Iterable[Entry], column: str | None) -> Iterator[Input]:
     Args:
         entries: of the part.
         column: of tables that hold bytes.
+
+    Raises:
+        Unreachable: a file system failed in the middle of a shard or a table.
     """
     for kind, run in groupby(entries, key=lambda entry: entry.kind):
         if kind == PICTURE:
@@ -135,8 +138,9 @@ def _shard(place: Place) -> Iterator[Input]:
         if empty:
             yield replace(shard, trouble=f"{place.name}: holds no picture, expected some")
     except BROKEN as error:
-        outage = not place.local and isinstance(error, OSError)
-        yield replace(shard.failed(error), outage=outage)
+        if isinstance(error, OSError) and not place.local:
+            raise Unreachable(f"{place.name}: can't be read: {reason(error)}") from None
+        yield shard.failed(error)
 
 
 def _member(found: Input, member: tarfile.TarInfo, members: tarfile.TarFile) -> Input:
@@ -162,5 +166,7 @@ def _rows(entry: Entry, column: str | None) -> Iterator[Input]:
             elif len(data) > READ_LIMIT:
                 found = found.failed(FerError(f"{found.name}: {len(data):,} bytes"))
             yield found
+    except Unreachable:
+        raise
     except FerError as error:
         yield table.failed(error)
