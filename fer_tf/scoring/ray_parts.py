@@ -12,6 +12,7 @@ import contextlib
 import faulthandler
 import logging
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -35,6 +36,7 @@ STALLED_S = 900
 """Seconds after which a worker in which nothing happens ends itself."""
 
 _LOOK_S = 10.0  # for nodes that came, or went
+_ANSWER_S = 10.0  # until a cluster's port answers
 _STORE = 80 * 2**20  # bytes of shared memory, Ray's least: what passes are small numbers
 
 
@@ -128,6 +130,24 @@ def _told(error: Any, number: int) -> FerError:
     return FerError(f"part {number}: ended with {type(cause).__name__}: {reason(cause)}")
 
 
+def _check_answers(address: str) -> None:
+    """Refuse an address where nobody answers; Ray would wait for minutes.
+
+    Raises:
+        FerError: nobody does.
+    """
+    host, found, port = address.rpartition("://")[2].rpartition(":")
+    if not found:  # "auto", or what Ray tells about
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, ValueError) as error:
+        raise FerError(
+            f"--ray-address {address}: does not answer ({reason(error)}), expected HOST:PORT of a "
+            "Ray cluster"
+        ) from None
+
+
 @contextlib.contextmanager
 def _joined(address: str | None, workers: int | None) -> Iterator[Any]:
     """Ray, started here or joined, and left at the end."""
@@ -141,6 +161,8 @@ def _joined(address: str | None, workers: int | None) -> Iterator[Any]:
         "include_dashboard": False,
         "object_store_memory": _STORE,
     }
+    if address is not None:
+        _check_answers(address)
     try:
         ray.init(
             **(here if address is None else {"address": address}),
