@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -62,10 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FerError: as of `score`.
     """
-    args = cli.parse(Score, argv, "python -m fer_tf.score")
-    # A plain `kill` ends the workers, too, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    score(args)
+    score(cli.parse(Score, argv, "python -m fer_tf.score"))
 
 
 def score(args: Score) -> PartTally:
