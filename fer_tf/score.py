@@ -101,19 +101,29 @@ def score(args: Score) -> PartTally:
                 done += part
                 step(1, waiting)
 
-            run_parts(
-                job,
-                job.missing(inputs),
-                workers=args.workers,
-                address=args.ray_address,
-                done=add,
-            )
-    print(
-        f"{args.out}: {count(len(inputs), 'part')}, {waiting:,} of them scored now: "
+            try:
+                run_parts(
+                    job,
+                    job.missing(inputs),
+                    workers=args.workers,
+                    address=args.ray_address,
+                    done=add,
+                    say=lambda sentence: print(sentence, file=sys.stderr),
+                )
+            except (FerError, KeyboardInterrupt, SystemExit):
+                print(f"{_told(done)} until it ended; the same command goes on", file=sys.stderr)
+                raise
+    print(f"{args.out}: {count(len(inputs), 'part')}, {waiting:,} scored now: {_told(done)}")
+    return done
+
+
+def _told(done: PartTally) -> str:
+    from fer_tf.predicting.answer_texts import count
+
+    return (
         f"{count(done.inputs, 'input')}, {count(done.faces, 'face')}, {done.empty:,} without a "
         f"face, {done.failed:,} failed"
     )
-    return done
 
 
 def job_of(args: Score) -> ScoreJob:

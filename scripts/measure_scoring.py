@@ -107,7 +107,7 @@ def command_rate(job: ScoreJob, workers: int) -> tuple[float, float, int]:
 
     start = time.perf_counter()
     missing = job.missing(InputList(job.place))
-    run_parts(job, missing, workers=workers, address=None, done=done)
+    run_parts(job, missing, workers=workers, address=None, done=done, say=print)
     rate = (len(ends) - workers) * job.part / (ends[-1] - ends[workers - 1])
     return rate, ends[0] - start - job.part * workers / rate, peak
 

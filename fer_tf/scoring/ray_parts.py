@@ -12,7 +12,9 @@ import contextlib
 import faulthandler
 import logging
 import os
+import signal
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -47,6 +49,7 @@ def run_parts(
     workers: int | None,
     address: str | None,
     done: Callable[[PartTally], None],
+    say: Callable[[str], None],
 ) -> None:
     """Score parts, in any order.
 
@@ -56,6 +59,7 @@ def run_parts(
         workers: parts at a time; None for one a core of the cluster, nodes that come included.
         address: of a cluster, or "auto" for the one of this machine; None to start one here.
         done: called for each part when its file is there.
+        say: called with a sentence for each worker that died.
 
     Raises:
         FerError: Ray can't be started or reached, or as of `score_part`.
@@ -95,9 +99,12 @@ def run_parts(
                     # A node takes its workers with it, whatever they did.
                     deaths[number] += not isinstance(error, ray.exceptions.NodeDiedError)
                     if deaths[number] < GIVEN_UP:
+                        say(f"part {number}: its worker died, and another one is given it")
                         again.append(number)
                         continue
-                    done(give_up(job, number, f"its part ended {GIVEN_UP} workers, one by one"))
+                    why = f"its part ended {GIVEN_UP} workers, one by one"
+                    say(f"part {number}: given up, as {why}")
+                    done(give_up(job, number, why))
 
 
 def _score(job: ScoreJob, number: int, alone: bool) -> PartTally:
@@ -151,7 +158,9 @@ def _check_answers(address: str) -> None:
 @contextlib.contextmanager
 def _joined(address: str | None, workers: int | None) -> Iterator[Any]:
     """Ray, started here or joined, and left at the end."""
+    before = signal.getsignal(signal.SIGTERM)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # or it prints among the answers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
     import ray
 
@@ -172,7 +181,10 @@ def _joined(address: str | None, workers: int | None) -> Iterator[Any]:
     except Exception as error:
         place = "here" if address is None else f"--ray-address {address}"
         raise FerError(f"{place}: Ray can't be started or reached: {reason(error)}") from None
+    # A plain `kill` ends the workers as Ctrl-C does, and without Ray's own report of the signal.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         yield ray
     finally:
         ray.shutdown()
+        signal.signal(signal.SIGTERM, before)

@@ -12,8 +12,8 @@ import pytest
 from archive import brief, job_for, score_all, scores, write_archive
 
 from fer_tf import FerError
+from fer_tf.score import Score, score
 from fer_tf.scoring import ray_parts
-from fer_tf.scoring.input_lists import InputList, find_entries
 from fer_tf.scoring.part_scores import PartTally
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "prove_scoring.py"
@@ -27,29 +27,35 @@ def mortal(job, number: int, alone: bool) -> PartTally:
     and part 2 every one."""
     mark = Path(job.out) / "_inputs" / DIED
     if (number == 0 and not mark.exists()) or (number == 1 and not alone) or number == 2:
-        mark.touch()
+        if number == 0:
+            mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return ray_parts._score(job, number, alone)
 
 
-def test_parts_survive_what_they_do_to_their_workers(tmp_path, monkeypatch):
-    source = write_archive(tmp_path / "photos")
-    quiet, job = (job_for(source, tmp_path / name, part=2) for name in ("quiet", "out"))
+def test_parts_survive_what_they_do_to_their_workers(tmp_path, monkeypatch, capsys):
+    source, out = write_archive(tmp_path / "photos"), tmp_path / "out"
+    quiet = job_for(source, tmp_path / "quiet", part=2)
     score_all(quiet)
-    inputs = InputList(job.place)
-    inputs.add(find_entries(job.source, None), job.part)
     monkeypatch.setattr(ray_parts, "DEATHS", 1)
     monkeypatch.setattr(ray_parts, "GIVEN_UP", 2)
     monkeypatch.setattr(ray_parts, "_score", mortal)
-    tallies: list[PartTally] = []
-    ray_parts.run_parts(job, job.missing(inputs), workers=2, address=None, done=tallies.append)
-    assert sum(tallies, PartTally()) == PartTally(inputs=5, faces=2, empty=1, failed=2)
+    args = Score(str(source), str(out), part=2, workers=2)
+    (out / "_inputs").mkdir(parents=True)
+    assert score(args) == PartTally(inputs=5, faces=2, empty=1, failed=2)
     for part in (0, 1):
-        assert Path(job.file(part).path).read_bytes() == Path(quiet.file(part).path).read_bytes()
-    assert brief(scores(tmp_path / "out"), "part", "status")[-1] == (2, "failed")
-    assert scores(tmp_path / "out").column("reason")[-1].as_py() == (
-        "its part ended 2 workers, one by one"
-    )
+        file = Path(quiet.file(part).path)
+        assert (out / file.name).read_bytes() == file.read_bytes()
+    told = brief(scores(out), "part", "status", "reason")[-1]
+    assert told == (2, "failed", "its part ended 2 workers, one by one")
+    assert score(args) == PartTally(), "nothing is left, and Ray is not started"
+    printed = capsys.readouterr()
+    assert "part 0: its worker died, and another one is given it\n" in printed.err
+    assert "part 2: given up, as its part ended 2 workers, one by one\n" in printed.err
+    assert printed.out.splitlines() == [
+        f"{out}: 3 parts, 3 scored now: 5 inputs, 2 faces, 1 without a face, 2 failed",
+        f"{out}: 3 parts, 0 scored now: 0 inputs, 0 faces, 0 without a face, 0 failed",
+    ]
 
 
 def full(job, number: int, alone: bool) -> PartTally:
@@ -57,15 +63,14 @@ def full(job, number: int, alone: bool) -> PartTally:
     raise FerError(f"{job.file(number).name}: can't be written: No space left on device")
 
 
-def test_a_workers_sentence_ends_the_command(tmp_path, monkeypatch):
-    job = job_for(write_archive(tmp_path / "photos"), tmp_path / "out")
-    inputs = InputList(job.place)
-    inputs.add(find_entries(job.source, None), job.part)
+def test_a_workers_sentence_ends_the_command(tmp_path, monkeypatch, capsys):
+    flags = str(write_archive(tmp_path / "photos")), str(tmp_path / "out")
     monkeypatch.setattr(ray_parts, "_score", full)
     with pytest.raises(FerError, match=r"part-0000000.parquet: can't be written: No space left"):
-        ray_parts.run_parts(job, [0], workers=1, address=None, done=print)
+        score(Score(*flags, workers=1))
+    assert "until it ended; the same command goes on" in capsys.readouterr().err
     with pytest.raises(FerError, match=r"--ray-address 127.0.0.1:1: does not answer"):
-        ray_parts.run_parts(job, [0], workers=1, address="127.0.0.1:1", done=print)
+        score(Score(*flags, ray_address="127.0.0.1:1"))
 
 
 @pytest.fixture(autouse=True)
