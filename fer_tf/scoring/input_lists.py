@@ -100,6 +100,8 @@ def find_entries(source: str, column: str | None) -> Iterator[Entry]:
 
 def _entry(file: Place) -> Entry | None:
     """The entry of a file by its name's ending; None for what is none of these."""
+    if file.path.endswith("/"):  # a folder that can't be listed
+        return Entry(PICTURE, file.name)
     name = file.path.rpartition("/")[2].lower()
     ending = "." + name.rpartition(".")[2]
     if name.endswith(_SHARDS):

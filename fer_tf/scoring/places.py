@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 
 from pyarrow import fs
@@ -45,7 +46,7 @@ class Place:
     @property
     def local(self) -> bool:
         """Whether it lies on disk."""
-        return not self.prefix
+        return isinstance(self.files, fs.LocalFileSystem)
 
     def __truediv__(self, name: str) -> Place:
         return replace(self, path=f"{self.path.rstrip('/')}/{name}")
@@ -63,12 +64,15 @@ def place_of(name: str) -> Place:
         return Place(fs.LocalFileSystem(), os.path.abspath(rest if found else name))
     root, _, path = rest.partition("/")
     files, base = _file_system(scheme, root)
+    if isinstance(files, fs.PyFileSystem):
+        path = str(files.handler.fs._strip_protocol(name))
+        return Place(files, path, "" if "://" in path else f"{scheme}://")
     return Place(files, f"{base}/{path}".rstrip("/"), f"{scheme}://")
 
 
 @lru_cache(maxsize=256)
 def _file_system(scheme: str, root: str) -> tuple[fs.FileSystem, str]:
-    """Arrow's own for its schemes, else fsspec's; and the path of `root` on it."""
+    """Arrow's own for its schemes, and the path of `root` on it; else fsspec's."""
     try:
         files, base = fs.FileSystem.from_uri(f"{scheme}://{root}")
         return files, base.rstrip("/")
@@ -79,7 +83,7 @@ def _file_system(scheme: str, root: str) -> tuple[fs.FileSystem, str]:
     import fsspec
 
     try:
-        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme))), root
+        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme))), ""
     except (ValueError, ImportError, OSError) as error:
         raise FerError(
             f"{scheme}://{root}: can't be opened: {reason(error)}; expected a path or an address "
@@ -90,33 +94,59 @@ def _file_system(scheme: str, root: str) -> tuple[fs.FileSystem, str]:
 def walk(folder: Place) -> Iterator[Place]:
     """The files of a folder and of the folders in it, in the order of their paths' components.
 
-    Hidden ones are passed over. On disk, links are followed, and no folder is walked twice. Memory
-    holds the names of the folders between the given one and the present one.
+    Hidden ones are passed over. On disk, links are followed, no folder is walked twice, one that
+    can't be listed is given itself, with a / at its end, and what is not UTF-8 in a name is
+    escaped, so that reading it tells. Memory holds the names in the folders between the given one
+    and the present one.
 
     Raises:
-        FerError: a folder can't be listed.
+        Unreachable: a folder that is not on disk can't be listed.
     """
     walked: set[str] = set()
 
     def step(path: str) -> Iterator[Place]:
+        real = os.path.realpath(path) if folder.local else path
+        if real in walked:
+            return
         if folder.local:
-            real = os.path.realpath(path)
-            if real in walked:
-                return
             walked.add(real)
         try:
-            infos = folder.files.get_file_info(fs.FileSelector(path))
+            listed = (_on_disk if folder.local else _elsewhere)(folder, path)
+            found = sorted(listed, key=itemgetter(0))
         except OSError as error:
-            raise FerError(f"{folder.prefix}{path}: can't be listed: {reason(error)}") from None
-        for name, kind, found in sorted((info.base_name, info.type, info.path) for info in infos):
-            if name.startswith("."):
-                continue
+            if not folder.local:
+                raise Unreachable(
+                    f"{folder.prefix}{path}: can't be listed: {reason(error)}"
+                ) from None
+            yield replace(folder, path=f"{path}/")
+            return
+        for name, kind in found:
+            inner = f"{path.rstrip('/')}/{name}"
             if kind == fs.FileType.Directory:
-                yield from step(found)
+                yield from step(inner)
             elif kind == fs.FileType.File:
-                yield replace(folder, path=found)
+                yield replace(folder, path=inner)
 
     return step(folder.path)
+
+
+Named = tuple[str, fs.FileType]
+
+
+def _on_disk(folder: Place, path: str) -> Iterator[Named]:
+    """Arrow fails where one name of a folder is not UTF-8."""
+    kinds = {True: fs.FileType.Directory, False: fs.FileType.File}
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") and (entry.is_dir() or entry.is_file()):
+                name = os.fsencode(entry.name).decode(errors="backslashreplace")
+                yield name, kinds[entry.is_dir()]
+
+
+def _elsewhere(folder: Place, path: str) -> Iterator[Named]:
+    for info in folder.files.get_file_info(fs.FileSelector(path)):
+        if not info.base_name.startswith("."):
+            yield info.base_name, info.type
 
 
 def matching(pattern: Place) -> Iterator[Place]:
@@ -146,6 +176,8 @@ def read_whole(place: Place, limit: int = READ_LIMIT) -> bytes:
         OSError: it can't be read; FileNotFoundError where it is not there.
     """
     if place.local and os.path.exists(place.path) and not os.path.isfile(place.path):
+        if os.path.isdir(place.path):
+            os.listdir(place.path)  # tells why it could not be listed
         raise FerError(f"{place.name}: not a regular file, expected a picture")
     with place.files.open_input_file(place.path) as file:
         size = file.size()

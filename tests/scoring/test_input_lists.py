@@ -21,6 +21,7 @@ from fer_tf.scoring.input_lists import (
     find_entries,
 )
 from fer_tf.scoring.places import matching, place_of, walk
+from fer_tf.scoring.unpacking import fetched
 
 
 def names(entries, folder) -> list[str]:
@@ -46,6 +47,26 @@ def test_links_are_followed_and_loops_end(tmp_path):
     os.symlink(tmp_path, tmp_path / "a" / "up")
     os.symlink(tmp_path / "a" / "1.jpg", tmp_path / "2.jpg")
     assert names(find_entries(str(tmp_path), None), tmp_path) == ["2.jpg", "a/1.jpg"]
+
+
+def test_what_cannot_be_listed_or_named_is_an_input_that_fails(tmp_path, monkeypatch):
+    """Else it would be missing from the table, and nobody would know."""
+    make(tmp_path, "a.jpg", "b/1.jpg")
+    os.mkfifo(tmp_path / "fifo.jpg")
+    with open(os.fsencode(tmp_path) + b"/\xff.jpg", "wb"):
+        pass
+    scandir = os.scandir
+
+    def refused(path):  # as root would not be
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    found = list(find_entries(str(tmp_path), None))
+    assert names(found, tmp_path) == ["\\xff.jpg", "a.jpg", "b/"]
+    assert fetched(found[0]).trouble.endswith("xff.jpg: no such file, expected a picture")
+    assert fetched(found[2]).trouble
 
 
 def test_globs_match_folders_too(tmp_path):
