@@ -34,6 +34,9 @@ from fer_tf.data.synthetic import draw_dataset
 SIDE = 96
 """Pixels of a picture's side."""
 
+VICTIMS = ["worker", "worker", "node", "driver"]
+"""What is killed, in an order that is drawn each time that all were."""
+
 STORE = 80 * 2**20
 """Bytes of a node's shared memory."""
 
@@ -82,6 +85,7 @@ class Disturbed:
         self._command = [*command, "--ray-address", self._cluster.address]
         self.killed: Counter[str] = Counter()
         self.exits: list[int] = []
+        self._victims: list[str] = []
         self._start()
 
     def _start(self) -> None:
@@ -99,7 +103,8 @@ class Disturbed:
             try:
                 self.exits.append(self._driver.wait(wait))
             except subprocess.TimeoutExpired:
-                self._kill(self._draw.choice(["worker", "worker", "node", "driver"]))
+                self._victims = self._victims or self._draw.sample(VICTIMS, len(VICTIMS))
+                self._kill(self._victims.pop())
                 continue
             if self.exits[-1] != -signal.SIGKILL:
                 return
@@ -113,9 +118,10 @@ class Disturbed:
             self._cluster.remove_node(node, allow_graceful=False)
             self._cluster.add_node(**self._node)
         else:
-            workers = sorted(workers_below(os.getpid()))
-            if not workers:
-                return
+            while not (workers := sorted(workers_below(os.getpid()))):
+                if self._driver.poll() is not None:
+                    return
+                time.sleep(0.05)
             os.kill(self._draw.choice(workers), signal.SIGKILL)
         self.killed[what] += 1
 
