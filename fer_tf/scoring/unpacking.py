@@ -145,10 +145,15 @@ def _shard(place: Place) -> Iterator[Input]:
 
 def _member(found: Input, member: tarfile.TarInfo, members: tarfile.TarFile) -> Input:
     if member.size > READ_LIMIT:
-        sizes = f"{member.size / 1e6:,.0f} MB, expected at most {READ_LIMIT / 1e6:.0f}"
-        return replace(found, trouble=f"{found.source}: {member.name}: a file of {sizes}")
+        return found.failed(_too_large(f"{found.source}: {member.name}", member.size))
     file = members.extractfile(member)
     return replace(found, data=b"" if file is None else file.read())
+
+
+def _too_large(name: str, size: int) -> FerError:
+    return FerError(
+        f"{name}: a file of {size / 1e6:,.0f} MB, expected at most {READ_LIMIT / 1e6:.0f}"
+    )
 
 
 def _is_picture(name: str) -> bool:
@@ -164,7 +169,7 @@ def _rows(entry: Entry, column: str | None) -> Iterator[Input]:
             if data is None:
                 found = replace(found, trouble=f"{entry.path}: row {row}: empty")
             elif len(data) > READ_LIMIT:
-                found = found.failed(FerError(f"{found.name}: {len(data):,} bytes"))
+                found = found.failed(_too_large(found.name, len(data)))
             yield found
     except Unreachable:
         raise

@@ -96,6 +96,20 @@ def test_a_picture_that_ends_its_process_is_a_row(tmp_path, monkeypatch):
     assert "takes longer than the 0.001 s" in scores(tmp_path / "out").column("reason")[0].as_py()
 
 
+def test_a_file_that_is_too_large_is_a_row(tmp_path, monkeypatch):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(photo())
+    (folder / "b.tar").write_bytes(tar_of({"1.jpg": photo(), "2.png": blank()}))
+    limit = len(photo()) - 1
+    monkeypatch.setattr(unpacking, "READ_LIMIT", limit)
+    monkeypatch.setattr(unpacking, "read_whole", lambda place: places.read_whole(place, limit))
+    assert score_all(job_for(folder, tmp_path / "out")) == PartTally(3, 0, 1, 2)
+    reasons = scores(tmp_path / "out").column("reason").to_pylist()
+    assert "photos/a.jpg: a file of 0 MB, expected at most 0" in reasons[0]
+    assert "b.tar: 1.jpg: a file of 0 MB, expected at most 0" in reasons[1]
+
+
 def test_what_is_given_up_is_told_for_each_input(tmp_path):
     job = job_for(write_archive(tmp_path / "photos"), tmp_path / "out")
     InputList(job.place).add(find_entries(job.source, None), 500)
