@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.scoring.input_lists import InputList
-from fer_tf.scoring.places import Unreachable, place_of, write_whole
+from fer_tf.scoring.places import Unreachable, is_gone, place_of, write_whole
 from fer_tf.scoring.score_jobs import ScoreJob, sha256_of
 from fer_tf.scoring.score_table import (
     EMPTY,
@@ -97,10 +97,15 @@ def score_part(
         alive()
         for found, rows in _answered(batch, job, answer, alive):
             writer.add(found, rows)
-    if outages and len(outages) == writer.tally.inputs:
+    nothing = writer.tally.failed == writer.tally.inputs
+    if nothing and len(outages) == writer.tally.inputs:
         raise Unreachable(
             f"{outages[0]}; nothing of part {number} could be read, expected a file system that "
             "answers"
+        )
+    if nothing and is_gone(job.source):
+        raise Unreachable(
+            f"{job.source}: is not there any more, or empty: expected what was listed"
         )
     writer.finish()
     return writer.tally
@@ -224,6 +229,9 @@ def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing
     """The rows of a video's faces, some frames' at a time; one without any is a single row.
 
     Where it can't be read to its end, the last row has the reason.
+
+    Raises:
+        Unreachable: it lies elsewhere, and can't be copied.
     """
     analyzer = analyzer_of(job)
     faces, path = 0, video.source
@@ -237,6 +245,8 @@ def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing
                 faces += len(rows)
                 yield rows
             notes += frames.notes
+    except Unreachable:
+        raise
     except Exception as error:  # also OpenCV's: it is about this video, and no other input
         notes.append(video.failed(error).trouble)
     if notes:
@@ -263,11 +273,14 @@ def _on_disk(source: str, alive: Callable[[], None]) -> Iterator[str]:
         return
     ending = Path(place.path).suffix
     with tempfile.NamedTemporaryFile(prefix="fer_tf-", suffix=ending) as copy:
-        with place.files.open_input_stream(place.path) as stream:
-            while data := stream.read(_COPIED):
-                copy.write(data)
-                alive()
-        copy.flush()
+        try:
+            with place.files.open_input_stream(place.path) as stream:
+                while data := stream.read(_COPIED):
+                    copy.write(data)
+                    alive()
+            copy.flush()
+        except OSError as error:
+            raise Unreachable(f"{source}: can't be copied: {reason(error)}") from None
         yield copy.name
 
 

@@ -158,14 +158,30 @@ def matching(pattern: Place) -> Iterator[Place]:
     from fsspec.utils import glob_translate
 
     whole = re.compile(glob_translate(pattern.path))
+    return (place for place in walk(fixed_part(pattern)) if whole.match(place.path))
+
+
+def fixed_part(pattern: Place) -> Place:
+    """The folder in which all that a glob matches lies."""
     fixed = re.split(r"[*?\[]", pattern.path, maxsplit=1)[0].rpartition("/")[0]
-    base = replace(pattern, path=fixed or "/")
-    return (place for place in walk(base) if whole.match(place.path))
+    return replace(pattern, path=fixed or "/")
 
 
 def has_magic(name: str) -> bool:
     """Whether a name can be a glob."""
     return bool(re.search(r"[*?\[]", name))
+
+
+def is_gone(source: str) -> bool:
+    """Whether the folder of a path or a glob is not there, or empty, as of an unmounted disk.
+
+    An object store tells by itself that it does not answer, so of an address it is False.
+    """
+    place = place_of(source)
+    base = fixed_part(place) if has_magic(source) else place
+    if not base.local or os.path.isfile(base.path):
+        return False
+    return not (os.path.isdir(base.path) and os.listdir(base.path))
 
 
 def read_whole(place: Place, limit: int = READ_LIMIT) -> bytes:

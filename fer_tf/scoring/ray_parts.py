@@ -2,8 +2,9 @@
 
 A part is a task of Ray's core without retries of its own: who dies is counted here. Workers are
 processes that Ray keeps, and with them the analyzer that the first part opened. Ray Data's pool of
-actors would retry a part that kills its worker for ever (max_task_retries is -1), and where that
-is limited it keeps the dead actors (https://github.com/ray-project/ray/issues/62746, Ray 2.60).
+actors would retry a part that kills its worker for ever (max_task_retries is -1 in Ray 2.60), and
+where that is limited, it is reported to keep dead actors and to stand still
+(https://github.com/ray-project/ray/issues/62746).
 """
 
 from __future__ import annotations

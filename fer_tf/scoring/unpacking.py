@@ -33,7 +33,8 @@ class Input:
         member: its name in a tar shard.
         row: its row in a table.
         data: a picture's bytes; None for a video, and where they could not be read.
-        trouble: why not, in a sentence.
+        within: the picture's place in a source that holds many, for sentences.
+        trouble: why its bytes could not be read, in a sentence.
         outage: the file system failed, rather than the file.
     """
 
@@ -41,14 +42,14 @@ class Input:
     member: str | None = None
     row: int | None = None
     data: bytes | None = None
+    within: str = ""
     trouble: str = ""
     outage: bool = False
 
     @property
     def name(self) -> str:
         """For a sentence."""
-        inner = self.member or ("" if self.row is None else f"row {self.row}")
-        return f"{self.source}: {inner}" if inner and self.data is not None else self.source
+        return f"{self.source}: {self.within}" if self.within else self.source
 
     def failed(self, error: Exception) -> Input:
         """The same, which can't be read."""
@@ -134,7 +135,8 @@ def _shard(place: Place) -> Iterator[Input]:
                 members.members = []  # type: ignore[attr-defined]  # or each would stay
                 if member.isreg() and _is_picture(member.name):
                     empty = False
-                    yield _member(Input(place.name, member.name), member, members)
+                    found = Input(place.name, member.name, within=member.name)
+                    yield _member(found, member, members)
         if empty:
             yield replace(shard, trouble=f"{place.name}: holds no picture, expected some")
     except BROKEN as error:
@@ -145,7 +147,7 @@ def _shard(place: Place) -> Iterator[Input]:
 
 def _member(found: Input, member: tarfile.TarInfo, members: tarfile.TarFile) -> Input:
     if member.size > READ_LIMIT:
-        return found.failed(_too_large(f"{found.source}: {member.name}", member.size))
+        return found.failed(_too_large(found.name, member.size))
     file = members.extractfile(member)
     return replace(found, data=b"" if file is None else file.read())
 
@@ -165,9 +167,9 @@ def _rows(entry: Entry, column: str | None) -> Iterator[Input]:
     table = Input(entry.path)
     try:
         for row, data in pictures_in(place_of(entry.path), entry.row or 0, column):
-            found = Input(entry.path, row=row, data=data)
+            found = Input(entry.path, row=row, data=data, within=f"row {row}")
             if data is None:
-                found = replace(found, trouble=f"{entry.path}: row {row}: empty")
+                found = replace(found, trouble=f"{found.name}: empty, expected a picture's bytes")
             elif len(data) > READ_LIMIT:
                 found = found.failed(_too_large(found.name, len(data)))
             yield found

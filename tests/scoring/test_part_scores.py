@@ -216,6 +216,20 @@ def test_an_outage_is_no_property_of_the_pictures(tmp_path, monkeypatch):
     assert not list((tmp_path / "out").glob("part-*"))
 
 
+def test_a_disk_that_is_not_mounted_is_no_property_of_the_pictures(tmp_path):
+    source = write_archive(tmp_path / "photos")
+    job = job_for(source, tmp_path / "out")
+    InputList(job.place).add(find_entries(job.source, None), job.part)
+    source.rename(tmp_path / "elsewhere")
+    with pytest.raises(FerError, match=r"photos: is not there any more, or empty"):
+        score_part(job, 0)
+    source.mkdir()
+    with pytest.raises(FerError, match=r"photos: is not there any more, or empty"):
+        score_part(job, 0)
+    (source / "x").touch()
+    assert score_part(job, 0).failed == 5
+
+
 def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     job = job_for(write_archive(tmp_path / "photos"), tmp_path / "out")
     real = open
