@@ -20,7 +20,9 @@ author = "The fer_tf authors"
 copyright = "The fer_tf authors, Apache License 2.0"
 version = release = fer_tf.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# MyST-NB reads the pages with MyST-Parser, and the notebooks with the outputs that they hold.
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+nb_execution_mode = "off"
 myst_heading_anchors = 3
 highlight_language = "text"
 

@@ -15,6 +15,7 @@ VERBS = {
     "score": "score archives of pictures and video into a table, on many machines",
     "explain": "show what an answer rests on, face by face",
     "demo": "open a page to try it: pictures, examples and the camera",
+    "serve": "answer photos over HTTP: a service with limits, a key and metrics",
     "train": "train a network, or go on with a run that stopped",
     "evaluate": "measure a trained network and write its report",
     "describe": "show a data set before anyone trains on it",
@@ -54,7 +55,8 @@ def start_keras() -> None:
 
     Nobody can act on them (that there is no GPU, which instructions it uses), and they come from
     C++ before TensorFlow obeys TF_CPP_MIN_LOG_LEVEL: so file descriptor 2 leads nowhere during
-    the import. Set that variable, to any level, to see them.
+    the import. Set that variable, to any level, to see them. In a notebook TensorFlow also logs
+    from Python, of temporary folders and repeated tracing; errors are left.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or sys.stderr is None:
         importlib.import_module("keras")
@@ -70,6 +72,8 @@ def start_keras() -> None:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nowhere)
+    if tensorflow := sys.modules.get("tensorflow"):
+        tensorflow.get_logger().setLevel("ERROR")
 
 
 def run(main: Callable[[], None]) -> None:

@@ -79,10 +79,11 @@ def serve(args: Demo) -> None:
     Raises:
         FerError: a model, the detector or the address is not as expected.
     """
-    from fer_tf.demo_page.decoding import decoding
     from fer_tf.demo_page.handlers import Handlers
-    from fer_tf.demo_page.server import is_loopback, serving
+    from fer_tf.demo_page.server import serving
     from fer_tf.demo_page.service import Service
+    from fer_tf.listening import is_loopback
+    from fer_tf.pictures.decoding import decoding
 
     if not is_loopback(args.host):
         print(

@@ -164,7 +164,8 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
 
 def _say_where(run: Run) -> None:
     print(f"model   {run.best_file}")
-    print(f"report  {run.report / 'report.html'}")
+    if (page := run.report / "report.html").exists():
+        print(f"report  {page}")
 
 
 if __name__ == "__main__":

@@ -165,11 +165,15 @@ class _Worker:
 
 def work() -> None:
     """What a worker does: it reads arguments and writes answers until it is given no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that made it
+    # Ctrl-C, and what ends all processes of a service, is for the process that made this one: it
+    # may want answers until its own end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not get among the answers
     function, seconds, memory = pickle.load(requests)
     _limit_memory(memory)
+    gc.freeze()  # what was imported stays: looking through it would cost each call milliseconds
     with suppress(EOFError, BrokenPipeError):
         while True:
             arguments = pickle.load(requests)

@@ -14,7 +14,7 @@ import fer_tf
 PACKAGE = Path(fer_tf.__file__).parent
 LAYERS = (
     "errors installed cores forks quiet files cli detecting archives shipped worker_pool "
-    "progress_bar",
+    "progress_bar listening",
     "tasks",
     "layers",
     "models",
@@ -30,14 +30,14 @@ LAYERS = (
     "exporting",
     "benchmarking",
     "comparing",
-    "demo_page",
+    "demo_page service",
     "predicting",
     "scoring",
     "describe",
     "train",
     "evaluate",
     "predict explain export benchmark compare doctor score",
-    "demo",
+    "demo serve",
     "__main__",
 )
 """From the ground up; names of one line do not import one another, but for the ground's."""

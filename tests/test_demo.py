@@ -23,16 +23,16 @@ from PIL import Image
 
 from fer_tf import FaceAnalyzer, cli, demo
 from fer_tf.demo_page import answers, handlers
-from fer_tf.demo_page.decoding import decode as decode_here
-from fer_tf.demo_page.decoding import decoding
 from fer_tf.demo_page.film import Film
 from fer_tf.demo_page.handlers import Handlers, Settings
 from fer_tf.demo_page.memory import Memory
-from fer_tf.demo_page.server import is_loopback
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.demo_page.storage import private_folder
 from fer_tf.errors import FerError
+from fer_tf.listening import is_loopback
 from fer_tf.pictures.data_urls import decode_data_url
+from fer_tf.pictures.decoding import decode as decode_here
+from fer_tf.pictures.decoding import decoding
 from fer_tf.shipped import shipped_model, shipped_size
 from fer_tf.tasks import FER2013
 from fer_tf.vision.results import Box, Detection, Face

@@ -20,11 +20,11 @@ from demo_client import Client, file_data
 from PIL import Image
 
 from fer_tf.demo_page import guard, handlers
-from fer_tf.demo_page.decoding import decoding
 from fer_tf.demo_page.handlers import Handlers, Shown
 from fer_tf.demo_page.server import serving
 from fer_tf.demo_page.service import Service
 from fer_tf.errors import FerError
+from fer_tf.pictures.decoding import decoding
 from fer_tf.shipped import shipped_model
 
 MEBIBYTE = 2**20

@@ -71,7 +71,8 @@ def test_every_form_is_there(exported):
     assert {"onnx/fer_40x56_float32.onnx", "onnx/fer_40x56_int8.onnx"} <= files
     assert {"serving/fer/1/saved_model.pb", "serving/compose.yaml"} <= files
     assert {"web/index.html", "web/package.json", "web/fer_40x56_int8.tflite"} <= files
-    assert {"tflite/android.md", "tflite/ios.md", "tflite/labels.txt"} <= files
+    assert {"tflite/android.md", "tflite/ios.md", "tflite/python.md", "tflite/labels.txt"} <= files
+    assert {"tflite/face_detector/face_detector_320.tflite", "web/page.js"} <= files
     assert {"model_card.md", "export.json"} <= files
     assert not [path for path in exported.parent.iterdir() if path != exported], "leftovers"
     assert (exported / "tflite/labels.txt").read_text().split() == list(FER2013)
@@ -186,10 +187,12 @@ def test_a_form_out_of_tolerance_is_not_left_behind(model, csv, tmp_path, monkey
     assert "not kept" in said.out
     assert {p.name for p in (out / "tflite").iterdir()} == {
         "android.md",
+        "face_detector",
         "fer_32_float16.tflite",
         "fer_32_float32.tflite",
         "ios.md",
         "labels.txt",
+        "python.md",
     }
     assert (
         "TFLite 32 int8 is not there: a probability differs" in (out / "model_card.md").read_text()
@@ -206,9 +209,16 @@ def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypa
     assert names(out) == {
         "export.json",
         "model_card.md",
+        "web/crops.js",
+        "web/face_detector/LICENSE.txt",
+        "web/face_detector/face_detector_320.tflite",
+        "web/face_detector/face_detector_640.tflite",
         "web/fer_32_float16.tflite",
         "web/index.html",
+        "web/networks.js",
         "web/package.json",
+        "web/page.css",
+        "web/page.js",
     }
     # Files of an earlier export are not the page's business.
     (out / "tflite").mkdir()

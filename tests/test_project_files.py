@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -92,3 +93,14 @@ def test_what_contributing_names_is_there():
     assert len(named) > 10
     for name in named:
         assert any((ROOT / place / name).exists() for place in (".", "fer_tf")), name
+
+
+def test_the_image_is_made_of_files_that_are_there_and_does_not_run_as_root():
+    rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert rules[0] == "*" and all((ROOT / rule[1:]).exists() for rule in rules if rule[0] == "!")
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    words = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in lines if line[:1].isupper()}
+    assert int(words["USER"].split(":")[0]) > 0
+    # A list is run without a shell, which would keep SIGTERM to itself.
+    assert json.loads(words["ENTRYPOINT"])[:2] == ["fer-tf", "serve"]
+    assert json.loads(words["HEALTHCHECK"].partition("CMD ")[2])[0] == "python"

@@ -16,6 +16,7 @@ from tiny import tiny_csv
 from fer_tf import train as command
 from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES
+from fer_tf.trained.run_folder import Run
 from fer_tf.training.loop import Training
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -180,3 +181,13 @@ def test_history_is_whole_after_a_kill_before_it_was_written(
     history.write_text("".join(whole.splitlines(keepends=True)[:2]))
     command.main(flags(csv_file, tmp_path / "runs"))
     assert history.read_text() == whole
+
+
+def test_a_report_is_named_where_there_is_one(tmp_path, capsys):
+    run = Run(tmp_path)
+    command._say_where(run)
+    assert "report.html" not in capsys.readouterr().out
+    run.report.mkdir()
+    (run.report / "report.html").touch()
+    command._say_where(run)
+    assert "report.html" in capsys.readouterr().out

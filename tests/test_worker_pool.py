@@ -58,6 +58,13 @@ def test_answers_from_a_warm_process():
         assert call("a", "print") == process
 
 
+def test_answers_after_what_ends_all_processes_of_a_service():
+    with pool() as call:
+        process = call("a", "print")
+        os.kill(process, signal.SIGTERM)
+        assert call("a", "print") == process
+
+
 def test_one_input_stops_one_call():
     with pool(seconds=6) as call:
         process = call("a", "print")

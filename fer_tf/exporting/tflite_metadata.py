@@ -14,6 +14,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -79,43 +80,57 @@ def add_metadata(
         FerError: `content` is no such file, or the labels are not one line each, or the task's
             answers not as many as the file's.
     """
-    from ai_edge_litert import schema_py_generated as schema
+    from fer_tf.exporting.tflite_model import ends, read_tflite
 
-    from fer_tf.exporting.tflite_model import ends, read_tflite, write_tflite
-
-    model = read_tflite(content)
-    image, outputs = ends(model)
+    image, outputs = ends(read_tflite(content))
     _check_task(task, [int(output.shape[1]) for output in outputs])
-    metadata = _Table(
-        "ModelMetadata",
-        name=name,
-        description=description,
-        version=version,
-        license=license,
-        min_parser_version="1.0.0",
-        subgraph_metadata=[
-            _Table(
-                "SubGraphMetadata",
-                input_tensor_metadata=[_image_table(int(image.shape[3]))],
-                output_tensor_metadata=[
-                    _probabilities_table(),
-                    *([_values_table(task)] if task.values else []),
-                ],
-            )
+    tensors = _Table(
+        "SubGraphMetadata",
+        input_tensor_metadata=[_image_table(int(image.shape[3]))],
+        output_tensor_metadata=[
+            _probabilities_table(),
+            *([_values_table(task)] if task.values else []),
         ],
     )
+    about = {"name": name, "description": description, "version": version, "license": license}
+    files = {
+        LABELS: "".join(f"{label}\n" for label in task.labels),
+        TASK: task.to_json() + "\n",
+        CALIBRATION: json.dumps({"temperature": round(temperature, 4)}) + "\n",
+    }
+    return _with_files(describe(content, about, tensors), files)
+
+
+def describe(content: bytes, about: Mapping[str, str], tensors: _Table | None = None) -> bytes:
+    """Say in a TFLite file what it is: its name, description, version and licence.
+
+    Args:
+        content: a TFLite file.
+        about: name, description, version and license, fields of the schema's ModelMetadata.
+        tensors: what its inputs and outputs are.
+
+    Returns:
+        The content of the new file, without files that were packed behind it.
+
+    Raises:
+        FerError: LiteRT cannot read `content`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    from fer_tf.exporting.tflite_model import read_tflite, write_tflite
+
+    model = read_tflite(content)
+    fields: dict[str, Any] = {**about, "min_parser_version": "1.0.0"}
+    if tensors:
+        fields["subgraph_metadata"] = [tensors]
+    metadata = _Table("ModelMetadata", **fields)
     model.metadata = model.metadata or []
     if METADATA.encode() not in [entry.name for entry in model.metadata]:
         model.metadata.append(schema.MetadataT(METADATA.encode(), len(model.buffers)))
         model.buffers.append(schema.BufferT())
     (place,) = [entry.buffer for entry in model.metadata if entry.name == METADATA.encode()]
     model.buffers[place].data = np.frombuffer(metadata.to_bytes(b"M001"), np.uint8)
-    files = {
-        LABELS: "".join(f"{label}\n" for label in task.labels),
-        TASK: task.to_json() + "\n",
-        CALIBRATION: json.dumps({"temperature": round(temperature, 4)}) + "\n",
-    }
-    return _with_files(write_tflite(model), files)
+    return write_tflite(model)
 
 
 def _check_task(task: Task, widths: list[int]) -> None:

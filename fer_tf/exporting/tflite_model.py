@@ -9,6 +9,8 @@ moved inside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -64,15 +66,16 @@ def write_tflite(model: schema.ModelT) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def sign(content: bytes) -> bytes:
+def sign(content: bytes, names: Sequence[bytes] = OUTPUTS) -> bytes:
     """Name the ends of a converted network: ai-edge-quantizer cannot calibrate one without names.
 
     Args:
         content: a TFLite file with one input, uint8 pixels, and one output, probabilities, or with
             "values" as another, which the converter's own signature names.
+        names: of the outputs.
 
     Returns:
-        The same network as a TFLite file with the signature `SIGNATURE` from "image" to
+        The same network as a TFLite file with the signature `SIGNATURE` from "image" to the names,
         "probabilities" and, where it has them, "values", in this order.
 
     Raises:
@@ -84,12 +87,12 @@ def sign(content: bytes) -> bytes:
     if len(graph.outputs) > 1:
         found = model.signatureDefs[0].outputs if model.signatureDefs else []
         places = {output.name: output.tensorIndex for output in found}
-        if set(places) != set(OUTPUTS):
-            raise FerError(f"the TFLite file has outputs {[*places]}: expected {[*OUTPUTS]}")
-        graph.outputs = [places[name] for name in OUTPUTS]
+        if set(places) != set(names):
+            raise FerError(f"the TFLite file has outputs {[*places]}: expected {[*names]}")
+        graph.outputs = [places[name] for name in names]
     image.name = b"image"
     outputs = []
-    for name, place in zip(OUTPUTS, graph.outputs, strict=False):
+    for name, place in zip(names, graph.outputs, strict=False):
         graph.tensors[place].name = name
         outputs.append(schema.TensorMapT(name, place))
     model.signatureDefs = [

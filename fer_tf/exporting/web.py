@@ -9,6 +9,7 @@ import re
 from importlib import resources
 from pathlib import Path
 
+from fer_tf.detecting import MIN_FACE
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside
 from fer_tf.tasks import Task
@@ -21,8 +22,13 @@ that ONNX Runtime Web 1.30.0 took, and it is 9 MB of WebAssembly instead of 14."
 WASM = "./node_modules/@litertjs/core/wasm/"
 
 
+PARTS = ("page.css", "page.js", "networks.js", "crops.js")
+"""What index.html loads from beside it."""
+
+
 def write_page(directory: Path, *, model: Path, size: tuple[int, int], task: Task) -> None:
-    """Write `directory`/web: index.html, the model, and a package.json that names the runtime.
+    """Write `directory`/web: the page, the model, the face detector and a package.json that names
+    the runtime.
 
     `npm install` there fetches LiteRT.js once, which is too large for a Python package; then any
     static file server will do. Files of these names are replaced, each appears complete
@@ -37,8 +43,11 @@ def write_page(directory: Path, *, model: Path, size: tuple[int, int], task: Tas
         task: what it answers, and whether it sees colours.
 
     Raises:
-        FerError: the model is missing or no TFLite file, or a file cannot be written.
+        FerError: the model is missing or no TFLite file, YuNet's file is missing or altered, or a
+            file cannot be written.
     """
+    from fer_tf.exporting.face_detector_tflite import write_face_detector
+
     model, folder = Path(model), Path(directory) / "web"
     if not model.is_file() or model.suffix != ".tflite":
         raise FerError(f"{model}: no model for the page, expected a .tflite file")
@@ -51,12 +60,14 @@ def write_page(directory: Path, *, model: Path, size: tuple[int, int], task: Tas
     files: dict[str, bytes | str] = {
         model.name: model.read_bytes(),
         "index.html": page,
+        **{name: _text(name) for name in PARTS},
         "package.json": json.dumps(package, indent=2) + "\n",
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             write_beside(folder / name, content)
+        write_face_detector(folder)
     except OSError as error:
         raise FerError(f"{folder}: cannot be written: {error.strerror or error}") from None
 
@@ -71,7 +82,10 @@ def index_page(*, model: str, size: tuple[int, int], task: Task) -> str:
     """
     from jinja2 import Environment
 
-    text = resources.files("fer_tf.exporting").joinpath("web_files/index.html").read_text("utf-8")
+    from fer_tf.exporting.face_detector_tflite import SIDES, path_in_export
+    from fer_tf.vision.detectors.yunet import YunetDetector
+
+    text = _text("index.html")
     settings = {
         "wasm": WASM,
         "model": f"./{model}",
@@ -81,24 +95,30 @@ def index_page(*, model: str, size: tuple[int, int], task: Task) -> str:
         "values": list(task.values),
         "face": max(task.face[:2]),
         "colour": task.face[2] == 3,
+        "detectors": {side: f"./{path_in_export(side)}" for side in SIDES},
+        "margin": YunetDetector.margin,
+        "smallest": MIN_FACE,
     }
     template = Environment(autoescape=True).from_string(text)
     return template.render(policy=policy(text), settings=settings)
 
 
-def policy(page: str) -> str:
-    """The Content-Security-Policy of a page: what is in it and what lies beside it, nothing else.
+def _text(name: str) -> str:
+    return resources.files("fer_tf.exporting").joinpath(f"web_files/{name}").read_text("utf-8")
 
-    Only the page's own style and script run, known by their hashes; every request that they
-    could make ends at the page's own origin.
+
+def policy(page: str) -> str:
+    """The Content-Security-Policy of a page: what lies beside it, nothing else.
+
+    In the page itself only the map of the modules counts, known by its hash; every request that
+    scripts could make ends at the page's own origin.
     """
-    tags = ("style", 'script type="importmap"', 'script type="module"')
-    style, modules, script = (_hash(page, tag) for tag in tags)
+    modules = _hash(page, 'script type="importmap"')
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src 'self' 'wasm-unsafe-eval' {modules} {script}",
-            f"style-src {style}",
+            f"script-src 'self' 'wasm-unsafe-eval' {modules}",
+            "style-src 'self'",
             "connect-src 'self'",
             "img-src 'self' blob: data:",
             "base-uri 'none'",

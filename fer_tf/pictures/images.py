@@ -17,6 +17,7 @@ from fer_tf.errors import FerError
 from fer_tf.installed import absent
 from fer_tf.pictures.data_urls import LONGEST_PATH, decode_data_url, is_data_url
 from fer_tf.pictures.jpeg_scans import check_scans
+from fer_tf.pictures.refused import TooManyPixels, UnknownFormat
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,7 +38,7 @@ _SWAPPED = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGB;16N": "RGB;16B"}
 _ROUNDING = 1e-3  # how far floats may leave [0, 1]: half a grey level is 2e-3
 
 
-def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
+def read_image(source: Any, *, bgr: bool = False, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read a picture as upright RGB.
 
     Args:
@@ -51,6 +52,7 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
             uint16 or floats in [0, 1] (NumPy's, or what has `__array__`).
         bgr: arrays of 3 or 4 channels have them in OpenCV's order, BGR(A). It says nothing about
             files and PIL images, which know their own order, so lists may mix them with arrays.
+        max_pixels: of the largest picture that is read.
 
     Of an animation the first frame is read, of a file with several pages the first one. The EXIF
     orientation is obeyed, in PIL images too. What is transparent shows white, as on a page.
@@ -67,26 +69,26 @@ def read_image(source: Any, *, bgr: bool = False) -> np.ndarray:
         uint8 [h, w, 3], contiguous and writable, sharing no memory with `source`.
 
     Raises:
-        FerError: absent, no picture, damaged, cut off, above `MAX_PIXELS` (told from the header,
-            before decoding), empty, or an array of another form. Nothing else is raised,
-            whatever the file holds.
+        FerError: absent, no picture (`UnknownFormat`), damaged, cut off, above `max_pixels`
+            (`TooManyPixels`, told from the header, before decoding), empty, or an array of another
+            form. Nothing else is raised, whatever the file holds.
     """
     name = _label(source)
     if is_data_url(source):
-        return _decode(io.BytesIO(decode_data_url(source)), name)
+        return _decode(io.BytesIO(decode_data_url(source)), name, max_pixels)
     if isinstance(source, (str, os.PathLike)):
-        return _read_file(source, name)
+        return _read_file(source, name, max_pixels)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decode(io.BytesIO(source), name)
+        return _decode(io.BytesIO(source), name, max_pixels)
     if hasattr(source, "__array__"):
-        return _from_array(_array(source, name), name, bgr=bgr)
+        return _from_array(_array(source, name), name, max_pixels, bgr=bgr)
     if hasattr(source, "read"):
-        return _decode(io.BytesIO(_contents(source, name)), name)
+        return _decode(io.BytesIO(_contents(source, name)), name, max_pixels)
 
     from PIL import Image
 
     if isinstance(source, Image.Image):
-        return _from_pillow(source, name)
+        return _from_pillow(source, name, max_pixels)
     raise FerError(
         f"{name}: can't be read as a picture, expected a path, bytes, a binary file object, a PIL "
         "image or an array"
@@ -143,7 +145,7 @@ def _told(error: BaseException) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def _read_file(path: str | os.PathLike, name: str) -> np.ndarray:
+def _read_file(path: str | os.PathLike, name: str, max_pixels: int) -> np.ndarray:
     if name.lower().startswith(("http://", "https://")):
         raise FerError(f"{name}: a web address, expected a file: download the picture first")
     try:
@@ -170,7 +172,7 @@ def _read_file(path: str | os.PathLike, name: str) -> np.ndarray:
     except ValueError as error:
         raise FerError(f"{name}: not the name of a file ({_told(error)})") from error
     with stream:
-        return _decode(stream, name)
+        return _decode(stream, name, max_pixels)
 
 
 def _array(source: Any, name: str) -> np.ndarray:
@@ -191,23 +193,23 @@ def _contents(source: Any, name: str) -> bytes:
     return bytes(data)
 
 
-def _decode(stream: IO[bytes], name: str) -> np.ndarray:
+def _decode(stream: IO[bytes], name: str, max_pixels: int) -> np.ndarray:
     try:
         prefix = stream.read(1024)
     except OSError as error:
         raise FerError(f"{name}: can't be read ({_told(error)}), expected a picture") from error
     if not prefix:
-        raise FerError(f"{name}: an empty file, expected a picture")
+        raise UnknownFormat(f"{name}: an empty file, expected a picture")
     plugin, factory = _plugin(prefix)
     if factory is None:
-        raise FerError(f"{name}: {_kind(prefix)}, {_EXPECTED}")
+        raise UnknownFormat(f"{name}: {_kind(prefix)}, {_EXPECTED}")
     stream.seek(0)
     # PIL.Image.open would warn of large pictures, and a warning can be held back for the whole
     # process only, not for a thread.
     try:
         picture = factory(stream, "")
         tiles = _low_bytes(picture)
-        pixels = _from_pillow(picture, name)
+        pixels = _from_pillow(picture, name, max_pixels)
         if tiles is None or pixels.max() > _WHITES[2] >> 8:
             return pixels
         stream.seek(0)
@@ -217,8 +219,8 @@ def _decode(stream: IO[bytes], name: str) -> np.ndarray:
         raise
     except Exception as error:
         raise _damaged(name, plugin, error) from error
-    low = _from_pillow(picture, name)
-    return _from_array(pixels.astype(np.uint16) << 8 | low, name, bgr=False)
+    low = _from_pillow(picture, name, max_pixels)
+    return _from_array(pixels.astype(np.uint16) << 8 | low, name, max_pixels, bgr=False)
 
 
 def _low_bytes(picture: Image) -> list | None:
@@ -270,7 +272,7 @@ def _damaged(name: str, plugin: str | None, error: BaseException) -> FerError:
 
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         limit = f"{MAX_PIXELS / 1e6:.0f} megapixels"
-        return FerError(f"{name}: {plugin} frames far above {limit}, expected at most that")
+        return TooManyPixels(f"{name}: {plugin} frames far above {limit}, expected at most that")
     if isinstance(error, MemoryError):
         return FerError(f"{name}: more memory is needed than there is, expected fewer pixels")
     return FerError(
@@ -278,18 +280,18 @@ def _damaged(name: str, plugin: str | None, error: BaseException) -> FerError:
     )
 
 
-def _check_size(width: int, height: int, name: str) -> None:
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise FerError(f"{name}: {width}x{height} pixels, expected at least one")
-    if width * height > MAX_PIXELS:
-        raise FerError(
+    if width * height > max_pixels:
+        raise TooManyPixels(
             f"{name}: {width}x{height} pixels, {width * height / 1e6:,.0f} megapixels, "
-            f"expected at most {MAX_PIXELS / 1e6:.0f}"
+            f"expected at most {max_pixels / 1e6:.0f}"
         )
 
 
-def _from_pillow(picture: Image, name: str) -> np.ndarray:
-    _check_size(*picture.size, name)
+def _from_pillow(picture: Image, name: str, max_pixels: int) -> np.ndarray:
+    _check_size(*picture.size, name, max_pixels)
     stream = getattr(picture, "fp", None)  # None once it is loaded
     try:
         if picture.format in ("JPEG", "MPO") and stream is not None:
@@ -305,7 +307,7 @@ def _from_pillow(picture: Image, name: str) -> np.ndarray:
         if low < 0 or high > 65535:
             raise FerError(f"{name}: 32-bit pixels from {low} to {high}, expected 0 to 65535")
         array = array.astype(np.uint16)
-    return _from_array(array, name, bgr=False)
+    return _from_array(array, name, max_pixels, bgr=False)
 
 
 def _upright(picture: Image) -> Image:
@@ -348,7 +350,7 @@ def _on_white(picture: Image) -> Image:
     return page
 
 
-def _from_array(array: np.ndarray, name: str, *, bgr: bool) -> np.ndarray:
+def _from_array(array: np.ndarray, name: str, max_pixels: int, *, bgr: bool) -> np.ndarray:
     channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim == 3 else 0
     if channels not in (1, 3, 4):
         raise FerError(
@@ -356,7 +358,7 @@ def _from_array(array: np.ndarray, name: str, *, bgr: bool) -> np.ndarray:
             "1, 3 or 4)"
         )
     height, width = array.shape[:2]
-    _check_size(width, height, name)
+    _check_size(width, height, name, max_pixels)
     pixels = np.ascontiguousarray(_as_uint8(array, name)).reshape(height, width, channels)
     # OpenCV gives new arrays, ten times as fast as NumPy's repeat and index do.
     if channels == 1:

@@ -38,6 +38,9 @@ class Display:
         self.recipe = recipe
         self.run = run
         self.console = Console()
+        if self.console.is_jupyter:
+            # A notebook keeps all that is written: lines of text, and no bar that moves.
+            self.console = Console(force_jupyter=False, force_terminal=False)
         self._writer: Any = None
         self._wandb = _start_wandb(recipe, run) if wandb else None
         self._bar = Progress(

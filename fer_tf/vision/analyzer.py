@@ -127,7 +127,7 @@ class FaceAnalyzer:
             return name, "", picture.shape, found, crops
 
         searched = list(worked_ahead(listed(images), search, threads=self._threads))
-        answers = self._answer(
+        answers = self.answer(
             [found for *_, found, _ in searched],
             [crop for *_, crops in searched for crop in crops],
         )
@@ -150,8 +150,8 @@ class FaceAnalyzer:
             FerError: one can't be read.
         """
         pictures = [read_image(crop, bgr=bgr) for crop in listed(crops)]
-        whole = [[_whole(picture)] for picture in pictures]
-        answers = self._answer(whole, [self._whole_face(picture).pixels for picture in pictures])
+        whole = [[whole_picture(picture)] for picture in pictures]
+        answers = self.answer(whole, [self.whole_face(picture).pixels for picture in pictures])
         return [face for (face,) in answers]
 
     def analyze_video(
@@ -226,7 +226,7 @@ class FaceAnalyzer:
         picture = read_image(image, bgr=bgr)
         if cropped:
             (face,) = self.analyze_faces([picture])
-            crop = self._whole_face(picture)
+            crop = self.whole_face(picture)
             return self.explainer.explain([face], [crop], method=method, target=target)
         return self.explain_found(
             picture, self._faces(picture, boxes), method=method, target=target
@@ -263,7 +263,7 @@ class FaceAnalyzer:
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first."""
         if self.cropped:
-            return [_whole(image)]
+            return [whole_picture(image)]
         return self.detector.detect(image)
 
     def recognize(
@@ -283,7 +283,7 @@ class FaceAnalyzer:
             for image, found in zip(images, detections, strict=True)
             for detection in found
         ]
-        return self._answer(detections, crops)
+        return self.answer(detections, crops)
 
     def crop(self, image: np.ndarray, detection: Detection) -> Crop:
         """A face as the network is given it, of its size, in colour where it learnt from colours.
@@ -292,7 +292,7 @@ class FaceAnalyzer:
             FerError: the box has no area or lies outside the picture.
         """
         if self.cropped:
-            return self._whole_face(image)
+            return self.whole_face(image)
         return crop_face(
             image,
             detection,
@@ -302,21 +302,22 @@ class FaceAnalyzer:
             colour=self.recognizer.colour,
         )
 
-    def _whole_face(self, image: np.ndarray) -> Crop:
+    def whole_face(self, image: np.ndarray) -> Crop:
+        """A picture, uint8 RGB [h, w, 3], that is a face already, as the network is given it."""
         return whole_face(image, self.recognizer.size, colour=self.recognizer.colour)
 
-    def _faces(
-        self, image: np.ndarray, boxes: Iterable[Box | Sequence[float]] | None
-    ) -> tuple[Face, ...]:
-        if boxes is not None and self.cropped:
-            raise FerError("boxes of cropped faces: expected none, each picture is a face")
-        detections = self.detect(image) if boxes is None else given_boxes(boxes)
-        (faces,) = self.recognize([image], [detections])
-        return faces
-
-    def _answer(
+    def answer(
         self, detections: Sequence[Sequence[Detection]], crops: Sequence[np.ndarray]
     ) -> list[tuple[Face, ...]]:
+        """The expressions of faces that were cropped; all go through the network as one batch.
+
+        Args:
+            detections: of each picture.
+            crops: of all these, one after the other: the pixels of `crop` or `whole_face`.
+
+        Raises:
+            FerError: the network answers NaN, or a value out of [-1, 1].
+        """
         answers = self.recognizer.answer(np.array(crops, np.uint8))
         values = iter([] if answers.values is None else answers.values.tolist())
         faces = (
@@ -334,6 +335,15 @@ class FaceAnalyzer:
             tuple(next(faces)(box=d.box, score=d.score, eyes=d.eyes) for d in found)
             for found in detections
         ]
+
+    def _faces(
+        self, image: np.ndarray, boxes: Iterable[Box | Sequence[float]] | None
+    ) -> tuple[Face, ...]:
+        if boxes is not None and self.cropped:
+            raise FerError("boxes of cropped faces: expected none, each picture is a face")
+        detections = self.detect(image) if boxes is None else given_boxes(boxes)
+        (faces,) = self.recognize([image], [detections])
+        return faces
 
 
 def given_boxes(boxes: Iterable[Box | Sequence[float]]) -> list[Detection]:
@@ -356,7 +366,8 @@ def given_boxes(boxes: Iterable[Box | Sequence[float]]) -> list[Detection]:
     return detections
 
 
-def _whole(image: np.ndarray) -> Detection:
+def whole_picture(image: np.ndarray) -> Detection:
+    """All of a picture, uint8 RGB [h, w, 3], as a detection with score 1."""
     height, width = image.shape[:2]
     return Detection(Box(0.0, 0.0, float(width), float(height)), 1.0)
 

@@ -13,7 +13,7 @@ import numpy as np
 from fer_tf.tasks import TASKS
 from fer_tf.vision import layout
 from fer_tf.vision.crops import between_centres
-from fer_tf.vision.layout import Plan, Rect
+from fer_tf.vision.layout import Line, Plan, Rect
 from fer_tf.vision.results import Face
 
 BRIGHT = ("#ee6677", "#228833", "#aa3377", "#ccbb44", "#4477aa", "#66ccee", "#bbbbbb")
@@ -61,10 +61,10 @@ def draw_faces(
 ) -> np.ndarray:
     """A copy of the picture with each face's box, label and, where there is room, seven bars.
 
-    Sizes follow the picture's and the face's. Labels and bars stay inside the picture; bars keep
-    off faces and off each other, and are left out where the face is too small for them. With
-    several faces a line leads from each one to its bars. An unsure answer's box is white
-    and dashed.
+    Sizes follow the picture's and the face's. Labels and bars stay inside the picture and keep off
+    other faces, and are left out where there is no room for them. With several faces a line leads
+    from each one to its bars, and to a label that is not at its face. An unsure answer's box is
+    white and dashed.
 
     Args:
         image: upright RGB, uint8 [h, w, 3].
@@ -85,8 +85,9 @@ def draw_faces(
     for face, plan in zip(faces, plans, strict=True):
         _draw_box(canvas, plan, _colour_of(face), dashed=not face.sure)
     for face, plan in zip(faces, plans, strict=True):
-        if plan.link is not None:
-            _draw_link(canvas, plan, _colour_of(face))
+        for link in (plan.link, plan.chip_link):
+            if link is not None:
+                _draw_link(canvas, plan, link, _colour_of(face))
     for face, title, plan in zip(faces, titles, plans, strict=True):
         if plan.panel is not None:
             _draw_panel(canvas, face, plan)
@@ -132,11 +133,10 @@ def _dashes(points: np.ndarray, length: float) -> list[np.ndarray]:
     return list(np.stack(sides, axis=-1))
 
 
-def _draw_link(canvas: np.ndarray, plan: Plan, rgb: tuple[int, int, int]) -> None:
-    """The line from a face to its bars, over a dark one as the outline is."""
-    assert plan.link is not None
+def _draw_link(canvas: np.ndarray, plan: Plan, link: Line, rgb: tuple[int, int, int]) -> None:
+    """The line from a face to its bars or its label, over a dark one as the outline is."""
     for rgb_, width in ((PAPER, plan.line + 2), (rgb, plan.line)):
-        cv2.line(canvas, *plan.link, rgb_, width, cv2.LINE_AA)
+        cv2.line(canvas, *link, rgb_, width, cv2.LINE_AA)
 
 
 def _draw_chip(canvas: np.ndarray, title: str, plan: Plan, rgb: tuple[int, int, int]) -> None:

@@ -33,6 +33,10 @@ LOOKED_AT = 40
 """Free places that are tried for a line that runs over nobody."""
 
 
+Line = tuple[tuple[int, int], tuple[int, int]]
+"""Two points, (x, y) each."""
+
+
 @dataclass(frozen=True)
 class Rect:
     """A rectangle of whole pixels."""
@@ -72,6 +76,7 @@ class Plan:
         panel_font: height of the bars' text.
         link: where a line from the face or its label to its bars begins and ends, (x, y) each;
             None for the only face of a picture, and without bars.
+        chip_link: likewise, from the face to its label; None where the label is at the face.
     """
 
     box: Rect
@@ -81,7 +86,8 @@ class Plan:
     chip_font: int
     panel: Rect | None
     panel_font: int
-    link: tuple[tuple[int, int], tuple[int, int]] | None = None
+    link: Line | None = None
+    chip_link: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -105,9 +111,10 @@ def arrange(
 ) -> list[Plan]:
     """A plan for each face of a picture of `width` x `height` pixels.
 
-    Labels are placed first, as everybody has one, then bars, those of the largest faces first:
-    beside their face, or where there is no room, at the nearest free place with a line to it.
-    With `steady` that second choice is left out: from frame to frame of a video it would jump.
+    Labels are placed first, then bars, those of the largest faces first: beside their face, or
+    where they would cover another one, at the nearest free place with a line to it; where none is
+    near, they are left out. With `steady` nothing goes away from its face, as it would jump from
+    frame to frame of a video, and a label stays where it covers the least of others.
     """
     base = round(TEXT_SIZE * (min(width, height) / TEXT_SIDE) ** TEXT_POWER)
     base = max(base, SMALLEST_TEXT)
@@ -124,14 +131,30 @@ def arrange(
         )
         chips.append(chip)
         fonts.append(font)
+    chip_links: dict[int, Line] = {}
+    covering = [
+        index
+        for index, chip in enumerate(chips)
+        if chip and any(chip.overlap(other) for other in _others(boxes, index, chips[:index]))
+    ]
+    if not steady:
+        for index in covering:
+            chips[index] = None
+        for index in covering:
+            others = _others(boxes, index, chips)
+            font = min(fonts[index], SMALLEST_TEXT)
+            size = chip_width(titles[index], font), chip_height(font, titles[index].count("\n") + 1)
+            away = _free_place(size, boxes[index], None, bounds, others, gap=3, step=font // 2 + 1)
+            if away is not None:
+                chips[index], chip_links[index] = away
+                fonts[index] = font
 
     panels: dict[int, tuple[Rect, int]] = {}
     for place in (_place_panel, None if steady or len(faces) < 2 else _place_away):
         for index in sorted(range(len(faces)), key=lambda i: -faces[i].box.area):
             if place is None or index in panels:
                 continue
-            others = [box for i, box in enumerate(boxes) if i != index]
-            others += [chip for i, chip in enumerate(chips) if chip and i != index]
+            others = _others(boxes, index, [*chips[:index], *chips[index + 1 :]])
             others += [panel for panel, _ in panels.values()]
             found = place(boxes[index], chips[index], faces[index], base, bounds, others)
             if found is not None:
@@ -143,9 +166,17 @@ def arrange(
         crowded = len(faces) > 1
         link = _link(panel, box, chips[index]) if crowded and panel is not None else None
         plans.append(
-            Plan(box, lines[index], radius, chips[index], fonts[index], panel, panel_font, link)
+            Plan(
+                *(box, lines[index], radius, chips[index], fonts[index], panel, panel_font),
+                *(link, chip_links.get(index)),
+            )
         )
     return plans
+
+
+def _others(boxes: Sequence[Rect], index: int, chips: Sequence[Rect | None]) -> list[Rect]:
+    """The boxes of all faces but one, and those of the labels that there are."""
+    return [*boxes[:index], *boxes[index + 1 :], *(chip for chip in chips if chip)]
 
 
 def _line(base: int, face: Face) -> int:
@@ -225,31 +256,47 @@ def _place_away(
     if PANEL_MOST * box.height < font:
         return None
     columns = panel_columns(font, face.labels)
-    gap = max(font // 2, 3)
-    step = max(columns.row, 1)
+    size = columns.width, columns.height
+    gap, step = max(font // 2, 3), max(columns.row, 1)
+    found = _free_place(size, box, chip, bounds, others, gap=gap, step=step)
+    return None if found is None else (found[0], font)
+
+
+def _free_place(
+    size: tuple[int, int],
+    box: Rect,
+    chip: Rect | None,
+    bounds: Rect,
+    others: Sequence[Rect],
+    *,
+    gap: int,
+    step: int,
+) -> tuple[Rect, Line] | None:
+    """The nearest place for (width, height) pixels off everything, and the line to it."""
+    width, height = size
     reach = AWAY * max(box.width, box.height)
     left, top = np.meshgrid(
-        np.arange(gap, bounds.width - columns.width - gap, step),
-        np.arange(gap, bounds.height - columns.height - gap, step),
+        np.arange(gap, bounds.width - width - gap, step),
+        np.arange(gap, bounds.height - height - gap, step),
     )
-    across = left + columns.width / 2 - (box.left + box.width / 2)
-    down = top + columns.height / 2 - (box.top + box.height / 2)
+    across = left + width / 2 - (box.left + box.width / 2)
+    down = top + height / 2 - (box.top + box.height / 2)
     distance = np.hypot(across, down)
-    taken = distance > reach + columns.width
+    taken = distance > reach + width
     for other in (box, *others, *([] if chip is None else [chip])):
         taken |= (
             (left < other.left + other.width + gap)
-            & (left + columns.width + gap > other.left)
+            & (left + width + gap > other.left)
             & (top < other.top + other.height + gap)
-            & (top + columns.height + gap > other.top)
+            & (top + height + gap > other.top)
         )
     order = np.argsort(np.where(taken, np.inf, distance), axis=None, kind="stable")
     for place in order[: int((~taken).sum())][:LOOKED_AT]:
-        panel = Rect(int(left.flat[place]), int(top.flat[place]), columns.width, columns.height)
-        start, end = _link(panel, box, chip)
+        rect = Rect(int(left.flat[place]), int(top.flat[place]), width, height)
+        start, end = _link(rect, box, chip)
         line = np.linspace(start, end, 24)
         if not any(_within(line, other) for other in others):
-            return panel, font
+            return rect, (start, end)
     return None
 
 
@@ -261,13 +308,13 @@ def _within(points: np.ndarray, rect: Rect) -> bool:
     return bool(inside.all(axis=1).any())
 
 
-def _link(panel: Rect, box: Rect, chip: Rect | None) -> tuple[tuple[int, int], tuple[int, int]]:
+def _link(panel: Rect, box: Rect, chip: Rect | None) -> Line:
     """The shortest line to a panel from the face's box, or from its label where that is nearer."""
     owners = [box] if chip is None else [box, chip]
     return min((_shortest(owner, panel) for owner in owners), key=lambda line: math.dist(*line))
 
 
-def _shortest(one: Rect, other: Rect) -> tuple[tuple[int, int], tuple[int, int]]:
+def _shortest(one: Rect, other: Rect) -> Line:
     """Between two rectangles that are apart, in the middle of what they face each other with."""
     starts, ends = zip(
         _nearest(one.left, one.width, other.left, other.width),

@@ -18,6 +18,9 @@ from fer_tf.vision.results import Analysis, VideoFrame
 SIDE = 960
 """Pixels of a notebook's picture on its longer side, at most."""
 
+QUALITY = 90
+"""Of the JPEG in a notebook's HTML: the notebook keeps it, and it is a quarter of the PNG."""
+
 ROWS = 20
 """Faces in a notebook's table, at most."""
 
@@ -45,23 +48,27 @@ def drawn(analysis: Analysis, image: Any = None) -> Image.Image:
 
 def as_png(analysis: Analysis) -> bytes | None:
     """The picture, reduced to `SIDE`; None where there is none to be read."""
+    return _encoded(analysis, "PNG")
+
+
+def _encoded(analysis: Analysis, kind: str) -> bytes | None:
     try:
         picture = drawn(analysis)
     except FerError:
         return None
     picture.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    picture.save(file, kind, quality=QUALITY)
     return file.getvalue()
 
 
 def as_html(analysis: Analysis) -> str:
     """The picture, where there is one, above a table of the faces."""
-    picture = as_png(analysis)
+    picture = _encoded(analysis, "JPEG")
     shown = ""
     if picture is not None:
         data = base64.b64encode(picture).decode()
-        shown = f'<img style="max-width:100%" alt="" src="data:image/png;base64,{data}">'
+        shown = f'<img style="max-width:100%" alt="" src="data:image/jpeg;base64,{data}">'
     name = escape(analysis.source)
     if not analysis.faces:
         return f"<div>{shown}<p>{name} {escape(analysis.reason)}</p></div>"

@@ -1,11 +1,17 @@
-"""The app guides name the files, the size and the labels of the export."""
+"""The app guides name the files, the size and the labels of the export; Python's is run."""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from fer_tf import FerError
+import fer_tf
+from fer_tf import FaceAnalyzer, FerError
+from fer_tf.exporting.face_detector_tflite import write_face_detector
 from fer_tf.exporting.tflite_guides import GUIDES, write_guides
+from fer_tf.shipped import FOLDER, LITERT
 from fer_tf.tasks import TASKS
 
 FILES = {"float16": "fer_float16.tflite", "int8": "fer_int8.tflite"}
@@ -21,17 +27,40 @@ def test_guides_name_files_size_and_labels(channels, tmp_path):
     pages = write(tmp_path, channels)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(GUIDES)
     for page in pages.values():
-        assert f"bytes [1, 64, 48, {channels}]" in page
         assert '"Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"' in page
+        assert "face_detector/LICENSE.txt" in page and "0.95 of the mean" in page.replace("\n ", "")
+        assert "$" not in page.replace("$0", "") and len(page.splitlines()) < 115
+    kotlin, swift, _ = (pages[name] for name in GUIDES)
+    for page in (kotlin, swift):
+        assert f"bytes [1, 64, 48, {channels}]" in page
         assert "`fer_float16.tflite` (float16), `fer_int8.tflite` (int8)" in page
         assert ("ImageClassifier" in page) == (channels == 3)
         assert ("299 *" in page) == (channels == 1)
-        assert "$files" not in page and len(page.splitlines()) < 75
-    kotlin, swift = pages["android.md"], pages["ios.md"]
-    assert 'CompiledModel.create(assets, "fer_float16.tflite"' in kotlin
-    assert "createScaledBitmap(crop, 48, 64, true)" in kotlin
-    assert 'forResource: "fer_float16", ofType: "tflite"' in swift
-    assert "width: 48, height: 64, bitsPerComponent: 8" in swift
+    assert 'Network(assets, "fer_float16.tflite")' in kotlin
+    assert 'Network(assets, "face_detector_320.tflite")' in kotlin
+    assert "Rect(0, 0, 48, 64), 48, 64)" in kotlin
+    assert 'Network("fer_float16")' in swift and 'Network("face_detector_320")' in swift
+    assert "rgb(face, width: 48, height: 64, in: whole)" in swift
+
+
+def test_pythons_guide_answers_as_the_package_does(tmp_path, monkeypatch, capsys):
+    photo = Path(fer_tf.__file__).parent / "demo_files" / "grace_hopper.jpg"
+    shutil.copy(photo, tmp_path / "photo.jpg")
+    shutil.copy(FOLDER / LITERT, tmp_path / "fer.tflite")
+    write_face_detector(tmp_path)
+    analyzer = FaceAnalyzer(detect_size=320)
+    files, size = {"int8": "fer.tflite"}, analyzer.recognizer.size
+    write_guides(tmp_path, files=files, size=size, channels=3, task=TASKS["fer2013"])
+    code = (tmp_path / "python.md").read_text("utf-8").split("```")[1].removeprefix("python\n")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "python.md", "exec"), {})
+    (line,) = capsys.readouterr().out.splitlines()
+    (face,) = analyzer.analyze(photo)
+    left, top, right, bottom = map(int, line.partition("]")[0].strip("[").split(","))
+    side = 0.95 * (face.box.width + face.box.height) / 2
+    assert (right - left, bottom - top) == pytest.approx((side, side), abs=4)
+    assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx(face.box.center, abs=4)
+    assert f" {face.emotion} " in line
 
 
 @pytest.mark.parametrize("channels", [3, 1])

@@ -1,9 +1,10 @@
-"""The page, in a real browser: its answers against Keras', its camera, its silence."""
+"""The page, in a real browser: its faces and answers, its camera, its silence."""
 
 from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import cv2
@@ -12,12 +13,18 @@ import numpy as np
 import pytest
 from browser import CAMERA_FLAGS, chromium, driver, node_modules, served, write_camera
 
+import fer_tf
 from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
 from fer_tf.exporting.tflite import write_tflite
-from fer_tf.exporting.web import RUNTIME, RUNTIME_VERSION, write_page
+from fer_tf.exporting.web import PARTS, RUNTIME, RUNTIME_VERSION, write_page
+from fer_tf.pictures.images import read_image
 from fer_tf.tasks import FER2013, TASKS, Task
+from fer_tf.vision.crops import crop_face
+from fer_tf.vision.detectors.yunet import YunetDetector
+from fer_tf.vision.results import Box, Detection
 
+PHOTO = Path(fer_tf.__file__).parent / "demo_files" / "grace_hopper.jpg"
 SIZE = (64, 48)
 READY = "html[data-state=ready]"
 
@@ -34,6 +41,19 @@ ANSWER = """async (before) => {
     time: document.getElementById("time").textContent,
   };
 }"""
+
+FACES = """() => [...document.querySelectorAll("#finds button")].map((button, i) => {
+  const { width, height } = document.getElementById("view");
+  const { left, top, width: wide, height: high } = button.style;
+  const canvas = document.querySelectorAll("#people canvas")[i] ?? document.getElementById("face");
+  const pixels = [...canvas.getContext("2d").getImageData(0, 0, 48, 48).data];
+  return {
+    box: [left, top, wide, high].map(
+      (share, j) => parseFloat(share) / 100 * (j % 2 ? height : width)),
+    face: pixels.filter((_, k) => k % 4 === 0),
+    chosen: button.ariaPressed === "true",
+  };
+})"""
 
 DELIVER = """([kind, name, type, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
@@ -74,8 +94,15 @@ def site(model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def camera_face():
-    return draw(np.array([3]), seed=5)[0]
+def photo():
+    """A real face, 77 pixels wide, RGB [260, 220, 3]."""
+    return cv2.resize(read_image(PHOTO), (220, 260), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def camera_face(photo):
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey[20:180, 30:190], (48, 48), interpolation=cv2.INTER_AREA)
 
 
 @pytest.fixture(scope="module")
@@ -107,16 +134,20 @@ def page(browser, site):
         yield page
         page.close()
         places = [urlsplit(request.url) for request in asked if request not in stopped]
-        assert {place.path for place in places} >= {"/", "/model.tflite"}
+        assert {place.path for place in places} >= {"/", "/page.js", "/model.tflite"}
         remote = {place.netloc for place in places if place.scheme not in ("blob", "data")}
         assert remote == {urlsplit(address).netloc}
         assert complaints == []
 
 
+def count(page):
+    """How often it has answered."""
+    return page.evaluate("Number(document.getElementById('bars').dataset.answers ?? 0)")
+
+
 def fresh(page):
     """An answer that was begun after this call."""
-    count = page.evaluate("Number(document.getElementById('bars').dataset.answers ?? 0)")
-    return page.evaluate(ANSWER, count + 1)
+    return page.evaluate(ANSWER, count(page) + 1)
 
 
 def expected(network, face):
@@ -131,13 +162,23 @@ def png(picture):
 
 
 def show(page, picture, name="face.png"):
+    """Give the page a picture; returns its first answer."""
+    before = count(page)
     page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": png(picture)})
+    return page.evaluate(ANSWER, before)
+
+
+def mark(page):
+    """Set the square by hand, where it is at first; returns the answer."""
+    before = count(page)
+    page.click("#byHand")
+    return page.evaluate(ANSWER, before)
 
 
 def test_agrees_with_keras(page, network):
     face = draw(np.array([5]), seed=1)[0]
     show(page, face.repeat(4, 0).repeat(4, 1))
-    answer = page.evaluate(ANSWER, 0)
+    answer = mark(page)
     np.testing.assert_array_equal(np.reshape(answer["face"], (48, 48)), face)
     probabilities = expected(network, face)
     # A pixel that lies between two grey levels may be rounded to either.
@@ -152,7 +193,7 @@ def test_colour_is_reduced_by_areas(page, network):
     colours = np.random.default_rng(2).integers(0, 256, (20, 30, 3), np.uint8)
     colours = cv2.resize(colours, (300, 200), interpolation=cv2.INTER_CUBIC)
     show(page, colours)
-    answer = page.evaluate(ANSWER, 0)
+    answer = mark(page)
     middle = colours[30:170, 80:220, ::-1].astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
     face = cv2.resize(middle, (48, 48), interpolation=cv2.INTER_AREA)
     assert np.abs(np.reshape(answer["face"], (48, 48)) - face).max() < 1
@@ -164,7 +205,8 @@ def test_takes_what_is_dropped_or_pasted(page, network, kind):
     face = draw(np.array([1]), seed=4)[0]
     data = base64.b64encode(png(face.repeat(2, 0).repeat(2, 1))).decode()
     page.evaluate(DELIVER, [kind, "face.png", "image/png", data])
-    answer = page.evaluate(ANSWER, 0)
+    page.evaluate(ANSWER, 0)
+    answer = mark(page)
     np.testing.assert_allclose(answer["probabilities"], expected(network, face), atol=2e-3)
     page.evaluate(DELIVER, [kind, "notes.txt", "text/plain", base64.b64encode(b"hello").decode()])
     page.wait_for_selector("#error:not([hidden])")
@@ -181,7 +223,7 @@ def test_the_square_moves_and_grows(page):
 
     picture = draw(np.array([6]), seed=2)[0].repeat(5, 0).repeat(5, 1)
     show(page, np.pad(picture, ((0, 0), (120, 120))))
-    first = page.evaluate(ANSWER, 0)
+    first = mark(page)
     left, top, width = corner()
     page.focus("#square")
     page.keyboard.press("ArrowRight")
@@ -209,9 +251,59 @@ def test_the_square_moves_and_grows(page):
     assert last["face"] != first["face"] and last["probabilities"] != first["probabilities"]
 
 
+def test_finds_the_faces_of_a_photo(page, photo):
+    two = np.concatenate([photo, photo[:, ::-1]], axis=1)
+    answer = show(page, two[..., ::-1])
+    found = page.evaluate(FACES)
+    # The network sees what is beside the picture: black, in the page.
+    seen = np.zeros((640, 640, 3), np.uint8)
+    seen[: two.shape[0], : two.shape[1]] = two
+    expected = sorted(YunetDetector().detect(seen), key=lambda each: each.box.left)
+    assert len(found) == len(expected) == 2
+    for face, detection in zip(found, expected, strict=True):
+        box = detection.box
+        sides = [box.left, box.top, box.width, box.height]
+        np.testing.assert_allclose(face["box"], sides, atol=0.1)
+        crop = crop_face(two, detection, (48, 48), margin=YunetDetector.margin)
+        assert np.abs(np.reshape(face["face"], (48, 48)) - crop.pixels).mean() < 1
+    assert answer["said"].startswith("2 faces. ")
+    first = [face["chosen"] for face in found].index(True)
+    page.click(f"#finds button:nth-child({2 - first})")
+    chosen = page.evaluate(ANSWER, 0)
+    assert chosen["face"] == found[1 - first]["face"]
+    assert chosen["probabilities"] != answer["probabilities"]
+    assert [face["chosen"] for face in page.evaluate(FACES)].index(True) == 1 - first
+
+
+def test_a_face_at_the_edge_is_cut_as_in_python_and_nobody_has_no_answer(page, photo):
+    cut = np.ascontiguousarray(photo[:, 95:])
+    show(page, cut[..., ::-1])
+    (face,) = page.evaluate(FACES)
+    detection = Detection(Box(*face["box"]), 1.0)
+    assert detection.box.left < 0
+    crop = crop_face(cut, detection, (48, 48), margin=YunetDetector.margin)
+    assert np.abs(np.reshape(face["face"], (48, 48)) - crop.pixels).mean() < 1
+    assert page.inner_text("#top") in FER2013
+    nobody = show(page, photo[::-1, ::-1, ::-1].repeat(2, 0)[:200])
+    assert page.evaluate(FACES) == []
+    assert nobody["top"] == nobody["said"] == "No face found"
+    assert nobody["probabilities"] == [0] * 7
+    assert page.is_visible("#none") and not page.is_visible("#face")
+    assert "%" not in page.inner_text("#bars")
+    assert mark(page)["top"] in FER2013
+
+
 def test_answers_for_the_camera(page, network, camera_face):
     page.click("#camera")
     page.wait_for_selector("#mirrorLabel:not([hidden])")
+    answer = fresh(page)
+    (face,) = page.evaluate(FACES)
+    left, top, width, height = face["box"]
+    # The film's face fills the middle, 336 pixels of 640x480.
+    assert abs(left + width / 2 - 320) < 40 and abs(top + height / 2 - 240) < 40
+    assert 120 < width < 250 and answer["top"] in FER2013
+    assert "ms to find faces" in answer["time"]
+    page.click("#byHand")
     answer = fresh(page)
     face = np.reshape(answer["face"], (48, 48))
     assert np.corrcoef(face.ravel(), camera_face[:, ::-1].ravel())[0, 1] > 0.97
@@ -262,8 +354,10 @@ def test_page_pins_the_runtime_and_replaces_its_own_files_only(model, tmp_path):
     (web / "node_modules").mkdir(parents=True)
     for _ in range(2):
         write_page(tmp_path, model=model, size=SIZE, task=Task("own", ("a", "</script>", "c")))
-    names = ["index.html", "model.tflite", "node_modules", "package.json"]
-    assert sorted(path.name for path in web.iterdir()) == names
+    names = ["face_detector", "index.html", "model.tflite", "node_modules", "package.json", *PARTS]
+    assert {path.name for path in web.iterdir()} == {*names}
+    detector = sorted(path.name for path in (web / "face_detector").iterdir())
+    assert detector == ["LICENSE.txt", "face_detector_320.tflite", "face_detector_640.tflite"]
     package = json.loads((web / "package.json").read_text())
     assert package["dependencies"] == {RUNTIME: RUNTIME_VERSION}
     assert (web / "model.tflite").read_bytes() == model.read_bytes()

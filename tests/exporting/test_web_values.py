@@ -13,9 +13,9 @@ from fer_tf.tasks import AFFECT, Task
 
 TASK = Task("own", ("calm", "cross", "glad"), AFFECT, (40, 40, 3))
 SIZE = (64, 48)
-ANSWER = """async () => {
+ANSWER = """async (before) => {
   const bars = document.getElementById("bars");
-  while (!bars.dataset.answers) await new Promise((r) => setTimeout(r, 10));
+  while (Number(bars.dataset.answers ?? 0) <= before) await new Promise((r) => setTimeout(r, 10));
   return {
     probabilities: [...bars.children].map((row) => Number(row.dataset.probability)),
     names: [...document.querySelectorAll("#values dt")].map((term) => term.textContent),
@@ -46,7 +46,9 @@ def test_shows_values_and_sees_colours(tmp_path):
         page.goto(place[0])
         page.wait_for_selector("html[data-state=ready]")
         page.set_input_files("#file", file)
-        answer = page.evaluate(ANSWER)
+        page.evaluate(ANSWER, 0)
+        page.click("#byHand")
+        answer = page.evaluate(ANSWER, 1)
     assert answer["seen"] == [*rgb, 255]
     expected = network(np.full((1, *SIZE, 3), rgb, np.float32))
     probabilities = keras.ops.softmax(expected["logits"])[0]

@@ -159,3 +159,11 @@ def test_wandb_gets_the_recipe_and_the_rows(run: Run, monkeypatch: pytest.Monkey
     assert started[0]["name"] == "run" and started[0]["dir"] == str(run.folder)
     # The second process goes on with what the first has logged.
     assert started[0]["id"] == started[1]["id"] and started[1]["resume"] == "allow"
+
+
+def test_a_notebook_gets_lines_of_text_and_no_bar(run, monkeypatch, capsys):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    with Display(RECIPE, run) as display:
+        display.epoch(0, size=32, steps=4, done=0)
+        display.say("a line")
+    assert capsys.readouterr().out == "a line\n"

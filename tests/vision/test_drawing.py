@@ -60,6 +60,9 @@ def test_labels_and_bars_lie_inside_and_bars_keep_off_everything(scene):
         assert not any(panel.overlap(plan.box) for plan in plans)
         assert not any(panel.overlap(chip) for chip in chips)
     assert not any(a.overlap(b) for a, b in itertools.combinations(panels, 2))
+    assert not any(a.overlap(b) for a, b in itertools.combinations(chips, 2))
+    for one, other in itertools.permutations(plans, 2):
+        assert one.chip is None or one.chip.overlap(other.box) == 0
 
 
 def test_a_panel_away_from_its_face_has_a_line_to_it_over_nobody():
@@ -74,6 +77,21 @@ def test_a_panel_away_from_its_face_has_a_line_to_it_over_nobody():
             others = [p for p in plans if p is not plan]
             rects = [rect for p in others for rect in (p.box, p.chip, p.panel) if rect]
             assert not any(_within(np.linspace(*plan.link, 50), rect) for rect in rects)
+
+
+def test_a_label_that_would_cover_a_neighbour_goes_away_with_a_line_over_nobody():
+    faces = [
+        face(50 + 70 * column + 35 * (row % 2), 230 + 66 * row, 42, 51)
+        for row in range(3)
+        for column in range(13)
+    ]
+    plans = arrange(1000, 640, faces, ["Happy  90%"] * len(faces))
+    away = [plan for plan in plans if plan.chip_link is not None]
+    assert len(away) > 5
+    for plan in away:
+        others = [rect for p in plans if p is not plan for rect in (p.box, p.chip) if rect]
+        assert not any(_within(np.linspace(*plan.chip_link, 50), rect) for rect in others)
+        assert not any(plan.chip.overlap(rect) for rect in [plan.box, *others])
 
 
 def test_a_face_alone_needs_no_line():

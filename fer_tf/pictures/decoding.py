@@ -1,4 +1,4 @@
-"""The one door for pictures that come to the page: they are decoded in a process of their own."""
+"""The one door for pictures that strangers send: they are decoded in a process of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import cv2
 import numpy as np
 
-from fer_tf.pictures.images import read_image
+from fer_tf.pictures.images import MAX_PIXELS, read_image
 from fer_tf.worker_pool import WorkerPool
 
 WORKERS = 2
@@ -21,20 +21,24 @@ PATIENCE = 60.0
 """Seconds that a picture waits for a free worker."""
 
 
-def decode(name: str, data: bytes, longest: int | None = None) -> np.ndarray:
+def decode(
+    name: str, data: bytes, longest: int | None = None, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """A picture's upright pixels, uint8 RGB [h, w, 3].
 
     Args:
         name: what the sentence of an error calls it.
         data: of a picture file.
         longest: pixels of the side to which a larger picture is reduced; None for none.
+        max_pixels: of the largest picture that is read.
 
     Raises:
         FerError: of `fer_tf.pictures.images.read_image`.
     """
     stream = io.BytesIO(data)
     stream.name = name
-    return read_image(stream) if longest is None else reduced(read_image(stream), longest)
+    pixels = read_image(stream, max_pixels=max_pixels)
+    return pixels if longest is None else reduced(pixels, longest)
 
 
 def reduced(pixels: np.ndarray, longest: int) -> np.ndarray:
@@ -47,6 +51,11 @@ def reduced(pixels: np.ndarray, longest: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def decoding() -> WorkerPool[np.ndarray]:
-    """Processes that `decode`; leaving the context ends them."""
-    return WorkerPool(decode, workers=WORKERS, seconds=SECONDS, memory=MEMORY, patience=PATIENCE)
+def decoding(workers: int = WORKERS, seconds: float = SECONDS) -> WorkerPool[np.ndarray]:
+    """Processes that `decode`; leaving the context ends them.
+
+    Args:
+        workers: pictures that are decoded at the same time.
+        seconds: that decoding one may take.
+    """
+    return WorkerPool(decode, workers=workers, seconds=seconds, memory=MEMORY, patience=PATIENCE)

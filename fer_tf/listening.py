@@ -1,0 +1,41 @@
+"""Where a server of this package listens, and who can reach it there."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from fer_tf.errors import FerError
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A TCP socket that listens.
+
+    Args:
+        host: an address or a name of this machine.
+        port: 0 is a free one.
+
+    Raises:
+        FerError: the address can't be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, UnicodeError) as error:
+        raise occupied(host, port) from error
+
+
+def occupied(host: str, port: int) -> FerError:
+    """The sentence about an address that can't be listened on."""
+    return FerError(
+        f"--host {host} --port {port}: can't be listened on, expected an address of this machine "
+        "and a free port"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
