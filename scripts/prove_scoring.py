@@ -1,6 +1,6 @@
 """Does a score survive what kills it? A disturbed run is compared row by row with a quiet one.
 
-    python scripts/prove_scoring.py [--pictures 10000] [--part 100] [--kills 20] [--seed 0]
+    python scripts/prove_scoring.py [--pictures 10000] [--part 100] [--kills 20] [--longest 8]
 
 Faces are drawn and written as pictures; one in fifty shows nobody, and one in fifty is cut off.
 `fer-tf score` scores them twice: once on this machine, and once on a Ray cluster of three nodes
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--part", type=int, default=100, help="pictures in a part")
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--longest", type=float, default=20.0, help="seconds between two kills")
+    parser.add_argument("--longest", type=float, default=8.0, help="seconds between two kills")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     print(header(), "\n", flush=True)

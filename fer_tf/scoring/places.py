@@ -152,13 +152,19 @@ def _elsewhere(folder: Place, path: str) -> Iterator[Named]:
 def matching(pattern: Place) -> Iterator[Place]:
     """The files that a glob names, in the order of `walk`; ** stands for any folders.
 
+    Folders that can't be listed are among them, as they could hold some.
+
     Raises:
         FerError: a folder can't be listed.
     """
     from fsspec.utils import glob_translate
 
     whole = re.compile(glob_translate(pattern.path))
-    return (place for place in walk(fixed_part(pattern)) if whole.match(place.path))
+    return (
+        place
+        for place in walk(fixed_part(pattern))
+        if whole.match(place.path) or place.path.endswith("/")
+    )
 
 
 def fixed_part(pattern: Place) -> Place:

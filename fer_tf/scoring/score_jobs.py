@@ -62,7 +62,7 @@ class ScoreJob:
     def about(self) -> dict[str, Any]:
         """What the answers are a function of, beside the inputs, for JSON."""
         values = {**asdict(self), "finding": dict(self.finding), "fer_tf": __version__}
-        del values["out"]  # a folder of scores may be moved
+        del values["out"], values["model"]  # these may be moved; the model is told by its SHA-256
         return json.loads(json.dumps(values))
 
     def file(self, number: int) -> Place:

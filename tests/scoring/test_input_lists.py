@@ -65,6 +65,7 @@ def test_what_cannot_be_listed_or_named_is_an_input_that_fails(tmp_path, monkeyp
     monkeypatch.setattr(os, "scandir", refused)
     found = list(find_entries(str(tmp_path), None))
     assert names(found, tmp_path) == ["\\xff.jpg", "a.jpg", "b/"]
+    assert names(find_entries(f"{tmp_path}/**/1.jpg", None), tmp_path) == ["b/"]
     assert fetched(found[0]).trouble.endswith("xff.jpg: no such file, expected a picture")
     assert fetched(found[2]).trouble
 
