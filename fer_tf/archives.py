@@ -35,8 +35,7 @@ Of 48 bytes each, a directory becomes 700 bytes of memory.
 
 _BUFFER = 1 << 18
 
-# What the standard library's readers raise on damaged, truncated or encrypted archives.
-_BROKEN = (
+BROKEN = (
     OSError,
     EOFError,
     RuntimeError,
@@ -51,6 +50,7 @@ _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
 )
+"""What the standard library's readers raise on damaged, truncated or encrypted archives."""
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def open_csv(path: str, prefer: tuple[str, ...], limit: int = UNPACKED_LIMIT) ->
             stream, to_check = _unwrap(file, path, prefer, stack, limit)
         except FerError:
             raise
-        except _BROKEN as error:
+        except BROKEN as error:
             raise _broken(path, error) from error
         yield stream
         while to_check is not None and to_check.read(_BUFFER):
@@ -144,17 +144,17 @@ def _unwrap(
     start = cast(io.BufferedReader, stream).peek(512)
     if start[257:262] != b"ustar" and not name.endswith((".tar", ".tar.gz", ".tgz")):
         return stream, stream if packed else None
-    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as members:
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=CheapHeader) as members:
         member = _choose(path, _names(path, members), prefer)
     file.seek(0)
     stream = _gunzip(file, path, stack, limit) if packed else file
-    tar = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)  # noqa: SIM115 - by the stack
+    tar = tarfile.open(fileobj=stream, mode="r|", tarinfo=CheapHeader)  # noqa: SIM115 - by the stack
     stack.enter_context(tar)
     info = next(m for m in tar if m.isreg() and m.name == member)
     return _buffered(cast(BinaryIO, tar.extractfile(info)), path, limit), stream
 
 
-class _Header(tarfile.TarInfo):
+class CheapHeader(tarfile.TarInfo):
     """A tar's header that costs little memory, whatever it says; sparse files are refused."""
 
     @classmethod
@@ -239,7 +239,7 @@ class _Unpacked(io.RawIOBase):
             data = self._stream.read(len(buffer))
         except FerError:
             raise
-        except _BROKEN as error:
+        except BROKEN as error:
             raise _broken(self._path, error) from error
         self._given += len(data)
         if self._given > self._limit:

@@ -12,6 +12,7 @@ from fer_tf.errors import FerError
 
 VERBS = {
     "predict": "find faces in pictures or a video, and recognise their expressions",
+    "score": "score archives of pictures and video into a table, on many machines",
     "explain": "show what an answer rests on, face by face",
     "demo": "open a page to try it: pictures, examples and the camera",
     "serve": "answer photos over HTTP: a service with limits, a key and metrics",

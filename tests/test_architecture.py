@@ -32,10 +32,11 @@ LAYERS = (
     "comparing",
     "demo_page service",
     "predicting",
+    "scoring",
     "describe",
     "train",
     "evaluate",
-    "predict explain export benchmark compare doctor",
+    "predict explain export benchmark compare doctor score",
     "demo serve",
     "__main__",
 )

@@ -31,6 +31,7 @@ REQUIRED = {
     "benchmark": ["some-run"],
     "evaluate": ["some-run"],
     "export": ["some-run", "--to", "out"],
+    "score": ["some-folder", "--out", "out"],
 }
 
 

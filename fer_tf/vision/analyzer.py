@@ -47,7 +47,8 @@ class FaceAnalyzer:
         min_face: pixels of the smallest face that is reported, the mean side of its box.
         size: N or (height, width) in pixels at which a network runs that takes any size; None for
             the size at which a run was best, or what the file was built for, or 224.
-        threads: that the network computes with; None for two for a face, and all cores for several.
+        threads: that the network computes with, and that read and search the pictures of a batch;
+            None for two for a face, and all cores for several.
         cropped: each picture is a face already, framed as FER2013's: none is looked for.
         min_certainty: in [0, 1]; a face's `label` is "unsure" with a lower certainty.
 
@@ -73,7 +74,7 @@ class FaceAnalyzer:
             raise FerError(f"min_certainty: found {min_certainty:g}, expected 0 to 1")
         self.min_certainty = min_certainty
         sides = (size, size) if isinstance(size, int) else size
-        self.model = model
+        self.model, self._threads = model, threads
         self.recognizer = open_recognizer(model, size=sides, threads=threads)
         self.cropped = cropped
         self.detector = open_detector(
@@ -107,7 +108,7 @@ class FaceAnalyzer:
     def analyze_batch(self, images: Iterable[Any], *, bgr: bool = False) -> list[Analysis]:
         """The faces of several images; all of them go through the network as one batch.
 
-        Images are read and searched on all cores, a few at a time, and none is kept. One that
+        Images are read and searched on several threads, a few at a time, and none is kept. One that
         can't be read does not stop the others: its answer is not `readable` and has the `reason`.
 
         Args:
@@ -125,7 +126,7 @@ class FaceAnalyzer:
                 return name, str(error), (), [], []
             return name, "", picture.shape, found, crops
 
-        searched = list(worked_ahead(listed(images), search))
+        searched = list(worked_ahead(listed(images), search, threads=self._threads))
         answers = self.answer(
             [found for *_, found, _ in searched],
             [crop for *_, crops in searched for crop in crops],
