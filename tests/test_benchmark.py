@@ -92,7 +92,7 @@ def test_a_model_is_exported_at_each_size(model, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(benchmark, "CALIBRATION_FACES", 4)
     data = tiny_csv(tmp_path / "faces.csv")
-    forms = ["keras-graph", "savedmodel", "litert-int8", "onnx", "onnx-int8"]
+    forms = ["keras-graph", "litert-int8", "onnx"]
     out = tmp_path / "out"
     flags = ["--sizes", "32", "--threads", "1", "--rounds", "2", "--baseline", "onnx"]
     main([str(model), *flags, "--formats", *forms, "--data", str(data), "--out", str(out)])

@@ -111,9 +111,7 @@ def backend(request, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", request.param)
 
 
-@pytest.mark.parametrize(
-    "backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)], indirect=True
-)
+@pytest.mark.slow
 def test_a_training_that_is_killed_keeps_its_centres(backend, csv_file, tmp_path):
     """Bit for bit, also what is dropped, with mixup and smoothed labels.
 

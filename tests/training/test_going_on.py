@@ -1,4 +1,4 @@
-"""A run that is stopped goes on with the same bits, whatever its optimiser and schedule hold."""
+"""A stopped run goes on with the same bits, whatever its optimiser, schedule and loss hold."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def end(run: Path) -> dict[str, bytes]:
         "--optimizer amsgrad --schedule step --step-epochs 1 2",
         "--optimizer adadelta --schedule warm_restarts --cycle-epochs 1 --cycle-factor 2",
         "--optimizer adagrad --schedule cosine --schedule-every epoch",
+        "--model attentive --label-smoothing 0.1 --mix-probability 0.5 --mixup 0.4",
     ],
 )
 def test_a_stopped_run_ends_as_a_whole_one(

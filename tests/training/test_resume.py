@@ -141,6 +141,7 @@ def test_killed_with_values_and_colour_from_a_file(
     assert_same_end(tmp_path / "killed", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_stopped_and_killed_with_plateau(
     tmp_path: Path, csv_file: Path, moments: random.Random
 ) -> None:
