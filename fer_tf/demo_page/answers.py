@@ -12,7 +12,7 @@ import numpy as np
 from jinja2 import Environment, FunctionLoader
 
 from fer_tf.demo_page.service import Answer
-from fer_tf.pictures.decoding import reduced
+from fer_tf.pictures.reducing import reduced
 from fer_tf.vision.drawing import class_colours
 from fer_tf.vision.results import Box, Face
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 
-import cv2
 import numpy as np
 
 from fer_tf.pictures.images import MAX_PIXELS, read_image
+from fer_tf.pictures.reducing import reduced
 from fer_tf.worker_pool import WorkerPool
 
 WORKERS = 2
@@ -39,16 +39,6 @@ def decode(
     stream.name = name
     pixels = read_image(stream, max_pixels=max_pixels)
     return pixels if longest is None else reduced(pixels, longest)
-
-
-def reduced(pixels: np.ndarray, longest: int) -> np.ndarray:
-    """A picture, uint8 RGB [h, w, 3], of which no side has more than `longest` pixels."""
-    height, width = pixels.shape[:2]
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def decoding(workers: int = WORKERS, seconds: float = SECONDS) -> WorkerPool[np.ndarray]:

@@ -19,11 +19,12 @@ from skimage import data
 
 from fer_tf import FaceAnalyzer
 from fer_tf.errors import FerError
+from fer_tf.pictures.reducing import reduced
 from fer_tf.vision import detectors
 from fer_tf.vision.crops import between_centres, eye_angle
 from fer_tf.vision.detectors import open_detector, yunet
 from fer_tf.vision.detectors.protocol import glance
-from fer_tf.vision.detectors.reduce import one_each, reduced
+from fer_tf.vision.detectors.reduce import one_each
 from fer_tf.vision.detectors.second_look import (
     TURNS,
     brightened,

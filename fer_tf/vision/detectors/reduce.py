@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from fer_tf.vision.results import Box, Detection, Point
@@ -19,21 +18,6 @@ def one_each(detections: list[Detection]) -> list[Detection]:
         if not any(found.box.overlap(other.box) >= WITHIN for other in kept):
             kept.append(found)
     return kept
-
-
-def reduced(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture with its longer side at most `side` pixels, averaged over areas.
-
-    Args:
-        image: uint8 [h, w] or [h, w, 3].
-        side: 1 or more.
-    """
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image
-    smaller = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
 
 
 def scaled(detection: Detection, x: float, y: float) -> Detection:

@@ -13,7 +13,8 @@ import numpy as np
 
 from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
-from fer_tf.vision.detectors.reduce import best_first, reduced
+from fer_tf.pictures.reducing import reduced
+from fer_tf.vision.detectors.reduce import best_first
 from fer_tf.vision.detectors.second_look import surest_view, upright
 from fer_tf.vision.results import Box, Detection
 
