@@ -37,6 +37,8 @@ COSTS = {
 def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) -> Figure:
     """Accuracy with its 95 % interval against a cost; a line joins the rows that no other beats.
 
+    The points of rows that were trained for fewer steps than the others are hollow.
+
     Args:
         rows: those without the cost or an accuracy are left out; at least one has both.
         cost: a key of `COSTS`.
@@ -58,8 +60,10 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
         axes.errorbar(
             x[place], y[place], ends, color=theme.faint, alpha=0.45, linewidth=1.1, zorder=1
         )
-    others = [place for place in range(len(known)) if place not in front]
-    axes.plot([x[i] for i in others], [y[i] for i in others], "o", color=theme.faint, markersize=6)
+    most = max(row.steps or 0 for row in known)
+    short = [place for place, row in enumerate(known) if (row.steps or 0) < most]
+    full = [place for place in range(len(known)) if place not in {*front, *short}]
+    axes.plot([x[i] for i in full], [y[i] for i in full], "o", color=theme.faint, markersize=6)
     axes.plot(
         [x[i] for i in front],
         [y[i] for i in front],
@@ -69,6 +73,17 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
         linewidth=1.6,
         label="Pareto front: none is cheaper and as accurate",
     )
+    if short:
+        axes.plot(
+            [x[i] for i in short],
+            [y[i] for i in short],
+            "o",
+            color=theme.faint,
+            markerfacecolor=theme.paper,
+            markersize=6,
+            zorder=3,
+            label=f"trained for less than the others' {most:,} steps",
+        )
     axes.set_xscale("log")
     axes.margins(x=0.12, y=0.1)
     _plain_ticks(axes)

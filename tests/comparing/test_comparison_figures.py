@@ -10,7 +10,9 @@ from fer_tf.comparing.table import ComparedRow
 from fer_tf.report.figure_theme import DARK, png
 
 
-def row(name: str, accuracy: float | None, adds: int | None) -> ComparedRow:
+def row(
+    name: str, accuracy: float | None, adds: int | None, steps: int | None = None
+) -> ComparedRow:
     low, high = (None, None) if accuracy is None else (accuracy - 0.02, accuracy + 0.02)
     return ComparedRow(
         "networks",
@@ -20,6 +22,7 @@ def row(name: str, accuracy: float | None, adds: int | None) -> ComparedRow:
         accuracy_high=high,
         prior=0.25,
         multiply_adds=adds,
+        steps=steps,
     )
 
 
@@ -37,6 +40,16 @@ def test_the_front_is_drawn_through_what_no_other_beats():
     assert list(front.get_xdata()) == [1, 100]
     assert list(front.get_ydata()) == pytest.approx([30, 60])
     assert any("commonest class" in label for label in lines)
+
+
+def test_what_was_trained_for_less_is_hollow():
+    rows = [row("whole", 0.5, 10**6, 900), row("less", 0.4, 10**7, 100)]
+    (axes,) = figures.pareto_figure(rows, "multiply_adds").axes
+    hollow = [line for line in axes.get_lines() if "less" in str(line.get_label())]
+    assert [list(line.get_xdata()) for line in hollow] == [[10]]
+    assert "900 steps" in hollow[0].get_label()
+    (equal,) = figures.pareto_figure([rows[0]], "multiply_adds").axes
+    assert not any("less" in str(line.get_label()) for line in equal.get_lines())
 
 
 def test_names_of_points_that_lie_close_do_not_meet():
