@@ -48,6 +48,8 @@ class Evaluate:
     size: str | None = None
     """The network runs at this size, N or HxW pixels. If not given, it is the size at which a run
     was best, else the one that the network was built for, or 224."""
+    clean: bool = False
+    """Blank pictures and copies of Training's faces are not measured."""
     tta: Literal["none", "flip", "ten-crop"] = "none"
     """Test-time augmentation: the answer is the mean over the face and its mirror image (flip), or
     over ten crops of it."""
@@ -56,14 +58,15 @@ class Evaluate:
     each at three strengths or more, beside the clean figure. It takes 29 times as long."""
     out: str | None = None
     """The report is written into this folder. If not given, it is RUN/report, MODEL-report or
-    shipped-report, with split and tta in its name unless they are the defaults."""
+    shipped-report, with split, tta and clean in its name unless they are the defaults."""
 
 
-def report_directory(trained: TrainedModel, split: str, tta: str) -> Path:
+def report_directory(trained: TrainedModel, split: str, tta: str, clean: bool = False) -> Path:
     """Where the report goes unless --out says otherwise."""
-    if (split, tta) == (Evaluate.split, Evaluate.tta):
+    if (split, tta, clean) == (Evaluate.split, Evaluate.tta, Evaluate.clean):
         return trained.report
-    return trained.report.with_name(f"{trained.report.name}-{split}-{tta}")
+    name = f"{trained.report.name}-{split}-{tta}{'-clean' * clean}"
+    return trained.report.with_name(name)
 
 
 def evaluate(
@@ -91,7 +94,9 @@ def evaluate(
             raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
         data, votes = trained.recipe.data, votes or trained.recipe.votes
         reading, shares = trained.recipe.reading, trained.recipe.split
-    directory = Path(args.out) if args.out else report_directory(trained, args.split, args.tta)
+    directory = (
+        Path(args.out) if args.out else report_directory(trained, args.split, args.tta, args.clean)
+    )
     check_directory(directory)
 
     # After the cheap checks: these need Keras and its backend.
@@ -104,6 +109,8 @@ def evaluate(
 
     size = trained.size(asked)
     loaded = load_faces(data, votes=votes, split=shares, say=say, **vars(reading))
+    if args.clean:
+        loaded = _clean(loaded, args.split, say)
     common = judged(loaded, args.split, task, data)
     for line in common.left_out:
         say(line)
@@ -121,7 +128,7 @@ def evaluate(
         title=f"{trained.name} on {args.split}",
         facts={
             "Network": f"{args.model or 'shipped'}, {model.count_params():,} parameters",
-            "Data": f"{data}, {args.split}",
+            "Data": f"{data}, {args.split}" + ", neither blank nor in Training" * args.clean,
             "Input size": f"{size[0]}x{size[1]} pixels",
             "Test-time augmentation": args.tta,
             **({"Left out": "; ".join(common.left_out)} if common.left_out else {}),
@@ -139,6 +146,29 @@ def evaluate(
             lost = 100 * (metrics.accuracy.value - accuracy)
             say(f"| {name} | {accuracy:.1%} | {lost:.1f} |")
     return metrics, directory
+
+
+def _clean(faces: Faces, split: str, say: Callable[[str], None]) -> Faces:
+    """The faces without a split's blank pictures and copies of Training's faces.
+
+    Raises:
+        FerError: nothing is left, or there is no such split, or no Training to compare with.
+    """
+    import numpy as np
+
+    from fer_tf.data.copies import learnable
+    from fer_tf.data.faces import SPLITS, WORDS
+
+    split = WORDS.get(split, split)
+    if split == "Training":
+        raise FerError("--clean: expected --split PublicTest or PrivateTest, found Training")
+    kept = learnable(faces.of(split), faces.of("Training"))
+    say(f"--clean: {(~kept).sum():,} of {len(kept):,} faces are blank or in Training, too")
+    if not kept.any():
+        raise FerError("--clean: found no face that is neither blank nor in Training")
+    rows = np.ones(len(faces), bool)
+    rows[faces.split == SPLITS.index(split)] = kept
+    return faces.take(rows)
 
 
 def corrupted_accuracy(

@@ -93,6 +93,31 @@ def test_split_and_augmentation_get_their_own_report(run):
     assert not (run / "report").exists()
 
 
+def test_blank_faces_and_copies_of_training_are_left_out():
+    from fer_tf.data.faces import Faces
+    from fer_tf.evaluate import _clean
+
+    noise = np.random.default_rng(0).integers(0, 256, (5, 48, 48), np.uint8)
+    copy = noise[0].astype(int) + np.where(np.arange(48) % 2, 1, -1)
+    blank = np.full((1, 48, 48), 90, np.uint8)
+    images = np.concatenate([noise, copy[None].clip(0, 255).astype(np.uint8), blank])
+    faces = Faces(images, np.zeros(7, np.uint8), np.array([0, 0, 1, 1, 2, 1, 1], np.uint8))
+    told = []
+    left = _clean(faces, "validation", told.append)
+    assert told == ["--clean: 2 of 4 faces are blank or in Training, too"]
+    assert (left.images == images[:5]).all() and list(left.split) == [0, 0, 1, 1, 2]
+    with pytest.raises(FerError, match="found Training"):
+        _clean(faces, "training", print)
+    with pytest.raises(FerError, match="found no face"):
+        _clean(faces.take(np.array([0, 1, 5, 6])), "PublicTest", print)
+
+
+def test_where_no_face_is_clean_no_report_is_written(run, capsys):
+    with pytest.raises(FerError, match="--clean: found no face"):  # of uniform faces
+        main([str(run), "--clean"])
+    assert not list(run.glob("report*"))
+
+
 def test_corruptions_are_printed_beside_the_clean_figure(run, capsys):
     from fer_tf.data.corrupted import CORRUPTIONS
 
@@ -183,3 +208,5 @@ def test_report_directory():
     trained = TrainedModel(Path("a/m.keras"), Path("a/m-report"))
     assert report_directory(trained, "PublicTest", "none") == Path("a/m-report")
     assert report_directory(trained, "PublicTest", "flip") == Path("a/m-report-PublicTest-flip")
+    clean = report_directory(trained, "PublicTest", "none", clean=True)
+    assert clean == Path("a/m-report-PublicTest-none-clean")
