@@ -199,9 +199,10 @@ def test_multiply_adds_are_counted_by_hand(tmp_path):
     def answer(image):
         x = tf.nn.conv2d(tf.cast(image, tf.float32), tf.ones([3, 3, 3, 8]), 2, "SAME")
         x = tf.nn.depthwise_conv2d(x, tf.ones([3, 3, 8, 1]), [1, 1, 1, 1], "SAME")
-        x = tf.reshape(x, [1, 16, 8])
+        x = tf.nn.conv2d_transpose(x, tf.ones([2, 2, 6, 8]), [1, 8, 8, 6], 2)
+        x = tf.reshape(tf.nn.avg_pool2d(x, 2, 2, "SAME"), [1, 16, 6])
         x = tf.matmul(tf.nn.softmax(tf.matmul(x, x, transpose_b=True)), x)
-        return tf.reshape(x, [1, 128]) @ tf.ones([128, 7])
+        return tf.reshape(x, [1, 96]) @ tf.ones([96, 7])
 
     root = tf.Module()
     signature = tf.TensorSpec([1, 8, 8, 3], tf.uint8)
@@ -209,10 +210,10 @@ def test_multiply_adds_are_counted_by_hand(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([root.f], root).convert())
     assert multiply_adds(path) == {
-        "convolution": 4 * 4 * 3 * 3 * 3 * 8,
+        "convolution": 4 * 4 * 3 * 3 * 3 * 8 + 4 * 4 * 2 * 2 * 8 * 6,
         "depthwise": 4 * 4 * 3 * 3 * 8,
-        "attention products": 2 * 16 * 16 * 8,
-        "dense": 128 * 7,
+        "attention products": 2 * 16 * 16 * 6,
+        "dense": 96 * 7,
     }
     assert precision(path) == "float32"
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def multiply_adds(path: str | Path) -> Counter[str]:
     """Multiply-adds of one run, by kind of operation.
 
-    Counted are convolutions, depthwise ones, dense layers and products of two computed matrices
-    (attention's); not sums, norms and activations.
+    Counted are convolutions, transposed ones, depthwise ones, dense layers and products of two
+    computed matrices (attention's); not sums, norms and activations.
 
     Args:
         path: a .tflite file that LiteRT can open.
@@ -39,6 +39,8 @@ def multiply_adds(path: str | Path) -> Counter[str]:
         match node["op_name"]:
             case "CONV_2D":
                 count["convolution"] += prod(output[:3]) * prod(inputs[1])
+            case "TRANSPOSE_CONV":
+                count["convolution"] += prod(inputs[2][:3]) * prod(inputs[1])
             case "DEPTHWISE_CONV_2D":
                 count["depthwise"] += prod(output[:3]) * prod(inputs[1])
             case "FULLY_CONNECTED":
@@ -51,8 +53,8 @@ def multiply_adds(path: str | Path) -> Counter[str]:
 def network_multiply_adds(network: keras.Model, size: tuple[int, int]) -> Counter[str]:
     """Multiply-adds of one image, by kind of operation, without an export.
 
-    What is counted, and how it is called, is as of `multiply_adds`; a transposed convolution is a
-    convolution. The operations are those of the graph that TensorFlow makes of the network.
+    What is counted, and how it is called, is as of `multiply_adds`. The operations are those of the
+    graph that TensorFlow makes of the network.
 
     Args:
         network: from float32 [n, h, w, c].

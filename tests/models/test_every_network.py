@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from drawn_weights import drawn_pictures
-from registered import LARGE, exported, networks, one_a_family
+from registered import LARGE, networks, one_a_family, with_onnx
 
 from fer_tf import create_model
 from fer_tf.benchmarking.multiply_adds import multiply_adds, network_multiply_adds
@@ -140,7 +140,7 @@ def test_a_network_is_the_same_from_its_file(name, built, tmp_path):
         np.testing.assert_allclose(found[key], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", exported())
+@pytest.mark.parametrize("name", one_a_family())
 def test_a_network_is_the_same_in_litert(name, built, tmp_path):
     tflite = pytest.importorskip("fer_tf.exporting.tflite")
     folding = pytest.importorskip("fer_tf.exporting.folding")
@@ -154,7 +154,7 @@ def test_a_network_is_the_same_in_litert(name, built, tmp_path):
         assert multiply_adds(path).total() == pytest.approx(counted, rel=0.01)
 
 
-@pytest.mark.parametrize("name", exported())
+@pytest.mark.parametrize("name", with_onnx())
 def test_a_network_is_the_same_in_onnx(name, built, tmp_path):
     onnx = pytest.importorskip("fer_tf.exporting.onnx")
     network, path = built(name), tmp_path / "network.onnx"
