@@ -23,8 +23,8 @@ from fer_tf.predicting.picture_answers import predict_pictures
 from fer_tf.predicting.video_answers import predict_video
 
 if TYPE_CHECKING:
+    from fer_tf.predicting.row_writer import RowWriter
     from fer_tf.tasks import Task
-    from fer_tf.vision.face_rows import RowWriter
 
 DEFAULT_FOLDER = Path("predictions")
 
@@ -146,7 +146,7 @@ def _rows(args: Predict, task: Task) -> Iterator[RowWriter | None]:
     if not (args.json or args.csv):
         yield None
         return
-    from fer_tf.vision.face_rows import FILES, Format, RowWriter
+    from fer_tf.predicting.row_writer import FILES, Format, RowWriter
 
     format_: Format = "json" if args.json else "csv"
     path = None if args.out is None else args.out / FILES[format_]

@@ -127,9 +127,12 @@ works explain drawn.jpg
 works describe --data faces.csv
 works train drawn --data faces.csv --model nano --stages 48 1 --run one --no-report
 works evaluate runs/one
+works benchmark runs/one --sizes 48 --formats keras-graph --baseline keras-graph --threads 1 --rounds 1
+[[ -s benchmark/benchmark.csv ]] || fail "no benchmark was written"
 works compare nano --data faces.csv --epochs 1 --size 48 --rounds 0 --out compared
 works predict drawn.jpg --model runs/one
 refuses export --shipped --to exported --data synthetic
+refuses benchmark runs/one
 refuses demo
 refuses serve
 echo "check_packages.sh: both installations work"

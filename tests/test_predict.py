@@ -24,9 +24,10 @@ from fer_tf.explanations.methods import Explanation
 from fer_tf.files import MARK, mark_of
 from fer_tf.predict import main
 from fer_tf.predicting.answer_texts import describe
+from fer_tf.predicting.row_writer import RowWriter, to_csv, to_json
 from fer_tf.tasks import TASKS
 from fer_tf.vision import stream
-from fer_tf.vision.face_rows import Row, RowWriter, csv_columns, to_csv, to_json
+from fer_tf.vision.face_table import columns, face_dict
 from fer_tf.vision.results import Box, Detection, Face
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,11 +106,12 @@ def test_json_alone_gives_rows_on_stdout_and_writes_nothing(photo, here, capsys)
     main(["--json", str(photo), str(blank(here / "grey.png"))])
     out, err = capsys.readouterr()
     (row,) = map(json.loads, out.splitlines())
-    assert list(row) == [*csv_columns(TASKS["fer2013"])[:11], "probabilities"]
-    assert row["file"] == str(photo) and row["emotion"] == "Happy" and row["face"] == 0
-    assert row["time"] is None and row["track"] is None
-    assert max(row["probabilities"], key=row["probabilities"].get) == "happy"
-    assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert tuple(row) == columns(TASKS["fer2013"])
+    assert row["source"] == str(photo) and row["label"] == "Happy" and row["face"] == 0
+    assert row["frame"] is row["seconds"] is row["track"] is None
+    shares = [share for name, share in row.items() if name.startswith("probability_")]
+    assert row["certainty"] == row["probability_happy"] == max(shares)
+    assert sum(shares) == pytest.approx(1, abs=1e-5)
     assert 180 < row["left"] < 260 and 60 < row["top"] < 120 and 80 < row["width"] < 160
     assert err.splitlines() == [
         "2 pictures, 1 face, 1 without a face",
@@ -123,11 +125,8 @@ def test_csv_with_a_folder_gives_both(photo, here, capsys):
     assert "Happy" in capsys.readouterr().out
     text = Path("results/faces.csv").read_text(encoding="utf-8")
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
-    assert (
-        tuple(row) == csv_columns(TASKS["fer2013"])
-        and row["time"] == ""
-        and float(row["happy"]) > 0.5
-    )
+    assert tuple(row) == columns(TASKS["fer2013"])
+    assert row["seconds"] == "" and float(row["probability_happy"]) > 0.5
     assert sorted(os.listdir("results")) == [
         ".faces.csv.mark",
         "astronaut-faces.png",
@@ -147,7 +146,7 @@ def test_rows_of_before_stay_until_there_are_new_ones(here, quick, capsys):
 def test_pictures_without_faces_give_a_header_alone(here, quick, monkeypatch, capsys):
     monkeypatch.setattr(Instant, "detect", lambda self, image: [])
     main([str(blank(here / "x.png")), "--csv"])
-    assert capsys.readouterr().out == ",".join(csv_columns(TASKS["fer2013"])) + "\n"
+    assert capsys.readouterr().out == ",".join(columns(TASKS["fer2013"])) + "\n"
     main(["x.png"])
     assert capsys.readouterr().out == "x.png: no face was found\n"
     assert os.listdir(here) == ["x.png"]
@@ -226,7 +225,7 @@ def test_cropped_faces_get_a_row_each(here, capsys):
         blank(here / "faces" / name, (48, 48))
     main(["faces", "--cropped", "--csv"])
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [(row["file"], row["width"], row["score"]) for row in rows] == [
+    assert [(row["source"], row["width"], row["score"]) for row in rows] == [
         (os.path.join("faces", name), "48.0", "1.0") for name in ("a.png", "b.png")
     ]
 
@@ -306,7 +305,7 @@ def test_a_name_that_is_not_utf8_is_written_as_an_escape(here, quick, capfd):
     name = os.fsdecode(b"caf\xe9.png")
     os.rename(blank(here / "x.png"), name)
     main(["--json", name])
-    assert json.loads(capfd.readouterr().out)["file"] == name
+    assert json.loads(capfd.readouterr().out)["source"] == name
 
 
 def test_hundreds_of_files_are_held_a_few_at_a_time(here, quick, monkeypatch, capsys):
@@ -392,7 +391,7 @@ def test_a_bar_on_the_terminal_leaves_stdout_to_the_rows(photo, tmp_path):
         shown += part
     os.close(terminal)
     assert process.returncode == 0
-    assert [json.loads(line)["emotion"] for line in out.splitlines()] == ["Happy"]
+    assert [json.loads(line)["label"] for line in out.splitlines()] == ["Happy"]
     assert b"2/2" in shown and b"1 unreadable" in shown
 
 
@@ -428,8 +427,10 @@ def test_a_video_gives_a_row_a_face_a_frame(clip, here, capsys):
     main(["--video", str(clip), "--csv"])
     out, err = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(out, newline="")))
-    assert len(rows) == 12 and {row["emotion"] for row in rows} == {"Happy"}
-    assert [float(row["time"]) for row in rows] == [round(i / 25, 3) for i in range(12)]
+    assert [row["frame"] for row in rows] == [str(i) for i in range(12)] and {
+        row["label"] for row in rows
+    } == {"Happy"}
+    assert [float(row["seconds"]) for row in rows] == [round(i / 25, 3) for i in range(12)]
     assert {row["track"] for row in rows} == {"1"} and {row["face"] for row in rows} == {"0"}
     assert os.listdir(here) == [] and "Traceback" not in err
 
@@ -447,7 +448,7 @@ def test_a_part_of_a_video_and_some_of_its_frames(clip, here, capsys):
     main(["--video", str(clip), "--csv", "--every", "0.1", "--from", "0.1", "--to", "0.35"])
     out, err = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(out, newline="")))
-    assert [float(row["time"]) for row in rows] == pytest.approx([0.12, 0.2, 0.32])
+    assert [float(row["seconds"]) for row in rows] == pytest.approx([0.12, 0.2, 0.32])
     assert err == ""
 
 
@@ -463,7 +464,7 @@ def test_an_answer_that_is_not_certain_enough_is_unsure(here, quick, photo, caps
     main([str(photo), "--min-certainty", "0.9999", "--csv", "--out", "out"])
     assert "unsure (Happy 90%)" in capsys.readouterr().out
     (row,) = csv.DictReader(io.StringIO(Path("out/faces.csv").read_text()))
-    assert (row["emotion"], row["certainty"]) == ("unsure", "0.9")
+    assert (row["label"], row["certainty"]) == ("unsure", "0.9")
 
 
 def test_files_without_a_face_are_named_up_to_a_number(here, quick, monkeypatch, capsys):
@@ -508,7 +509,7 @@ def drawn_reason(monkeypatch):
 def test_explain_writes_a_picture_a_face(photo, here, drawn_reason, capsys):
     main([str(photo), "--explain", "--json"])
     out, err = capsys.readouterr()
-    assert json.loads(out)["emotion"] == "Happy" and err == "pictures in predictions\n"
+    assert json.loads(out)["label"] == "Happy" and err == "pictures in predictions\n"
     assert sorted(os.listdir("predictions")) == ["astronaut-explained.png", "astronaut-faces.png"]
     assert cv2.imread("predictions/astronaut-explained.png").shape[1] > 1000
 
@@ -537,15 +538,17 @@ names = st.text(min_size=1).filter(lambda name: "\0" not in name)
 
 
 @given(names, st.one_of(st.none(), st.floats(0, 1e5)), st.one_of(st.none(), st.integers(1, 99)))
-def test_rows_come_back_from_json_and_csv(name, time, track):
-    row = Row(name, 3, Face(Box(1.25, -2, 30, 40), 0.75, SHARES), time, track)
+def test_rows_come_back_from_json_and_csv(name, seconds, track):
+    face = Face(Box(1.25, -2, 30, 40), 0.75, SHARES)
+    row = face_dict(face, 3, source=name, seconds=seconds, track=track)
     read = json.loads(to_json(row))
     assert to_json(row).count("\n") == 1 and to_json(row).endswith("\n")
-    assert read["file"] == name and read["track"] == track and read["probabilities"]["happy"] == 0.9
+    assert read["source"] == name and read["track"] == track and read["probability_happy"] == 0.9
     (fields,) = csv.reader(io.StringIO(to_csv(row), newline=""))
-    values = dict(zip(csv_columns(TASKS["fer2013"]), fields, strict=True))
-    assert values["file"] == name and values["happy"] == "0.9" and values["top"] == "-2.0"
-    assert values["time"] == ("" if time is None else str(round(time, 3)))
+    values = dict(zip(columns(TASKS["fer2013"]), fields, strict=True))
+    assert values["source"] == name and values["top"] == "-2.0"
+    assert values["probability_happy"] == "0.9"
+    assert values["seconds"] == ("" if seconds is None else str(round(seconds, 3)))
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path):
@@ -554,7 +557,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
             return super().write(data[: len(data) // 2])
 
     path = tmp_path / "faces.jsonl"
-    row = Row("a.png", 0, Face(Box(0, 0, 9, 9), 1.0, SHARES))
+    row = face_dict(Face(Box(0, 0, 9, 9), 1.0, SHARES), 0, source="a.png")
     with RowWriter("json", path, mark="", task=TASKS["fer2013"]) as rows:
         rows.write([row])
         whole = path.read_bytes()

@@ -16,8 +16,8 @@ from fer_tf.predicting.answer_texts import count, describe, shown_path
 
 if TYPE_CHECKING:
     from fer_tf.predict import Predict
+    from fer_tf.predicting.row_writer import RowWriter
     from fer_tf.vision.analyzer import FaceAnalyzer
-    from fer_tf.vision.face_rows import RowWriter
     from fer_tf.vision.picture_folder import PictureFolder
     from fer_tf.vision.results import Face
     from fer_tf.vision.stream import Picture
@@ -121,13 +121,13 @@ def _keep(
 ) -> list[str]:
     """Write one picture's rows and files; returns what there is to say."""
     from fer_tf.vision.drawing import draw_faces
-    from fer_tf.vision.face_rows import Row
+    from fer_tf.vision.face_table import face_dict
     from fer_tf.vision.results import NO_FACE
 
     name = os.fspath(picture.path)
     shown = shown_path(picture.path)
     if rows is not None:
-        rows.write(Row(name, index, face) for index, face in enumerate(faces))
+        rows.write(face_dict(face, index, source=name) for index, face in enumerate(faces))
     if not faces:
         return [f"{shown}: {NO_FACE}"]
     lines = [f"{shown}: {describe(face)}" for face in faces]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fer_tf.predicting.answer_texts import count, shown_path
 
 if TYPE_CHECKING:
     from fer_tf.predict import Predict
+    from fer_tf.predicting.row_writer import RowWriter
     from fer_tf.vision.analyzer import FaceAnalyzer
-    from fer_tf.vision.face_rows import RowWriter
     from fer_tf.vision.video.session import FaceRow
 
 
@@ -26,7 +26,7 @@ def predict_video(
         KeyboardInterrupt: Ctrl-C; what was done until then is kept.
     """
     from fer_tf.progress_bar import progress_bar
-    from fer_tf.vision.face_rows import Row
+    from fer_tf.vision.face_table import face_dict
     from fer_tf.vision.video.moments import Stretch
     from fer_tf.vision.video.people import People
     from fer_tf.vision.video.session import VideoOptions, run_video
@@ -39,7 +39,8 @@ def predict_video(
         frame, index = row.frame, index + 1 if row.frame == frame else 0
         people.add(row)
         if rows is not None:
-            rows.write([Row(source, index, row.face, row.time, row.track)])
+            place: dict[str, Any] = {"source": source, "frame": frame, "seconds": row.time}
+            rows.write([face_dict(row.face, index, **place, track=row.track)])
 
     options = VideoOptions(
         source,

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from fer_tf.tasks import Task
+from fer_tf.vision.face_table import COLUMNS, columns
 from fer_tf.vision.results import NO_FACE, Analysis
 
 FACE, EMPTY, FAILED = "face", "no face", "failed"
@@ -40,8 +41,7 @@ _AFTER = [("task", pa.string()), ("model", pa.string())]
 
 def schema_of(task: Task) -> pa.Schema:
     """The table's columns for a network that answers `task`."""
-    names = [f"probability_{label.lower()}" for label in task.labels]
-    names += [f"value_{value.lower()}" for value in task.values]
+    names = columns(task)[len(COLUMNS) :]
     return pa.schema([*_BEFORE, *((name, pa.float32()) for name in names), *_AFTER])
 
 

@@ -1,4 +1,4 @@
-"""Answers as JSON; the names are those of `fer_tf.vision.face_table`, and of `predict --json`."""
+"""Answers as JSON; the names are those of `fer_tf.vision.face_table`, some of them in objects."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fer_tf.service.engine import Seen
 from fer_tf.vision.explaining import ExplainedFace
+from fer_tf.vision.face_table import rounded
 
 EXAMPLE: dict[str, Any] = {
     "model": "mit_b0_fusion",
@@ -128,7 +129,7 @@ def reply(model: str, pictures: Sequence[Seen]) -> dict[str, Any]:
 
 def _picture(seen: Seen) -> dict[str, Any]:
     found = seen.analysis
-    faces = [_face(row) for row in found.to_dicts()]
+    faces = [_face(rounded(row)) for row in found.to_dicts()]
     for face, explained in zip(faces, seen.explained, strict=False):
         face["saliency"] = _saliency(explained)
     return {
@@ -141,13 +142,10 @@ def _picture(seen: Seen) -> dict[str, Any]:
 
 
 def _face(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `to_dicts`: pixels to a tenth, shares to six digits."""
     return {
         "face": row["face"],
-        "box": {side: round(row[side], 1) for side in ("left", "top", "width", "height")},
-        "score": round(float(row["score"]), 6),
-        "label": row["label"],
-        "certainty": round(row["certainty"], 6),
+        "box": {side: row[side] for side in ("left", "top", "width", "height")},
+        **{name: row[name] for name in ("score", "label", "certainty")},
         "probabilities": _named(row, "probability_"),
         "values": _named(row, "value_"),
     }
@@ -155,9 +153,7 @@ def _face(row: dict[str, Any]) -> dict[str, Any]:
 
 def _named(row: dict[str, Any], prefix: str) -> dict[str, float]:
     return {
-        name.removeprefix(prefix): round(value, 6)
-        for name, value in row.items()
-        if name.startswith(prefix)
+        name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)
     }
 
 

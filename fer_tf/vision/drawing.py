@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from fer_tf.tasks import TASKS
-from fer_tf.vision import layout
 from fer_tf.vision.crops import between_centres
-from fer_tf.vision.layout import Line, Plan, Rect
+from fer_tf.vision.layout import Line, Plan, Rect, arrange
 from fer_tf.vision.results import Face
+from fer_tf.vision.text_measures import line_height, panel_columns, text_mask, text_width
 
 BRIGHT = ("#ee6677", "#228833", "#aa3377", "#ccbb44", "#4477aa", "#66ccee", "#bbbbbb")
 """Of the expressions that most data sets have, in the order of FER2013's task: Paul Tol's "bright"
@@ -81,7 +81,7 @@ def draw_faces(
             _draw_heat(canvas, *item)
     numbers = [*tracks, *[None] * len(faces)]
     titles = [_title(face, number) for face, number in zip(faces, numbers, strict=False)]
-    plans = layout.arrange(canvas.shape[1], canvas.shape[0], faces, titles, steady=bool(tracks))
+    plans = arrange(canvas.shape[1], canvas.shape[0], faces, titles, steady=bool(tracks))
     for face, plan in zip(faces, plans, strict=True):
         _draw_box(canvas, plan, _colour_of(face), dashed=not face.sure)
     for face, plan in zip(faces, plans, strict=True):
@@ -143,21 +143,21 @@ def _draw_chip(canvas: np.ndarray, title: str, plan: Plan, rgb: tuple[int, int, 
     chip = plan.chip
     assert chip is not None
     size = plan.chip_font
-    height = layout.chip_height(size, 1)
+    height = chip.height - title.count("\n") * line_height(size)  # of the first line
     _fill(canvas, chip, PAPER, PAPER_OPACITY, radius=height // 4)
     dot = max(size * 5 // 9, 3)
     left = chip.left + size // 2
     spot = Rect(left, chip.top + (height - dot) // 2, dot, dot)
     _fill(canvas, spot, rgb, radius=dot // 2)
     for row, line in enumerate(title.split("\n")):
-        middle = chip.top + height // 2 + row * layout.line_height(size)
+        middle = chip.top + height // 2 + row * line_height(size)
         _write(canvas, line, size, left + dot + size // 3, middle, INK)
 
 
 def _draw_panel(canvas: np.ndarray, face: Face, plan: Plan) -> None:
     panel, size = plan.panel, plan.panel_font
     assert panel is not None
-    columns = layout.panel_columns(size, face.labels)
+    columns = panel_columns(size, face.labels)
     opacity, paint = _empty_panel(size, face.labels)
     place = canvas[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width]
     _blend(place, opacity, paint)
@@ -172,7 +172,7 @@ def _draw_panel(canvas: np.ndarray, face: Face, plan: Plan) -> None:
             bar = Rect(panel.left + columns.bar, middle - thick // 2, width, thick)
             _fill(canvas, bar, colour(label, face.labels), radius=min(thick, width) // 2)
         text = f"{share:.0%}"
-        left = panel.left + panel.width - columns.padding - layout.text_width(text, size)
+        left = panel.left + panel.width - columns.padding - text_width(text, size)
         _write(canvas, text, size, left, middle, INK if first else FAINT)
 
 
@@ -186,7 +186,7 @@ def _empty_panel(size: int, labels: tuple[str, ...]) -> tuple[np.ndarray, np.nda
 
     Drawn on black and on white: what differs between the two is what shines through.
     """
-    columns = layout.panel_columns(size, labels)
+    columns = panel_columns(size, labels)
     whole = Rect(0, 0, columns.width, columns.height)
     black = np.zeros((columns.height, columns.width, 3), np.uint8)
     white = np.full_like(black, 255)
@@ -244,7 +244,7 @@ def _write(
     canvas: np.ndarray, text: str, size: int, left: int, middle: int, rgb: tuple[int, int, int]
 ) -> None:
     """Write a line, its capitals centred on the height `middle`."""
-    mask, rise = layout.text_mask(text, size)
+    mask, rise = text_mask(text, size)
     _stamp(canvas, mask, left, middle - rise, rgb)
 
 

@@ -1,6 +1,6 @@
 """Answers as dictionaries and as a table of pandas: a row for each face.
 
-The columns, whose names and order stay as they are:
+The columns, which `predict --json` and `--csv` write, too; their names and order stay as they are:
 
 - source: the picture's path or name, the video's as it was given; "" for pixels
 - frame, seconds, track: in a video the frame's number from 0, its time, and the person's number
@@ -22,7 +22,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fer_tf.errors import FerError
-from fer_tf.vision.results import Analysis, VideoFrame
+from fer_tf.tasks import Task
+from fer_tf.vision.results import Analysis, Face, VideoFrame
 
 if TYPE_CHECKING:
     import pandas
@@ -44,27 +45,59 @@ COLUMNS = (
 """Of every table; the columns of the classes and of the values follow."""
 
 
+_DIGITS = {"seconds": 3} | dict.fromkeys(("left", "top", "width", "height"), 1)
+
+
+def columns(task: Task) -> tuple[str, ...]:
+    """All columns of a table of answers to `task`."""
+    return (
+        *COLUMNS,
+        *(f"probability_{label.lower()}" for label in task.labels),
+        *(f"value_{value.lower()}" for value in task.values),
+    )
+
+
+def face_dict(
+    face: Face,
+    index: int,
+    *,
+    source: str = "",
+    frame: int | None = None,
+    seconds: float | None = None,
+    track: int | None = None,
+) -> dict[str, Any]:
+    """The row of one face, its keys and the arguments as the module says."""
+    box = face.box
+    places = [float(side) for side in (box.left, box.top, box.width, box.height)]
+    own = (
+        *(source, frame, seconds, track, index),
+        *places,
+        *(float(face.score), face.label, float(face.certainty)),
+    )
+    return (
+        dict(zip(COLUMNS, own, strict=True))
+        | {f"probability_{name.lower()}": float(share) for name, share in face.by_emotion.items()}
+        | {f"value_{name.lower()}": float(value) for name, value in face.by_value.items()}
+    )
+
+
 def face_dicts(analysis: Analysis) -> list[dict[str, Any]]:
     """A dictionary for each face, its keys as the module says."""
-    video = analysis if isinstance(analysis, VideoFrame) else None
-    rows = []
-    for index, face in enumerate(analysis.faces):
-        place = face.box
-        own = (
-            analysis.source,
-            None if video is None else video.frame,
-            None if video is None else video.seconds,
-            None if video is None else video.tracks[index],
-            index,
-            *(place.left, place.top, place.width, place.height),
-            *(face.score, face.label, face.certainty),
-        )
-        rows.append(
-            dict(zip(COLUMNS, own, strict=True))
-            | {f"probability_{name.lower()}": share for name, share in face.by_emotion.items()}
-            | {f"value_{name.lower()}": value for name, value in face.by_value.items()}
-        )
-    return rows
+    if not isinstance(analysis, VideoFrame):
+        return [face_dict(face, i, source=analysis.source) for i, face in enumerate(analysis.faces)]
+    place: dict[str, Any] = {"source": analysis.source, "frame": analysis.frame}
+    return [
+        face_dict(face, index, **place, seconds=analysis.seconds, track=track)
+        for index, (face, track) in enumerate(zip(analysis.faces, analysis.tracks, strict=True))
+    ]
+
+
+def rounded(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for a text file: pixels to a tenth, seconds to three digits, shares to six."""
+    return {
+        name: round(value, _DIGITS.get(name, 6)) if isinstance(value, float) else value
+        for name, value in row.items()
+    }
 
 
 def to_pandas(analyses: Analysis | Iterable[Analysis]) -> pandas.DataFrame:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import product
 
 import numpy as np
-from PIL import ImageFont
 
 from fer_tf.vision.results import Face
+from fer_tf.vision.text_measures import PanelColumns, chip_size, panel_columns
 
 TEXT_SIZE, TEXT_SIDE, TEXT_POWER = 14, 480, 0.8
 """14 pixels in a picture whose shorter side is 480, and more in a larger one by the power 0.8:
@@ -25,13 +25,11 @@ LEAST_TEXT = 6
 PANEL_SHARE, PANEL_MOST = 0.13, 0.18
 """Height of the bars' text, as a share of the face's: as a rule, and where it must be legible."""
 
-
 AWAY = 1.5
 """Sides of a face's box up to which its bars go away from it, in a crowd."""
 
 LOOKED_AT = 40
 """Free places that are tried for a line that runs over nobody."""
-
 
 Line = tuple[tuple[int, int], tuple[int, int]]
 """Two points, (x, y) each."""
@@ -46,20 +44,26 @@ class Rect:
     width: int
     height: int
 
+    @property
+    def right(self) -> int:
+        """Where it ends: its last column is the one before."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """Likewise, of its rows."""
+        return self.top + self.height
+
     def overlap(self, other: Rect) -> int:
         """Square pixels that both cover."""
-        width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
-        height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(width, 0) * max(height, 0)
 
     def grown(self, pixels: int) -> Rect:
         """Wider by `pixels` on each side."""
-        return Rect(
-            self.left - pixels,
-            self.top - pixels,
-            self.width + 2 * pixels,
-            self.height + 2 * pixels,
-        )
+        both = 2 * pixels
+        return Rect(self.left - pixels, self.top - pixels, self.width + both, self.height + both)
 
 
 @dataclass(frozen=True)
@@ -90,22 +94,6 @@ class Plan:
     chip_link: Line | None = None
 
 
-@dataclass(frozen=True)
-class PanelColumns:
-    """Measures of a panel of bars, in pixels; `bar` is where the bars begin."""
-
-    padding: int
-    row: int
-    bar: int
-    bar_width: int
-    width: int
-    height: int
-
-    def middle(self, row: int) -> int:
-        """Of a row, from the panel's upper edge."""
-        return self.padding + int((row + 0.5) * self.row)
-
-
 def arrange(
     width: int, height: int, faces: Sequence[Face], titles: Sequence[str], *, steady: bool = False
 ) -> list[Plan]:
@@ -124,59 +112,70 @@ def arrange(
     chips: list[Rect | None] = []
     fonts: list[int] = []
     for index, (face, title) in enumerate(zip(faces, titles, strict=True)):
-        others = [box for i, box in enumerate(boxes) if i != index]
-        wanted = min(max(round(0.13 * face.box.height), base * 3 // 4), base)
-        chip, font = _place_chip(
-            boxes[index], title, max(wanted, SMALLEST_TEXT), bounds, lines[index], others, chips
-        )
+        wanted = min(max(round(0.13 * face.box.height), base * 3 // 4, SMALLEST_TEXT), base)
+        others = _others(boxes, chips, index)
+        chip, font = _place_chip(boxes[index], title, wanted, bounds, lines[index], others)
         chips.append(chip)
         fonts.append(font)
-    chip_links: dict[int, Line] = {}
-    covering = [
-        index
-        for index, chip in enumerate(chips)
-        if chip and any(chip.overlap(other) for other in _others(boxes, index, chips[:index]))
-    ]
-    if not steady:
-        for index in covering:
-            chips[index] = None
-        for index in covering:
-            others = _others(boxes, index, chips)
-            font = min(fonts[index], SMALLEST_TEXT)
-            size = chip_width(titles[index], font), chip_height(font, titles[index].count("\n") + 1)
-            away = _free_place(size, boxes[index], None, bounds, others, gap=3, step=font // 2 + 1)
-            if away is not None:
-                chips[index], chip_links[index] = away
-                fonts[index] = font
+    chip_links = {} if steady else _move_chips(boxes, chips, fonts, titles, bounds)
 
     panels: dict[int, tuple[Rect, int]] = {}
-    for place in (_place_panel, None if steady or len(faces) < 2 else _place_away):
-        for index in sorted(range(len(faces)), key=lambda i: -faces[i].box.area):
-            if place is None or index in panels:
-                continue
-            others = _others(boxes, index, [*chips[:index], *chips[index + 1 :]])
-            others += [panel for panel, _ in panels.values()]
-            found = place(boxes[index], chips[index], faces[index], base, bounds, others)
-            if found is not None:
-                panels[index] = found
+    places = [_place_panel] if steady or len(faces) < 2 else [_place_panel, _place_away]
+    largest_first = sorted(range(len(faces)), key=lambda index: -faces[index].box.area)
+    for place, index in product(places, largest_first):
+        if index in panels:
+            continue
+        others = [*_others(boxes, chips, index), *(panel for panel, _ in panels.values())]
+        found = place(boxes[index], chips[index], faces[index], base, bounds, others)
+        if found is not None:
+            panels[index] = found
     plans = []
-    for index, box in enumerate(boxes):
-        panel, panel_font = panels.get(index, (None, 0))
-        radius = min(box.width, box.height) // 10
-        crowded = len(faces) > 1
-        link = _link(panel, box, chips[index]) if crowded and panel is not None else None
-        plans.append(
-            Plan(
-                *(box, lines[index], radius, chips[index], fonts[index], panel, panel_font),
-                *(link, chip_links.get(index)),
-            )
-        )
+    for index, (box, chip) in enumerate(zip(boxes, chips, strict=True)):
+        panel, font = panels.get(index, (None, 0))
+        link = _link(panel, box, chip) if len(faces) > 1 and panel is not None else None
+        own = (box, lines[index], min(box.width, box.height) // 10, chip, fonts[index])
+        plans.append(Plan(*own, panel, font, link, chip_links.get(index)))
     return plans
 
 
-def _others(boxes: Sequence[Rect], index: int, chips: Sequence[Rect | None]) -> list[Rect]:
-    """The boxes of all faces but one, and those of the labels that there are."""
-    return [*boxes[:index], *boxes[index + 1 :], *(chip for chip in chips if chip)]
+def _move_chips(
+    boxes: Sequence[Rect],
+    chips: list[Rect | None],
+    fonts: list[int],
+    titles: Sequence[str],
+    bounds: Rect,
+) -> dict[int, Line]:
+    """Take the labels that cover another face or label to free places, or else away.
+
+    Returns:
+        The lines to those that have a place, by the face's index.
+    """
+    covering = [
+        index
+        for index, chip in enumerate(chips)
+        if chip and any(chip.overlap(other) for other in _others(boxes, chips[:index], index))
+    ]
+    for index in covering:
+        chips[index] = None
+    links: dict[int, Line] = {}
+    for index in covering:
+        font = min(fonts[index], SMALLEST_TEXT)
+        size, others = chip_size(titles[index], font), _others(boxes, chips, index)
+        away = _free_place(size, boxes[index], None, bounds, others, gap=3, step=font // 2 + 1)
+        if away is not None:
+            fonts[index] = font
+            chips[index], links[index] = away
+    return links
+
+
+def _others(boxes: Sequence[Rect], chips: Sequence[Rect | None], index: int) -> list[Rect]:
+    """The boxes of all faces but one, and those of their labels that there are."""
+    return [
+        rect
+        for rects in (boxes, chips)
+        for owner, rect in enumerate(rects)
+        if rect is not None and owner != index
+    ]
 
 
 def _line(base: int, face: Face) -> int:
@@ -195,33 +194,25 @@ def _inside(face: Face, width: int, height: int, line: int) -> Rect:
 
 
 def _place_chip(
-    box: Rect,
-    title: str,
-    font: int,
-    bounds: Rect,
-    line: int,
-    faces: Sequence[Rect],
-    chips: Sequence[Rect | None],
+    box: Rect, title: str, font: int, bounds: Rect, line: int, others: Sequence[Rect]
 ) -> tuple[Rect | None, int]:
     """Above the box, else below, else inside it; where it covers the least of others."""
-    while font >= LEAST_TEXT and chip_width(title, font) > bounds.width:
+    while font >= LEAST_TEXT and chip_size(title, font)[0] > bounds.width:
         font -= 1
-    lines = title.count("\n") + 1
-    if font < LEAST_TEXT or chip_height(font, lines) > bounds.height:
+    width, height = chip_size(title, font)
+    if font < LEAST_TEXT or height > bounds.height:
         return None, 0
-    width, height = chip_width(title, font), chip_height(font, lines)
     gap = line + max(font // 6, 1)
     left = min(max(box.left - line // 2, 0), bounds.width - width)
-    right = min(max(box.left + box.width + line // 2 - width, 0), bounds.width - width)
-    above, below = box.top - gap - height, box.top + box.height + gap
+    right = min(max(box.right + line // 2 - width, 0), bounds.width - width)
+    above, below = box.top - gap - height, box.bottom + gap
     candidates = [
         Rect(x, y, width, height)
-        for y in (above, below, box.top + gap, box.top + box.height - gap - height)
+        for y in (above, below, box.top + gap, box.bottom - gap - height)
         for x in (left, right)
         if 0 <= y <= bounds.height - height
     ] or [Rect(left, max((bounds.height - height) // 2, 0), width, height)]
-    taken = [*faces, *(chip for chip in chips if chip)]
-    return min(candidates, key=lambda rect: sum(rect.overlap(other) for other in taken)), font
+    return min(candidates, key=lambda rect: sum(rect.overlap(other) for other in others)), font
 
 
 def _place_panel(
@@ -285,9 +276,9 @@ def _free_place(
     taken = distance > reach + width
     for other in (box, *others, *([] if chip is None else [chip])):
         taken |= (
-            (left < other.left + other.width + gap)
+            (left < other.right + gap)
             & (left + width + gap > other.left)
-            & (top < other.top + other.height + gap)
+            & (top < other.bottom + gap)
             & (top + height + gap > other.top)
         )
     order = np.argsort(np.where(taken, np.inf, distance), axis=None, kind="stable")
@@ -302,9 +293,7 @@ def _free_place(
 
 def _within(points: np.ndarray, rect: Rect) -> bool:
     """Whether any of the points [n, 2] lies in a rectangle."""
-    inside = (points >= (rect.left, rect.top)) & (
-        points <= (rect.left + rect.width, rect.top + rect.height)
-    )
+    inside = (points >= (rect.left, rect.top)) & (points <= (rect.right, rect.bottom))
     return bool(inside.all(axis=1).any())
 
 
@@ -316,20 +305,17 @@ def _link(panel: Rect, box: Rect, chip: Rect | None) -> Line:
 
 def _shortest(one: Rect, other: Rect) -> Line:
     """Between two rectangles that are apart, in the middle of what they face each other with."""
-    starts, ends = zip(
-        _nearest(one.left, one.width, other.left, other.width),
-        _nearest(one.top, one.height, other.top, other.height),
-        strict=True,
-    )
-    return (starts[0], starts[1]), (ends[0], ends[1])
+    x = _nearest(one.left, one.right, other.left, other.right)
+    y = _nearest(one.top, one.bottom, other.top, other.bottom)
+    return (x[0], y[0]), (x[1], y[1])
 
 
-def _nearest(start: int, length: int, other: int, size: int) -> tuple[int, int]:
+def _nearest(start: int, end: int, other: int, other_end: int) -> tuple[int, int]:
     """The nearest points of two stretches; the middle of what they share, if they do."""
-    first, last = max(start, other), min(start + length, other + size)
+    first, last = max(start, other), min(end, other_end)
     if first <= last:
         return (first + last) // 2, (first + last) // 2
-    return (start + length, other) if start < other else (start, other + size)
+    return (end, other) if start < other else (start, other_end)
 
 
 def _beside(
@@ -338,73 +324,16 @@ def _beside(
     """Places for a panel at one side: level with the box's upper edge, or with its lower one."""
     width, height = columns.width, columns.height
     if side in ("right", "left"):
-        x = box.left + box.width + gap if side == "right" else box.left - gap - width
-        lowest = edge.top + edge.height - height
-        upper, lower = min(box.top, lowest), max(box.top + box.height - height, edge.top)
+        x = box.right + gap if side == "right" else box.left - gap - width
+        lowest = edge.bottom - height
+        upper, lower = min(box.top, lowest), max(box.bottom - height, edge.top)
         return [Rect(x, y, width, height) for y in (upper, min(lower, lowest))]
-    x = min(max(box.left, edge.left), edge.left + edge.width - width)
+    x = min(max(box.left, edge.left), edge.right - width)
     above = chip is not None and chip.top < box.top
     if side == "below":
         foot = chip if chip is not None and not above else box
-        y = max(foot.top + foot.height, box.top + box.height) + gap
+        y = max(foot.bottom, box.bottom) + gap
     else:
         head = chip if chip is not None and above else box
         y = head.top - gap - height
     return [Rect(x, y, width, height)]
-
-
-@lru_cache(maxsize=64)
-def panel_columns(font: int, labels: tuple[str, ...]) -> PanelColumns:
-    """The measures of a panel with a row for each label, its text `font` pixels high."""
-    padding = max(font * 3 // 4, 3)
-    row = round(1.42 * font)
-    names = max(text_width(label, font) for label in labels)
-    bar = padding + names + font * 2 // 3
-    bar_width = 5 * font
-    width = bar + bar_width + font // 2 + text_width("100%", font) + padding
-    return PanelColumns(padding, row, bar, bar_width, width, row * len(labels) + 2 * padding)
-
-
-def chip_height(font: int, lines: int) -> int:
-    """Of the background of a label of so many lines, in pixels."""
-    return round(1.6 * font) + (lines - 1) * line_height(font)
-
-
-def line_height(font: int) -> int:
-    """From one line of a label to the next, in pixels."""
-    return round(1.3 * font)
-
-
-def chip_width(title: str, font: int) -> int:
-    """Of a label's background with the emotion's dot, in pixels."""
-    text = max(text_width(line, font) for line in title.split("\n"))
-    return font // 2 + max(font * 5 // 9, 3) + font // 3 + text + font // 2
-
-
-def text_width(text: str, size: int) -> int:
-    """Of a line of text `size` pixels high, in pixels."""
-    return text_mask(text, size)[0].shape[1]
-
-
-@lru_cache(maxsize=512)
-def text_mask(text: str, size: int) -> tuple[np.ndarray, int]:
-    """A line of text in Pillow's own font (Aileron).
-
-    Returns:
-        Its ink, float32 [h, w] in [0, 1], and how far above the middle of its capitals the
-        mask begins, in pixels.
-    """
-    font = _font(size)
-    top = font.getbbox(text)[1]
-    capitals = font.getbbox("H")
-    mask = font.getmask(text, mode="L")
-    ink = np.asarray(mask, np.float32).reshape(mask.size[1], mask.size[0]) / 255
-    middle = round((capitals[1] + capitals[3]) / 2)
-    return ink, middle - int(top)
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow's wheels come with FreeType"
-    return font

@@ -21,8 +21,9 @@ from fer_tf.vision.drawing import (
     colour,
     draw_faces,
 )
-from fer_tf.vision.layout import Rect, _within, arrange, chip_width, text_mask
+from fer_tf.vision.layout import Rect, _within, arrange
 from fer_tf.vision.results import Box, Face
+from fer_tf.vision.text_measures import chip_size, text_mask
 
 SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
 
@@ -211,7 +212,7 @@ def test_every_emotion_has_a_colour_of_its_own():
 
 
 def test_the_track_is_in_the_label():
-    assert chip_width("#12  Happy  90%", 14) > chip_width("Happy  90%", 14)
+    assert chip_size("#12  Happy  90%", 14) > chip_size("Happy  90%", 14)
     image = np.zeros((300, 300, 3), np.uint8)
     one = face(80, 80, 60, 60)
     plain, numbered = draw_faces(image, [one]), draw_faces(image, [one], tracks=[12])

@@ -15,11 +15,12 @@ from fer_tf.demo_page.answers import bars_html
 from fer_tf.demo_page.service import Answer
 from fer_tf.models.saving import save_model
 from fer_tf.predicting.answer_texts import describe
+from fer_tf.predicting.row_writer import RowWriter, to_json
 from fer_tf.tasks import AFFECT, Task
 from fer_tf.trained.inference import predict_answers, softmax
 from fer_tf.vision.analyzer import FaceAnalyzer
 from fer_tf.vision.drawing import draw_faces
-from fer_tf.vision.face_rows import Row, RowWriter, csv_columns, to_json
+from fer_tf.vision.face_table import columns, face_dict
 from fer_tf.vision.results import Box, Face
 from fer_tf.vision.video.smoothing import Smoother
 from fer_tf.vision.video.timeline import Timeline, timeline_figure
@@ -64,15 +65,17 @@ def test_a_face_is_answered_in_its_colours(model):
 
 
 def test_rows_have_a_column_for_each_value(tmp_path):
-    row = Row("a.png", 0, FACE)
-    assert json.loads(to_json(row))["values"] == {"valence": 0.44, "arousal": -0.04}
-    assert "values" not in json.loads(to_json(Row("a.png", 0, PLAIN)))
+    row = face_dict(FACE, 0, source="a.png")
+    read = json.loads(to_json(row))
+    assert (read["value_valence"], read["value_arousal"]) == (0.44, -0.04)
+    assert not any(name.startswith("value") for name in face_dict(PLAIN, 0))
     path = tmp_path / "rows.csv"
     with RowWriter("csv", path, mark="", task=TASK) as rows:
         rows.write([row])
     (read,) = csv.DictReader(io.StringIO(path.read_text("utf-8")))
-    assert tuple(read) == csv_columns(TASK) and (*read,)[-3:] == ("glad", *AFFECT)
-    assert (read["valence"], read["arousal"]) == ("0.44", "-0.04")
+    names = ("probability_glad", "value_valence", "value_arousal")
+    assert tuple(read) == columns(TASK) and (*read,)[-3:] == names
+    assert [read[name] for name in names] == ["0.7", "0.44", "-0.04"]
 
 
 def test_people_read_them_in_words_and_on_the_picture():

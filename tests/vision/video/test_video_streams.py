@@ -6,8 +6,10 @@ import itertools
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from clips import FPS
@@ -19,64 +21,92 @@ from fer_tf.vision.video.moments import Stretch
 from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.video_reader import VideoReader
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("ffmpeg"), reason="ffmpeg is not on PATH: it serves this stream"
-)
+RTSP_SERVER = Path(__file__).with_name("rtsp_server.py")
 
 
 class Server:
-    """ffmpeg as an RTMP server on the loopback, for one reader."""
+    """A process that serves a stream on the loopback."""
+
+    protocol = "rtsp"
 
     def __init__(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url = f"rtmp://127.0.0.1:{self.port}/live/film"
+        self.url = f"{self.protocol}://127.0.0.1:{self.port}/live/film"
         self.process = None
 
-    def start(self, seconds):
-        """Serve a film of so many seconds, as fast as it would be played."""
-        source = f"testsrc=size=160x120:rate={FPS}:duration={seconds}"
-        sound = f"anullsrc=r=16000:cl=mono:d={seconds}"
-        self.process = subprocess.Popen(
-            [
-                *("ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", source),
-                *("-f", "lavfi", "-i", sound, "-c:v", "libx264", "-preset", "ultrafast"),
-                *("-g", "5", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "flv"),
-                *("-listen", "1", self.url),
-            ],
-            stderr=subprocess.DEVNULL,
-        )
-        # It takes one connection and no other, so that a look would use it up.
-        time.sleep(0.7)
+    def start(self):
+        """Serve a stream without an end."""
+        self._run([sys.executable, str(RTSP_SERVER), str(self.port)])
 
     def stop(self):
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
+    def _run(self, command):
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 30
+        while not self._listens() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def _listens(self):
+        # ffmpeg takes one connection and no other, so that a look would use it up. Where nobody
+        # listens yet, what is bound with this option keeps nobody from it.
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                other.bind(("127.0.0.1", self.port))
+            except OSError:
+                return True
+        return False
+
+
+class RtmpServer(Server):
+    """ffmpeg, for one reader."""
+
+    protocol = "rtmp"
+
+    def start(self, seconds=30):
+        """Serve a film of so many seconds, as fast as it would be played."""
+        source = f"testsrc=size=160x120:rate={FPS}:duration={seconds}"
+        sound = f"anullsrc=r=16000:cl=mono:d={seconds}"
+        self._run(
+            [
+                *("ffmpeg", "-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", source),
+                *("-f", "lavfi", "-i", sound, "-c:v", "libx264", "-preset", "ultrafast"),
+                *("-g", "5", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "flv"),
+                *("-listen", "1", self.url),
+            ]
+        )
+
 
 @pytest.fixture
-def server():
-    running = Server()
+def server(request):
+    kind = getattr(request, "param", RtmpServer)
+    if kind is RtmpServer and not shutil.which("ffmpeg"):
+        pytest.skip("ffmpeg is not on PATH: it serves this stream")
+    running = kind()
     yield running
     running.stop()
 
 
+@pytest.mark.parametrize("server", [Server, RtmpServer], ids=["rtsp", "rtmp"], indirect=True)
 def test_a_stream_that_breaks_goes_on_and_says_so(server):
-    server.start(2)
+    server.start()
     said = []
 
     def say(sentence):
         said.append(sentence)
         if "broke off" in sentence:
-            server.stop()
-            server.start(30)
+            server.start()
 
     reader = VideoReader(server.url, Stretch(), say)
     assert reader.live
     frames = reader.frames()
     seen = [next(frames) for _ in range(10)]
+    server.stop()
     while len(said) < 2:
         seen.append(next(frames))
     seen.append(next(frames))

@@ -1,4 +1,4 @@
-"""One row a face, as JSON Lines or CSV: whole lines, as they come."""
+"""One row a face to a file, as JSON Lines or CSV: whole lines, as they come."""
 
 from __future__ import annotations
 
@@ -10,98 +10,30 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from fer_tf.errors import FerError
 from fer_tf.files import free, mark_beside
 from fer_tf.tasks import Task
-from fer_tf.vision.results import Face
+from fer_tf.vision.face_table import columns, rounded
 
 Format = Literal["json", "csv"]
 FILES: dict[Format, str] = {"json": "faces.jsonl", "csv": "faces.csv"}
 """Name of the file of rows in the folder of results."""
 
-COLUMNS = (
-    "file",
-    "time",
-    "track",
-    "face",
-    "left",
-    "top",
-    "width",
-    "height",
-    "score",
-    "emotion",
-    "certainty",
-)
-"""What both formats hold; CSV goes on with a column for each answer (`csv_columns`). The emotion is
-"unsure" below the certainty that was asked for."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A face and where it was found.
-
-    Attributes:
-        file: the picture or video, as the user named it.
-        index: of the face in its picture or frame, from 0.
-        face: the answer.
-        time: seconds from the video's start; None in a picture.
-        track: the person's number in a video; None in a picture.
-    """
-
-    file: str
-    index: int
-    face: Face
-    time: float | None = None
-    track: int | None = None
-
-    def values(self) -> dict[str, str | int | float | None]:
-        """By the name of each of `COLUMNS`: pixels to a tenth, shares to six digits."""
-        box = self.face.box
-        return {
-            "file": self.file,
-            "time": None if self.time is None else round(self.time, 3),
-            "track": self.track,
-            "face": self.index,
-            "left": round(float(box.left), 1),
-            "top": round(float(box.top), 1),
-            "width": round(float(box.width), 1),
-            "height": round(float(box.height), 1),
-            "score": round(float(self.face.score), 6),
-            "emotion": self.face.label,
-            "certainty": round(float(self.face.certainty), 6),
-        }
-
-    def probabilities(self) -> dict[str, float]:
-        """By emotion, in lower case: "angry" to "neutral"."""
-        named = self.face.by_emotion
-        return {name.lower(): round(float(share), 6) for name, share in named.items()}
-
-    def estimates(self) -> dict[str, float]:
-        """By the name of a value, as the task has it: "valence", "arousal"; often none."""
-        return {name: round(float(value), 6) for name, value in self.face.by_value.items()}
-
-
-def csv_columns(task: Task) -> tuple[str, ...]:
-    """The header of the CSV: `COLUMNS`, the classes in lower case, and the values."""
-    return (*COLUMNS, *(label.lower() for label in task.labels), *task.values)
+Row = dict[str, Any]
+"""A face, by the names of `fer_tf.vision.face_table`."""
 
 
 def to_json(row: Row) -> str:
-    """The row as one line of JSON; its probabilities are an object of their own, and its values,
-    where there are any, another."""
-    values = {"values": row.estimates()} if row.face.values else {}
-    answers = {**row.values(), "probabilities": row.probabilities(), **values}
-    return json.dumps(answers, ensure_ascii=False) + "\n"
+    """The row as one line of JSON."""
+    return json.dumps(rounded(row), ensure_ascii=False) + "\n"
 
 
 def to_csv(row: Row) -> str:
     """The row as one record of RFC 4180, but for its LF; an unknown value is an empty field."""
-    answers = (*row.probabilities().values(), *row.estimates().values())
-    return _record([*row.values().values(), *answers])
+    return _record(rounded(row).values())
 
 
 def _record(values: Iterable[object]) -> str:
@@ -152,7 +84,7 @@ class RowWriter:
         if self._file is None:
             self._file = self._begin()
             if self.format == "csv":
-                lines.insert(0, _record(csv_columns(self._task)))
+                lines.insert(0, _record(columns(self._task)))
         if lines:
             self._write(self._file, "".join(lines))
 

@@ -1,0 +1,79 @@
+"""How large text, labels and panels of bars are, in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import ImageFont
+
+
+@dataclass(frozen=True)
+class PanelColumns:
+    """Measures of a panel of bars, in pixels; `bar` is where the bars begin."""
+
+    padding: int
+    row: int
+    bar: int
+    bar_width: int
+    width: int
+    height: int
+
+    def middle(self, row: int) -> int:
+        """Of a row, from the panel's upper edge."""
+        return self.padding + int((row + 0.5) * self.row)
+
+
+@lru_cache(maxsize=64)
+def panel_columns(font: int, labels: tuple[str, ...]) -> PanelColumns:
+    """The measures of a panel with a row for each label, its text `font` pixels high."""
+    padding = max(font * 3 // 4, 3)
+    row = round(1.42 * font)
+    names = max(text_width(label, font) for label in labels)
+    bar = padding + names + font * 2 // 3
+    bar_width = 5 * font
+    width = bar + bar_width + font // 2 + text_width("100%", font) + padding
+    return PanelColumns(padding, row, bar, bar_width, width, row * len(labels) + 2 * padding)
+
+
+def chip_size(title: str, font: int) -> tuple[int, int]:
+    """(width, height) of a label's background with the emotion's dot, in pixels."""
+    lines = title.split("\n")
+    text = max(text_width(line, font) for line in lines)
+    width = font // 2 + max(font * 5 // 9, 3) + font // 3 + text + font // 2
+    return width, round(1.6 * font) + (len(lines) - 1) * line_height(font)
+
+
+def line_height(font: int) -> int:
+    """From one line of a label to the next, in pixels."""
+    return round(1.3 * font)
+
+
+def text_width(text: str, size: int) -> int:
+    """Of a line of text `size` pixels high, in pixels."""
+    return text_mask(text, size)[0].shape[1]
+
+
+@lru_cache(maxsize=512)
+def text_mask(text: str, size: int) -> tuple[np.ndarray, int]:
+    """A line of text in Pillow's own font (Aileron).
+
+    Returns:
+        Its ink, float32 [h, w] in [0, 1], and how far above the middle of its capitals the
+        mask begins, in pixels.
+    """
+    font = _font(size)
+    top = font.getbbox(text)[1]
+    capitals = font.getbbox("H")
+    mask = font.getmask(text, mode="L")
+    ink = np.asarray(mask, np.float32).reshape(mask.size[1], mask.size[0]) / 255
+    middle = round((capitals[1] + capitals[3]) / 2)
+    return ink, middle - int(top)
+
+
+@lru_cache(maxsize=16)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow's wheels come with FreeType"
+    return font
