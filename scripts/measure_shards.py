@@ -144,6 +144,7 @@ def train(folder: str, steps: int) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    faces = sharded.read(folder)
     recipe = Recipe(
         data=folder,
         model="small",
@@ -151,13 +152,13 @@ def train(folder: str, steps: int) -> None:
         batch_size=BATCH,
         precision="float32",
         augmentation=RECIPES["scratch"].augmentation,
-        passes=100,
+        passes=-(-steps // (len(faces.of("Training")) // BATCH)),
         epoch_steps=steps,
     )
     with tempfile.TemporaryDirectory() as place:
         run = Run(Path(place) / "run")
         with run.open(recipe), Display(recipe, run) as display:
-            training = Training(recipe, run, sharded.read(folder), display, checkpoint_minutes=60)
+            training = Training(recipe, run, faces, display, checkpoint_minutes=60)
             training.train()
     done.set()
     watcher.join()

@@ -223,12 +223,11 @@ def _numbers(seed: int, number: int, count: int, rows: np.ndarray) -> np.ndarray
     # Every example's numbers are drawn in turn, and those that are wanted are kept.
     for start in range(0, count, WINDOW):
         size = min(WINDOW, count - start)
-        table = np.empty((size, len(COLUMNS)), np.float32)
-        table[:, :first] = together.random((size, first), np.float32)
-        for column, generator in enumerate(alone, first):
-            table[:, column] = generator.random(size, np.float32)
         here = order[slice(*np.searchsorted(wanted, (start, start + size), sorter=order))]
-        made[here] = table[wanted[here] - start]
+        at = wanted[here] - start
+        made[here, :first] = together.random((size, first), np.float32)[at]
+        for column, generator in enumerate(alone, first):
+            made[here, column] = generator.random(size, np.float32)[at]
     return made.reshape(*rows.shape, len(COLUMNS))
 
 

@@ -150,7 +150,9 @@ def _steps(epoch: Epoch) -> tf.data.Dataset:
         return _in_order(first)
     like = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in first)
     drawn = tf.data.Dataset.from_generator(windows, output_signature=like)
-    return _plain(drawn.flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays)))
+    steps = drawn.flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays))
+    # Keras would else learn the number of steps from the end, and take that for an error.
+    return _plain(steps.apply(tf.data.experimental.assert_cardinality(len(epoch))))
 
 
 def _in_order(arrays) -> tf.data.Dataset:

@@ -128,7 +128,9 @@ def test_batches_from_shards_are_those_from_memory(written, monkeypatch):
             one_hot(each.labels, 200), seed=3, epoch=1, batch_size=8, augmentation=how, passes=2
         ).part(1)
         batches = pipeline.TrainingBatches(each.images, sizes=[(32, 32)], how=how)
-        made.append((list(batches.epoch(epoch)), epoch))
+        batches = batches.epoch(epoch)
+        assert batches.cardinality() == 19
+        made.append((list(batches), epoch))
     assert isinstance(made[1][1].draws, draws.Windowed)
     assert len(made[0][0]) == len(made[1][0]) == 19
     for (x, y), (same_x, same_y) in zip(made[0][0], made[1][0], strict=True):
