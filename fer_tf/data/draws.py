@@ -177,7 +177,7 @@ def draw_epoch(
     @lru_cache(maxsize=1)
     def draws(number: int) -> np.ndarray:
         start, stop = number * window, min((number + 1) * window, len(rows))
-        parts = []
+        parts = [np.empty((0, batch_size, len(COLUMNS)), np.float32)]
         for i in range(start // steps, (stop - 1) // steps + 1):
             part = rows[max(start, i * steps) : min(stop, (i + 1) * steps)]
             parts.append(_numbers(seed, passed[i], count, part))

@@ -106,7 +106,11 @@ def check_place(out: Path) -> None:
     Raises:
         FerError: names it.
     """
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+    try:
+        free = not os.path.lexists(out) or not os.listdir(out)
+    except OSError:
+        free = False
+    if not free:
         raise FerError(f"--out {out}: is there already, expected a folder that is absent or empty")
 
 
