@@ -9,8 +9,9 @@ the others are these in other light, a grey level more each time, so that no two
 Images a second are those of the input pipeline on shuffled epochs: of all faces from the shards,
 and of --held faces in memory, in turns, so that other work on the machine slows both. Each round
 takes the epoch's next batches, and its first batch, which traces, is not timed. Medians of the
-rounds, in processor time as well; the ratio is the median of the rounds' ratios. The shards are in
-the page cache, as they were just written. `scratch` is the recipe of that name at its first size;
+rounds, in processor time as well; the ratio is the median of the rounds' ratios. All faces are read
+once before, as a training does before its first step, so that the shards are in the page cache
+where the machine's memory allows it. `scratch` is the recipe of that name at its first size;
 the other rows are of the cheapest pipeline that there is, mirrored faces at their own size.
 
 Memory is the most RssAnon of `Training` in a process of its own: --steps steps of a small network,
@@ -38,7 +39,7 @@ from bench_mapped import anonymous, register_small
 
 from fer_tf.data.draws import Epoch, draw_epoch
 from fer_tf.data.faces import Faces
-from fer_tf.data.mapped import Images, MappedImages
+from fer_tf.data.mapped import Images, MappedImages, pieces
 from fer_tf.data.readers import sharded
 from fer_tf.data.shards import write_shards
 from fer_tf.data.synthetic import draw
@@ -87,6 +88,8 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
         "memory": (np.asarray(some.images), some.labels),
         "shards": (whole.images, whole.labels),
     }
+    for _ in pieces(whole.images):
+        pass
     scratch = RECIPES["scratch"]
     plans = {
         f"scratch, {scratch.stages[0][0]} px": (scratch.augmentation, scratch.stages[0][0]),

@@ -31,7 +31,9 @@ class MappedImages:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        return np.array(self._array[self._at(index)])
+        rows = self._at(index)
+        # Of a memory map one row is a view, and several are a copy already.
+        return np.array(self._array[rows], copy=True if np.ndim(rows) == 0 else None)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[row] for row in range(len(self)))

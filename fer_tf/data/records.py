@@ -129,7 +129,7 @@ class Records:
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(self)} faces")
         shards = np.searchsorted(self._ends, wanted, side="right")
         places = wanted - np.concatenate([[0], self._ends])[shards]
-        found = b"".join(self._pixels_of(shards.tolist(), places.tolist()))
+        found = bytearray().join(self._pixels_of(shards.tolist(), places.tolist()))
         return np.frombuffer(found, np.uint8).reshape(*np.shape(rows), *self.shape[1:])
 
     def _pixels_of(self, shards: list[int], places: list[int]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Faces in array_record shards: written, read, trained on; and what is damaged or in the way."""
+"""Faces in array_record shards: written, read, batched; and what is damaged or in the way."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fer_tf import cli, describe, train
+from fer_tf import cli, describe
 from fer_tf.data import load_faces, records, shards
 from fer_tf.data.faces import Faces
 from fer_tf.data.mapped import MappedImages, pieces
 from fer_tf.data.synthetic import draw_dataset, write_csv
 from fer_tf.errors import FerError
-from fer_tf.models.saving import load_model
 from fer_tf.training.progress import digest_of
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -95,22 +94,6 @@ def test_colour_stays(tmp_path):
     read = load_faces(str(tmp_path / "out"))
     np.testing.assert_array_equal(read.images, images)
     assert read.task.face == (5, 7, 3)
-
-
-def test_training_from_shards_ends_with_the_weights_of_one_from_memory(
-    tmp_path, small_network, no_report
-):
-    write_csv(tmp_path / "drawn.csv", draw_dataset(96))
-    out = tmp_path / "out"
-    shards.main(["--data", str(tmp_path / "drawn.csv"), "--out", str(out), "--shard-size", "0.1"])
-    flags = ["--runs", str(tmp_path / "runs"), "--model", small_network, "--stages", "32", "1"]
-    flags += ["--batch-size", "16", "--precision", "float32", "--clean"]
-    weights = []
-    for name, data in (("memory", tmp_path / "drawn.csv"), ("shards", out)):
-        train.main(["scratch", "--data", str(data), "--run", name, *flags])
-        weights.append(load_model(tmp_path / "runs" / name / "best.keras").get_weights())
-    for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_batches_from_shards_are_those_from_memory(written, monkeypatch):
