@@ -6,13 +6,13 @@ Writes shards of --count faces of 48x48, grey, with `fer_tf.data.shards`, into a
 DIR that is removed at the end: 2.5 GB for a million. `fer_tf.data.synthetic` draws 20,000 of them;
 the others are these in other light, a grey level more each time, so that no two are the same.
 
-Images a second are those of the input pipeline on shuffled epochs: of all faces from the shards,
-and of --held faces in memory, in turns, so that other work on the machine slows both. Each round
-takes the epoch's next batches, and its first batch, which traces, is not timed. Medians of the
-rounds, in processor time as well; the ratio is the median of the rounds' ratios. All faces are read
-once before, as a training does before its first step, so that the shards are in the page cache
-where the machine's memory allows it. `scratch` is the recipe of that name at its first size;
-the other rows are of the cheapest pipeline that there is, mirrored faces at their own size.
+Images a second are those on shuffled epochs: of all faces from the shards, and of --held faces in
+memory, in turns, so that other work on the machine slows both. Each round takes the epoch's next
+batches; the first round, which traces, does not count. Medians of the rounds, in processor time as
+well; the ratio is the median of the rounds' ratios. All faces are read once before, as a training
+does before its first step, so that the shards are in the page cache where the machine's memory
+allows it. Training is that of a small network by the recipe `scratch` at its first size; the input
+pipeline is that of `scratch`, and the cheapest that there is: mirrored faces at their own size.
 
 Memory is the most RssAnon of `Training` in a process of its own: --steps steps of a small network,
 with the validation, on all faces and on --few.
@@ -29,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -91,24 +92,27 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
     for _ in pieces(whole.images):
         pass
     scratch = RECIPES["scratch"]
+    size = scratch.stages[0][0]
     plans = {
-        f"scratch, {scratch.stages[0][0]} px": (scratch.augmentation, scratch.stages[0][0]),
-        "flip alone, 48 px": (Augmentation(flip=True), 48),
+        f"training, scratch, {size} px": (scratch.augmentation, size, fitting()),
+        f"input pipeline, scratch, {size} px": (scratch.augmentation, size, exhaust),
+        "input pipeline, flip alone, 48 px": (Augmentation(flip=True), 48, exhaust),
     }
-    for plan, (how, size) in plans.items():
+    for plan, (how, size, do) in plans.items():
         makers, parts = {}, {}
         for source, (images, labels) in sources.items():
             makers[source] = TrainingBatches(images, sizes=[(size, size)], how=how)
             parts[source] = endless(one_hot(labels, LABELS), how, steps)
         seconds: dict[str, list[tuple[float, float]]] = {source: [] for source in sources}
-        for _ in range(rounds):
+        for number in range(rounds + 1):
             for source, found in seconds.items():
-                batches = iter(makers[source].epoch(next(parts[source])))
-                next(batches)
+                part = next(parts[source])
+                batches = makers[source].epoch(part)
                 began, used = time.perf_counter(), time.process_time()
-                made = sum(len(images) for images, _ in batches)
+                do(batches)
                 times = time.perf_counter() - began, time.process_time() - used
-                found.append((made / times[0], made / times[1]))
+                if number:
+                    found.append((part.rows.size / times[0], part.rows.size / times[1]))
         for source, found in seconds.items():
             wall, processor = (statistics.median(column) for column in zip(*found, strict=True))
             print(f"| {plan} | {source} | {wall:,.0f} | {processor:,.0f} |", flush=True)
@@ -116,6 +120,28 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
         ratios = [(one[0] / other[0], one[1] / other[1]) for one, other in pairs]
         wall, processor = (statistics.median(column) for column in zip(*ratios, strict=True))
         print(f"| {plan} | shards / memory | {wall:.3f} | {processor:.3f} |", flush=True)
+
+
+def exhaust(batches: Iterable) -> None:
+    """Wait for the batches, and do nothing with them."""
+    for _ in batches:
+        pass
+
+
+def fitting() -> Callable[[Iterable], object]:
+    """What trains a small network on batches."""
+    import keras
+
+    from fer_tf.models.heads import joined
+    from fer_tf.models.registry import create_model
+    from fer_tf.tasks import TASKS
+    from fer_tf.training.losses import TaskLoss
+
+    register_small()
+    task = TASKS["fer2013"]
+    model = joined(create_model("small", task=task, input_shape=(None, None, 3)))
+    model.compile(keras.optimizers.AdamW(), TaskLoss(task, ()), auto_scale_loss=False)
+    return lambda batches: model.fit(batches, shuffle=False, verbose=0)
 
 
 def endless(targets: np.ndarray, how: Augmentation, steps: int) -> itertools.chain[Epoch]:
