@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, wrapped
 
 VERBS = {
     "predict": "find faces in pictures or a video, and recognise their expressions",
@@ -101,6 +101,11 @@ def run(main: Callable[[], None]) -> None:
         # The interpreter flushes stdout once more as it exits, and would complain again.
         sys.stdout = None  # type: ignore[assignment]
         sys.exit(141)
+    except Exception as error:
+        if (sentence := wrapped(error)) is None:
+            raise
+        print(f"fer_tf: {sentence}", file=sys.stderr)
+        sys.exit(2)
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The one exception that bad input raises."""
 
+import re
+
 
 class FerError(ValueError):
     """Bad input, told in one sentence: the file, row or flag, what was found and what was expected.
@@ -15,3 +17,12 @@ def reason(error: BaseException) -> str:
     """
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return line if len(line) <= 200 else f"{line[:197]}..."
+
+
+def wrapped(error: BaseException) -> str | None:
+    """The sentence of a `FerError` that TensorFlow has made an error of its own of; or None.
+
+    It does so where tf.data calls what reads the faces.
+    """
+    found = re.search(r"\bFerError: (.+)", str(error))
+    return found[1] if found else None

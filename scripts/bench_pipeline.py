@@ -32,7 +32,8 @@ from fer_tf.recipes import RECIPES
 from fer_tf.recipes.schema import Augmentation, Recipe
 from fer_tf.training import precision
 from fer_tf.training.losses import soft_cross_entropy
-from fer_tf.training.optimizers import build_optimizer, learning_rate
+from fer_tf.training.optimizers import build_optimizer
+from fer_tf.training.schedules import learning_rate
 
 EVERYTHING = Augmentation(
     flip=True,

@@ -37,19 +37,20 @@ def test_counts_blanks_and_duplicates():
         for label in range(7):
             expected = ((faces.split == split) & (faces.labels == label)).sum()
             assert summary.counts[split, label] == expected
-    assert summary.blank == (3, 8)
-    assert summary.groups == ((1, 2, 21), (5, 6), (22, 29, 30))
-    assert summary.copies == 5
-    assert summary.across == ((1, 2, 21), (22, 29, 30))
-    assert summary.disagreeing == ((5, 6),)
-    assert summary.leaked.tolist() == [0, 1, 0]
+    equal = summary.equal
+    assert equal.blank.first == (3, 8) and len(equal.blank) == 2
+    assert equal.groups.first == ((1, 2, 21), (5, 6), (22, 29, 30)) and len(equal.groups) == 3
+    assert equal.copies == 5
+    assert equal.across.first == ((1, 2, 21), (22, 29, 30))
+    assert equal.disagreeing.first == ((5, 6),)
+    assert equal.leaked.tolist() == [0, 1, 0]
     assert summary.vote_counts is None and summary.vote_agreement is None
 
 
 def test_one_pixel_makes_another_picture():
     faces = faces_with_defects()
     faces.images[1, 47, 47] ^= 1
-    assert summarise(faces).groups[0] == (1, 21)
+    assert summarise(faces).equal.groups.first[0] == (1, 21)
 
 
 def test_votes_are_compared_with_labels_in_the_labels_order():

@@ -10,6 +10,9 @@ from fer_tf.data.mapped import pieces
 SIDE = 16
 """Pixels of the small pictures that are compared."""
 
+BLOCK = 4096
+"""Small pictures that a piece's are compared with at a time: more than FER2013's PublicTest has."""
+
 NEAR = 4.0
 """Root-mean-square difference, in grey levels of the small pictures, up to which two are copies:
 above what lossy compression does, below what tells two pictures of one person apart."""
@@ -25,11 +28,16 @@ def learnable(faces: Faces, others: Faces) -> np.ndarray:
         others: that the training is measured on, of the same size.
     """
     known = np.concatenate([_small(piece) for piece in pieces(others.images)])
-    squares = (known**2).sum(axis=1)
+    blocks = [known[start : start + BLOCK] for start in range(0, len(known), BLOCK)]
+    squares = [(block**2).sum(axis=1) for block in blocks]
     kept = []
     for piece in pieces(faces.images):
         small = _small(piece)
-        nearest = (squares - 2 * small @ known.T).min(axis=1) + (small**2).sum(axis=1)
+        near = [
+            (each - 2 * small @ block.T).min(axis=1)
+            for each, block in zip(squares, blocks, strict=True)
+        ]
+        nearest = np.min(near, axis=0) + (small**2).sum(axis=1)
         kept.append((nearest > NEAR**2 * small.shape[1]) & (small.std(axis=1) > 1.0))
     return np.concatenate(kept)
 

@@ -2,12 +2,17 @@
 
 NumPy's Philox is a counter-based generator with a fixed definition: row i of
 an epoch's table does not depend on how many threads ran, on the other rows, or
-on when a process was killed.
+on when a process was killed. So an epoch over many faces is drawn a window of steps at a time,
+whose memory does not grow with the faces, and comes out the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -54,10 +59,56 @@ COLUMNS = (
 
 COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 
+WINDOW = 1 << 17
+"""Examples whose numbers are held at the same time: 131,072, in 18 MB."""
+
+
+class Windowed:
+    """An array [steps, ...] of which one window of steps is made, and held, at a time.
+
+    A step is an array; a slice is as lazy as the whole; `numpy.asarray` makes all of it.
+
+    Args:
+        make: the window of a number, from 0: its steps' arrays, stacked.
+        window: steps in each but the last.
+        steps: which steps of the whole these are.
+    """
+
+    def __init__(self, make: Callable[[int], np.ndarray], window: int, steps: range):
+        self._make, self._window, self._steps = make, window, steps
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Windowed(self._make, self._window, self._steps[index])
+        number, step = divmod(self._steps[index], self._window)
+        return self._make(number)[step]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[step] for step in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        parts = [self._whole(part) for part in self.cuts()]
+        return np.concatenate(parts) if dtype is None else np.concatenate(parts).astype(dtype)
+
+    def cuts(self) -> list[slice]:
+        """Where a new window begins: slices of this array that lie in one window each."""
+        start, stop, window = self._steps.start, self._steps.stop, self._window
+        edges = [start, *range(start - start % window + window, stop, window), stop]
+        return [slice(a - start, b - start) for a, b in pairwise(edges)]
+
+    def _whole(self, part: slice) -> np.ndarray:
+        """The steps of one of the `cuts`."""
+        steps = self._steps[part]
+        number, first = divmod(steps.start, self._window)
+        return self._make(number)[first : first + len(steps)]
+
 
 @dataclass(frozen=True, eq=False)
 class Epoch:
-    """The batches of one epoch, as small arrays: `steps` batches of n examples.
+    """The batches of one epoch: `steps` batches of n examples.
 
     Attributes:
         rows: int32 [steps, n], indices of the faces.
@@ -67,12 +118,19 @@ class Epoch:
     """
 
     rows: np.ndarray
-    draws: np.ndarray
-    targets: np.ndarray
+    draws: np.ndarray | Windowed
+    targets: np.ndarray | Windowed
     scale: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def windows(self) -> Iterator[Epoch]:
+        """The epoch in parts that are arrays throughout; one part where it is small."""
+        cuts = self.draws.cuts() if isinstance(self.draws, Windowed) else [slice(None)]
+        for cut in cuts:
+            draws, targets = np.asarray(self.draws[cut]), np.asarray(self.targets[cut])
+            yield Epoch(self.rows[cut], draws, targets, self.scale[cut])
 
     def part(self, start: int, stop: int | None = None) -> Epoch:
         """The batches from step `start` on, to before step `stop`, or to the end."""
@@ -110,49 +168,67 @@ def draw_epoch(
     """
     if len(targets) < batch_size:
         raise FerError(f"batch_size: {batch_size} is more than the {len(targets)} training faces")
-    each = [
-        _draw_pass(targets, seed, number, batch_size, augmentation, scales)
-        for number in range(epoch * passes, (epoch + 1) * passes)
-    ]
-    rows, draws, mixed, scale = (np.concatenate(arrays) for arrays in zip(*each, strict=True))
-    return Epoch(rows, draws, np.repeat(mixed, images_per_face, axis=1), scale)
-
-
-def _draw_pass(
-    targets: np.ndarray,
-    seed: int,
-    number: int,
-    batch_size: int,
-    augmentation: Augmentation,
-    scales: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The arrays of an `Epoch` for one pass over the examples, the `number`th of the run."""
+    passed = range(epoch * passes, (epoch + 1) * passes)
     count, steps = len(targets), len(targets) // batch_size
-    order = _generator(seed, number, stream=0).permutation(count)[: steps * batch_size]
-    table = _table(seed, number, count)
-    rows = order.astype(np.int32).reshape(steps, batch_size)
-    draws = table[rows]
-    draws[..., COLUMN["mix_ratio"]] = mix_ratios(draws, augmentation)
-    own = draws[..., COLUMN["mix_ratio"], None]
-    clean = targets[rows]
-    mixed = own * clean + (1 - own) * np.roll(clean, 1, axis=1)
-    scale = _generator(seed, number, stream=2).integers(scales, size=steps, dtype=np.int32)
-    return rows, draws, mixed, scale
+    rows = np.concatenate([_order(seed, each, count, batch_size) for each in passed])
+    scale = np.concatenate([_scales(seed, each, steps, scales) for each in passed])
+    window = max(1, WINDOW // batch_size)
+
+    @lru_cache(maxsize=1)
+    def draws(number: int) -> np.ndarray:
+        start, stop = number * window, min((number + 1) * window, len(rows))
+        parts = [np.empty((0, batch_size, len(COLUMNS)), np.float32)]
+        for i in range(start // steps, (stop - 1) // steps + 1):
+            part = rows[max(start, i * steps) : min(stop, (i + 1) * steps)]
+            parts.append(_numbers(seed, passed[i], count, part))
+        made = np.concatenate(parts)
+        made[..., COLUMN["mix_ratio"]] = mix_ratios(made, augmentation)
+        return made
+
+    @lru_cache(maxsize=1)
+    def mixed(number: int) -> np.ndarray:
+        own = draws(number)[..., COLUMN["mix_ratio"], None]
+        clean = targets[rows[number * window : (number + 1) * window]]
+        made = own * clean + (1 - own) * np.roll(clean, 1, axis=1)
+        return np.repeat(made, images_per_face, axis=1)
+
+    every = range(len(rows))
+    whole = Epoch(rows, Windowed(draws, window, every), Windowed(mixed, window, every), scale)
+    return next(whole.windows()) if len(rows) <= window else whole
 
 
-def _table(seed: int, number: int, count: int) -> np.ndarray:
-    """Each example's numbers, float32 [count, len(COLUMNS)] in [0, 1).
+def _order(seed: int, number: int, count: int, batch_size: int) -> np.ndarray:
+    """Who is in which batch of the `number`th pass of a run: int32 [steps, batch_size]."""
+    order = _generator(seed, number, stream=0).permutation(count)
+    return order[: count - count % batch_size].astype(np.int32).reshape(-1, batch_size)
+
+
+def _scales(seed: int, number: int, steps: int, scales: int) -> np.ndarray:
+    """The scale of each step of a pass: int32 [steps]."""
+    return _generator(seed, number, stream=2).integers(scales, size=steps, dtype=np.int32)
+
+
+def _numbers(seed: int, number: int, count: int, rows: np.ndarray) -> np.ndarray:
+    """The numbers of some of a pass's `count` examples: float32 [*rows.shape, len(COLUMNS)].
 
     The columns up to "cut_y" are drawn together, and each later one is a stream of its own, so
     that one more changes none of the numbers before it, and an old run goes on as it began.
     """
     first = COLUMN["cut_y"] + 1
-    table = np.empty((count, len(COLUMNS)), np.float32)
-    table[:, :first] = _generator(seed, number, stream=1).random((count, first), np.float32)
-    for column in range(first, len(COLUMNS)):
-        generator = _generator(seed, number, stream=3 + column - first)
-        table[:, column] = generator.random(count, np.float32)
-    return table
+    together = _generator(seed, number, stream=1)
+    alone = [_generator(seed, number, stream=3 + i) for i in range(len(COLUMNS) - first)]
+    wanted = rows.ravel()
+    order = np.argsort(wanted)
+    made = np.empty((len(wanted), len(COLUMNS)), np.float32)
+    # Every example's numbers are drawn in turn, and those that are wanted are kept.
+    for start in range(0, count, WINDOW):
+        size = min(WINDOW, count - start)
+        here = order[slice(*np.searchsorted(wanted, (start, start + size), sorter=order))]
+        at = wanted[here] - start
+        made[here, :first] = together.random((size, first), np.float32)[at]
+        for column, generator in enumerate(alone, first):
+            made[here, column] = generator.random(size, np.float32)[at]
+    return made.reshape(*rows.shape, len(COLUMNS))
 
 
 def mix_ratios(draws: np.ndarray, augmentation: Augmentation) -> np.ndarray:

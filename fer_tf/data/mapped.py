@@ -1,4 +1,4 @@
-"""Images that stay in a file and are read when they are asked for."""
+"""Images that stay in files and are read when they are asked for."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ PIECE = 1024
 
 
 class MappedImages:
-    """Some rows of a memory-mapped array, in any order; an index or a slice gives a copy.
+    """Some rows of an array that stays in files, in any order; an index or a slice gives a copy.
 
     Args:
-        array: uint8 [count, h, w] or [count, h, w, 3], an np.memmap.
+        array: uint8 [count, h, w] or [count, h, w, 3]: an np.memmap, or what is indexed like one by
+            a number or by int [n] (`fer_tf.data.records.Records`).
         rows: int64 [n], which of its rows these are; None for all.
     """
 
-    def __init__(self, array: np.ndarray, rows: np.ndarray | None = None):
+    def __init__(self, array: Any, rows: np.ndarray | None = None):
         self._array = array
-        self._rows = np.arange(len(array)) if rows is None else rows
-        self.shape = (len(self._rows), *array.shape[1:])
+        self._rows = rows
+        self.shape = (len(array) if rows is None else len(rows), *array.shape[1:])
         self.dtype = array.dtype
         self.ndim = array.ndim
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self.shape[0]
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        return np.array(self._array[self._rows[index]])
+        rows = self._at(index)
+        # Of a memory map one row is a view, and several are a copy already.
+        return np.array(self._array[rows], copy=True if np.ndim(rows) == 0 else None)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[row] for row in range(len(self)))
@@ -41,7 +44,15 @@ class MappedImages:
 
     def take(self, rows: np.ndarray) -> MappedImages:
         """Those at `rows`, indices or a mask, without reading any."""
-        return MappedImages(self._array, self._rows[rows])
+        return MappedImages(self._array, self._at(rows))
+
+    def _at(self, index: Any) -> Any:
+        """The array's rows at an index: a number or int [n]."""
+        if isinstance(index, slice):
+            index = np.arange(*index.indices(len(self)))
+        elif isinstance(index, np.ndarray) and index.dtype.kind == "b":
+            index = np.flatnonzero(index)
+        return index if self._rows is None else self._rows[index]
 
 
 Images = np.ndarray | MappedImages

@@ -87,8 +87,7 @@ class TrainingBatches:
 
         With teachers, {"images", "answers"} in place of the first.
         """
-        arrays = (epoch.rows, epoch.draws, epoch.targets, epoch.scale)
-        batches = _in_order(arrays)
+        batches = _steps(epoch)
         batches = batches.map(self._make, num_parallel_calls=self.workers, deterministic=True)
         return batches.prefetch(self.workers)
 
@@ -139,12 +138,34 @@ def _gathering(images: Images) -> Callable[[Any], Any]:
     return lambda rows: tf.gather(faces, rows)
 
 
+def _steps(epoch: Epoch) -> tf.data.Dataset:
+    """(rows, draws, targets, scale) of each step; of a large epoch, drawn a window at a time."""
+
+    def windows():
+        for part in epoch.windows():
+            yield part.rows, np.asarray(part.draws), np.asarray(part.targets), part.scale
+
+    first = next(windows())
+    if isinstance(epoch.draws, np.ndarray):
+        return _in_order(first)
+    like = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in first)
+    drawn = tf.data.Dataset.from_generator(windows, output_signature=like)
+    steps = drawn.flat_map(lambda *arrays: tf.data.Dataset.from_tensor_slices(arrays))
+    # Keras would else learn the number of steps from the end, and take that for an error.
+    return _plain(steps.apply(tf.data.experimental.assert_cardinality(len(epoch))))
+
+
 def _in_order(arrays) -> tf.data.Dataset:
-    """A dataset of slices, without autotuning, which has nothing to choose here.
+    """A dataset of slices."""
+    return _plain(tf.data.Dataset.from_tensor_slices(arrays))
+
+
+def _plain(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Without autotuning, which has nothing to choose here.
 
     Its thread sleeps twice as long each time, up to a minute, and the end of an epoch can wait
     for it to wake.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
-    return tf.data.Dataset.from_tensor_slices(arrays).with_options(options)
+    return dataset.with_options(options)

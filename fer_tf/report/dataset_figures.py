@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.data.mapped import PIECE
 from fer_tf.report.dataset import DatasetSummary
 from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
 
@@ -55,17 +56,15 @@ def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
 
 def samples_figure(faces: Faces, seed: int = 0, theme: Theme = LIGHT) -> Figure:
     """A row of up to `COLUMNS` faces for each class that has any, chosen by `seed`."""
-    random = np.random.default_rng(seed)
     names = faces.task.labels
-    present = [label for label in range(len(names)) if (faces.labels == label).any()]
+    chosen = chosen_rows(faces.labels, len(names), seed)
+    present = [label for label, rows in enumerate(chosen) if rows]
     figure = new_figure(theme, WIDTH, 0.68 * len(present) + 0.05)
     grid = figure.subplots(len(present), COLUMNS, squeeze=False)
     for line, label in zip(grid, present, strict=True):
-        rows = np.flatnonzero(faces.labels == label)
-        rows = random.choice(rows, min(COLUMNS, len(rows)), replace=False)
         for axes in line:
             axes.set_axis_off()
-        for axes, row in zip(line, np.sort(rows), strict=False):
+        for axes, row in zip(line, chosen[label], strict=False):
             _show(axes, faces.images[row])
         line[0].text(
             -0.15,
@@ -78,6 +77,27 @@ def samples_figure(faces: Faces, seed: int = 0, theme: Theme = LIGHT) -> Figure:
             transform=line[0].transAxes,
         )
     return figure
+
+
+def chosen_rows(labels: np.ndarray, classes: int, seed: int) -> list[list[int]]:
+    """Up to `COLUMNS` rows of each class, in their order; the labels are gone through twice."""
+    random = np.random.default_rng(seed)
+    starts = range(0, len(labels), PIECE)
+    counts = np.zeros(classes, int)
+    for start in starts:
+        counts += np.bincount(labels[start : start + PIECE], minlength=classes)
+    # Which of its class's rows each one is, from 0.
+    wanted = [random.choice(n, min(COLUMNS, n), replace=False) if n else [] for n in counts]
+    rows: list[list[int]] = [[] for _ in range(classes)]
+    before = np.zeros(classes, int)
+    for start in starts:
+        for label in range(classes):
+            here = np.flatnonzero(labels[start : start + PIECE] == label)
+            places = np.sort(wanted[label]) - before[label]
+            places = places[(places >= 0) & (places < len(here))].astype(int)
+            rows[label] += (start + here[places]).tolist()
+            before[label] += len(here)
+    return rows
 
 
 def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme = LIGHT) -> Figure:

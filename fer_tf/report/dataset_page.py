@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _EXAMPLES = 2 * GROUP_COLUMNS
-_LISTED = 50
 
 
 def dataset_page(faces: Faces, summary: DatasetSummary, title: str) -> str:
@@ -38,6 +37,7 @@ def dataset_page(faces: Faces, summary: DatasetSummary, title: str) -> str:
     """
     from jinja2 import Environment, StrictUndefined
 
+    disagreeing = summary.equal.disagreeing
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
     environment.filters["thousands"] = lambda number: f"{number:,}"
@@ -47,8 +47,8 @@ def dataset_page(faces: Faces, summary: DatasetSummary, title: str) -> str:
         tables=count_tables(summary),
         findings=summary.findings(),
         pictures=_pictures(faces, summary),
-        groups=[_group(faces, group) for group in summary.disagreeing[:_LISTED]],
-        unlisted=max(0, len(summary.disagreeing) - _LISTED),
+        groups=[_group(faces, group) for group in disagreeing.first],
+        unlisted=len(disagreeing) - len(disagreeing.first),
         light=asdict(LIGHT),
         dark=asdict(DARK),
     )
@@ -100,13 +100,14 @@ def _pictures(faces: Faces, summary: DatasetSummary) -> list[Picture]:
             "Faces of each class, chosen at random from all splits.",
         ),
     ]
-    if summary.disagreeing:
-        shown = summary.disagreeing[:_EXAMPLES]
+    disagreeing = summary.equal.disagreeing
+    if disagreeing:
+        shown = disagreeing.first[:_EXAMPLES]
         pictures.append(
             _drawn(
                 lambda theme: groups_figure(faces, shown, theme=theme),
                 "Duplicates whose labels disagree",
-                f"{len(shown)} of {len(summary.disagreeing):,} pictures that different rows "
+                f"{len(shown)} of {len(disagreeing):,} pictures that different rows "
                 "call differently.",
             )
         )

@@ -60,11 +60,12 @@ class KeptAnswers:
             data = io.BytesIO()
             np.save(data, self._ask(epoch))
             write_beside(file, data.getvalue())
-        rows = epoch.targets.reshape(-1, epoch.targets.shape[-1])
+        targets = np.asarray(epoch.targets)
+        rows = targets.reshape(-1, targets.shape[-1])
         values = len(self._task.values)
         mixed = mix_targets(rows, np.load(file), self._recipe.distillation, values=values)
-        targets = keras.ops.convert_to_numpy(mixed).reshape(epoch.targets.shape)
-        return dataclasses.replace(epoch, targets=targets)
+        mixed = keras.ops.convert_to_numpy(mixed).reshape(targets.shape)
+        return dataclasses.replace(epoch, targets=mixed)
 
     def _ask(self, epoch: Epoch) -> np.ndarray:
         """The teachers' mean probabilities and values, float32 [steps * n, classes + values]."""

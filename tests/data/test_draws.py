@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fer_tf.data import draws as module
 from fer_tf.data.draws import COLUMN, COLUMNS, draw_epoch, is_cut, mix_ratios
 from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Augmentation
@@ -205,3 +206,26 @@ def test_too_few_faces_for_one_batch_are_refused():
     with pytest.raises(FerError, match="batch_size: 8 is more than the 7 training faces"):
         epoch_of(7, batch_size=8)
     assert len(epoch_of(8, batch_size=8)) == 1
+
+
+@pytest.mark.parametrize("passes, steps", [(1, 5), (3, 5), (1, 6)])
+def test_an_epoch_drawn_by_windows_is_the_same(passes, steps, monkeypatch):
+    keywords = {"seed": 3, "epoch": 2, "batch_size": 8, "augmentation": MIXED, "scales": 2}
+    keywords |= {"passes": passes, "images_per_face": 2}
+    whole = draw_epoch(targets_of(100), **keywords)
+    monkeypatch.setattr(module, "WINDOW", steps * 8 + 1)
+    lazy = draw_epoch(targets_of(100), **keywords)
+    assert isinstance(lazy.draws, module.Windowed) and len(lazy) == 12 * passes
+    names = ("rows", "draws", "targets", "scale")
+    for start, stop in ((0, None), (7, 11), (3, None), (5, 6), (12, 12)):
+        part, expected = lazy.part(start, stop), whole.part(start, stop)
+        windows = list(part.windows())
+        assert all(len(window) <= steps for window in windows)
+        for name in names:
+            value = getattr(expected, name)
+            np.testing.assert_array_equal(np.asarray(getattr(part, name)), value)
+            for one, other in zip(getattr(part, name), value, strict=True):
+                np.testing.assert_array_equal(one, other)
+            parts = [getattr(window, name) for window in windows]
+            assert all(isinstance(each, np.ndarray) for each in parts)
+            np.testing.assert_array_equal(np.concatenate(parts), value)

@@ -1,4 +1,4 @@
-"""A training on faces in a file ends with the weights of one on faces in memory."""
+"""A training on faces in a file, or in shards, ends with the weights of one on faces in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_tf import evaluate, train
-from fer_tf.data import decoded, load_faces
+from fer_tf.data import decoded, load_faces, shards
 from fer_tf.data.layouts import write_affectnet, write_rafdb
 from fer_tf.data.mapped import MappedImages
 from fer_tf.data.synthetic import draw_dataset
@@ -21,7 +21,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
 
 
-def test_faces_in_a_file_train_as_those_in_memory(
+def test_faces_in_files_train_as_those_in_memory(
     tmp_path, monkeypatch, small_network, no_report, capsys
 ):
     write_affectnet(tmp_path / "set", draw_dataset(96, affect=True))
@@ -33,12 +33,17 @@ def test_faces_in_a_file_train_as_those_in_memory(
     assert isinstance(faces.images, MappedImages)
     train.main([*flags, "--run", "file"])
     assert "of 'Contempt'" in capsys.readouterr().out
-    one, other = (
-        load_model(tmp_path / "runs" / name / "best.keras") for name in ("memory", "file")
+    size = ["--face-size", "24", "--shard-size", "0.02"]
+    out = ["--out", str(tmp_path / "shards")]
+    shards.main(["--data", str(tmp_path / "set"), "--task", "affectnet7", *size, *out])
+    train.main(["scratch", "--data", out[1], *runs, "--run", "shards"])
+    one, *others = (
+        load_model(tmp_path / "runs" / name / "best.keras") for name in ("memory", "file", "shards")
     )
     assert len(one.outputs) == 2
-    for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, same)
+    for other in others:
+        for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, same)
 
 
 def test_what_brings_no_validation_is_divided(tmp_path, small_network, no_report, capsys):

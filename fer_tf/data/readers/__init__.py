@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from fer_tf.data.reader import Reader
-from fer_tf.data.readers import affectnet, fer2013, ferplus, folder, rafdb, synthetic_faces, tfds
+from fer_tf.data.readers import (
+    affectnet,
+    fer2013,
+    ferplus,
+    folder,
+    rafdb,
+    sharded,
+    synthetic_faces,
+    tfds,
+)
 from fer_tf.errors import FerError
 
 READERS: Mapping[str, Reader] = MappingProxyType(
     {
         module.READER.name: module.READER
-        for module in (synthetic_faces, tfds, ferplus, affectnet, rafdb, folder, fer2013)
+        for module in (synthetic_faces, tfds, sharded, ferplus, affectnet, rafdb, folder, fer2013)
     }
 )
 """The readers, in the order in which they are asked whether a path is theirs."""
