@@ -99,12 +99,27 @@ class AugmentedModel(keras.Model):
             self.faces.assign(images)
         self.built = True
 
+    def prepared(self, inputs):
+        """{"images": the faces' views, "answers": the teachers', if there are any}.
+
+        It may be passed in place of the inputs, also in parts.
+        """
+        done = {"images": self._view(inputs, inputs["canvas"].shape[1:3])}
+        if self.teachers is not None:
+            done["answers"] = self.teachers.answers(partial(self._view, inputs))
+        return done
+
     def call(self, inputs, training=False):
-        return self.network(self._view(inputs, inputs["canvas"].shape[1:3]), training=training)
+        images = inputs.get("images")
+        if images is None:
+            images = self._view(inputs, inputs["canvas"].shape[1:3])
+        return self.network(images, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if self.teachers is not None:
-            answers = self.teachers.answers(partial(self._view, x))
+            answers = x.get("answers")
+            if answers is None:
+                answers = self.teachers.answers(partial(self._view, x))
             y = mix_targets(y, answers, self.teachers.share, values=self.teachers.values)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 

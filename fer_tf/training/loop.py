@@ -119,11 +119,17 @@ class Training:
             self.teachers = load_teachers(recipe, policy, self.task)
         keras.utils.set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self._width)
+        centre_loss = find_network(recipe.model).centre_loss
+        if centre_loss and recipe.accumulate > 1:
+            raise FerError(
+                f"accumulate: the class centres of {recipe.model} move once a step: expected 1, "
+                f"found {recipe.accumulate}"
+            )
         # What `fit` is called on; the network in it is validated and saved, by the task's loss.
         self.fitted, self.fitted_loss = fitted(
             self.network,
             self.loss,
-            centre_loss=find_network(recipe.model).centre_loss,
+            centre_loss=centre_loss,
             seed=recipe.seed,
         )
         # Validated and saved, in float32: the weights, averaged where the recipe says so.
@@ -308,6 +314,7 @@ class Training:
             how=self.recipe.augmentation,
             ten_crops=self.recipe.ten_crops,
             teachers=self.teachers,
+            parts=self.recipe.accumulate,
         )
         model.compile(
             optimizer=self.optimizer,
@@ -403,6 +410,7 @@ class Training:
         size = max(self.recipe.stages, key=lambda stage: stage[0] ** 2 * stage[1])[0]
         network = joined(self._build(precision.POLICIES[name], classes=self._width))
         network.compile(optimizer="sgd", loss=self.loss, jit_compile=False)
-        images = np.zeros((self._images_per_step, size, size, 3), np.float32)
-        targets = np.resize(self.targets, (self._images_per_step, self.targets.shape[1]))
+        count = self._images_per_step // self.recipe.accumulate
+        images = np.zeros((count, size, size, 3), np.float32)
+        targets = np.resize(self.targets, (count, self.targets.shape[1]))
         return lambda: network.train_on_batch(images, targets)

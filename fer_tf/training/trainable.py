@@ -10,6 +10,7 @@ import keras
 
 from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.recipes.schema import Augmentation
+from fer_tf.training.accumulation import accumulate
 from fer_tf.training.distillation import Student, Teachers
 
 
@@ -21,6 +22,7 @@ def trainable(
     how: Augmentation,
     ten_crops: bool = False,
     teachers: Teachers | None = None,
+    parts: int = 1,
 ) -> tuple[keras.Model, Any]:
     """What to call `fit` on, and the function that turns an `Epoch` into what `fit` takes.
 
@@ -34,7 +36,22 @@ def trainable(
         how: the augmentation.
         ten_crops: each face gives ten images.
         teachers: whose answers are mixed into the targets.
+        parts: a training step looks at its batch in so many parts.
     """
+    model, batches = _for_the_backend(network, images, sizes, how, ten_crops, teachers)
+    if parts > 1:
+        accumulate(model, parts)
+    return model, batches
+
+
+def _for_the_backend(
+    network: keras.Model,
+    images: Images,
+    sizes: Sequence[tuple[int, int]],
+    how: Augmentation,
+    ten_crops: bool,
+    teachers: Teachers | None,
+) -> tuple[keras.Model, Any]:
     if keras.backend.backend() == "tensorflow":
         from fer_tf.data.pipeline import TrainingBatches
 
