@@ -11,6 +11,7 @@ import keras
 from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.recipes.schema import Augmentation
 from fer_tf.training.accumulation import accumulate
+from fer_tf.training.devices import process, processes
 from fer_tf.training.distillation import Student, Teachers
 
 
@@ -63,6 +64,9 @@ def _for_the_backend(
         return model, batches.epoch
     from fer_tf.data.device import AugmentedModel, EpochBatches
 
-    model = AugmentedModel(network, images, how=how, ten_crops=ten_crops, teachers=teachers)
-    in_file = images if isinstance(images, MappedImages) else None
-    return model, partial(EpochBatches, sizes=sizes, images=in_file)
+    # Where there are several processes, each gives out the pixels of its own share.
+    given_out = images if isinstance(images, MappedImages) or processes() > 1 else None
+    held = None if given_out is not None else images
+    model = AugmentedModel(network, held, how=how, ten_crops=ten_crops, teachers=teachers)
+    share = (process(), processes())
+    return model, partial(EpochBatches, sizes=sizes, images=given_out, share=share)
