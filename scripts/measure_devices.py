@@ -85,30 +85,32 @@ def _images_per_second(args: argparse.Namespace, folder: Path, way: str, turn: i
             flags += f" --coordinator localhost:{port} --processes 2 --process {i}"
         command = [sys.executable, "-m", "fer_tf.train", "scratch", *flags.split()]
         command += ["--data", str(folder / "faces.csv"), "--runs", str(folder / "runs")]
-        children.append((folder / "runs" / run, _start(command, folder, i)))
-    for _, child in children:
+        errors = folder / f"{run}-{i}.txt"
+        children.append((run, errors, _start(command, folder, i, errors)))
+    for _, errors, child in children:
         if child.wait():
-            sys.exit(f"a training ended with code {child.returncode}")
-    runs = {run for run, _ in children}
-    return sum(_speed(run / "history.csv") for run in runs)
+            sys.exit(f"a training ended with code {child.returncode}:\n{errors.read_text()}")
+    runs = {run for run, *_ in children}
+    return sum(_speed(folder / "runs" / run / "history.csv") for run in runs)
 
 
-def _start(command: list[str], folder: Path, core: int) -> subprocess.Popen[bytes]:
-    """Start a training on one core."""
+def _start(command: list[str], folder: Path, core: int, errors: Path) -> subprocess.Popen[bytes]:
+    """Start a training on one core; what it writes to stderr goes to a file."""
     environment = {
         **os.environ,
         "KERAS_BACKEND": "jax",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
         "FER_TF_CACHE": str(folder / "cache"),
         "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
     }
     own = sorted(os.sched_getaffinity(0))[core]
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {own}),
-    )
+    with open(errors, "wb") as stderr:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            preexec_fn=lambda: os.sched_setaffinity(0, {own}),
+        )
 
 
 def _speed(history: Path) -> float:
