@@ -87,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except FerError as error:
         print(f"fer_tf: {error}", file=sys.stderr)
         end_at_once(2)
+    except KeyboardInterrupt:
+        end_at_once(130)
 
 
 def check_arguments(args: Arguments) -> None:
