@@ -11,12 +11,14 @@ import math
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fer_tf.cli import parse, start_keras
 from fer_tf.errors import FerError
+from fer_tf.hosts import Hosts, end_at_once, find_hosts, in_child, run_in_child
 from fer_tf.recipes import RECIPES, get_recipe
 from fer_tf.recipes.checking import check
 from fer_tf.recipes.groups import listing
@@ -45,6 +47,18 @@ class Arguments:
     """Within an epoch a checkpoint is written every so many minutes, and one more at its end."""
     report: bool = True
     """A report of the best network is written at the end."""
+    devices: int | Literal["all"] = 1
+    """Each training step is divided among so many GPUs, or CPUs where there are none. The weights
+    are those of one device to rounding (docs/scale.md says what differs). A run may go on with
+    another number."""
+    coordinator: str | None = None
+    """Several processes train together, with JAX, such as one on each host, and the first one
+    listens for the others at this HOST:PORT. If not given, it is the first address of
+    KERAS_DISTRIBUTION_JOB_ADDRESSES (docs/scale.md)."""
+    processes: int | None = None
+    """So many processes train together. If not given, KERAS_DISTRIBUTION_NUM_PROCESSES."""
+    process: int | None = None
+    """This process has this number, from 0. If not given, KERAS_DISTRIBUTION_PROCESS_ID."""
     wandb: bool = False
     """The run is logged to Weights & Biases as well, which needs the extra "wandb"."""
 
@@ -62,7 +76,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(Arguments, arguments, "python -m fer_tf.train [RECIPE]", default, about)
     check(args.recipe)
     check_arguments(args)
-    train(args, command)
+    hosts = find_hosts(args.coordinator, args.processes, args.process)
+    if hosts is None:
+        train(args, command)
+        return
+    if not in_child():
+        sys.exit(run_in_child())
+    try:
+        train(args, command, hosts)
+    except FerError as error:
+        print(f"fer_tf: {error}", file=sys.stderr)
+        end_at_once(2)
+    except KeyboardInterrupt:
+        end_at_once(130)
 
 
 def check_arguments(args: Arguments) -> None:
@@ -84,12 +110,13 @@ def run_name(args: Arguments) -> str:
     return args.recipe.name if args.run is None else args.run
 
 
-def train(args: Arguments, command: str = "the same call") -> None:
+def train(args: Arguments, command: str = "the same call", hosts: Hosts | None = None) -> None:
     """Train to the end of the recipe and write the report; of a finished run, say so.
 
     Args:
         args: what to do.
         command: what to type to go on, said when the training is stopped.
+        hosts: the processes that train together; None for this one alone.
 
     Raises:
         FerError: bad data or settings; see `fer_tf.training.loop.Training`.
@@ -100,16 +127,25 @@ def train(args: Arguments, command: str = "the same call") -> None:
 
     recipe = args.recipe
     run = Run(args.runs / run_name(args))
-    with run.open(recipe):
+    first = hosts is None or hosts.first
+    run.check(recipe)
+    with run.open(recipe) if first else nullcontext():
+        say = print if first else _nothing
         faces = load_faces(
-            recipe.data, votes=recipe.votes, split=recipe.split, say=print, **vars(recipe.reading)
+            recipe.data, votes=recipe.votes, split=recipe.split, say=say, **vars(recipe.reading)
         )
         start_keras()
 
+        from fer_tf.training.devices import divided_among
         from fer_tf.training.display import Display
         from fer_tf.training.loop import Interrupted, Training
+        from fer_tf.training.together import joined
 
-        with Display(recipe, run, wandb=args.wandb) as display:
+        with (
+            joined(hosts, recipe.seed),
+            divided_among(args.devices, recipe),
+            Display(recipe, run, wandb=args.wandb, silent=not first) as display,
+        ):
             training = Training(
                 recipe, run, faces, display, checkpoint_minutes=args.checkpoint_minutes
             )
@@ -119,6 +155,8 @@ def train(args: Arguments, command: str = "the same call") -> None:
             except Interrupted:
                 display.say(f"stopped and saved in {run.folder}; to go on: {command}")
                 sys.exit(130)
+        if not first:
+            return
         if not args.report or run.report_is_current():
             _say_where(run)
         else:
@@ -160,6 +198,10 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     _say_where(run)
     if recipe.data == "synthetic":
         print(f"\n{GET_FER2013}")
+
+
+def _nothing(text: str) -> None:
+    """Say nothing: the first process does."""
 
 
 def _say_where(run: Run) -> None:

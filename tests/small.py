@@ -10,6 +10,7 @@ does ACTION when the run has done STEP steps of all its epochs:
     validate   SIGKILL before the validation that follows
     int, term  SIGINT, SIGTERM after the step
     no-report  write no report at the end, which takes longer than this training (any STEP)
+    no-tensorflow  importing it fails (any STEP)
     in-file    leave the decoded faces in their file, however few they are (any STEP)
 """
 
@@ -25,12 +26,24 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+NO_TENSORFLOW = """
+import sys
+
+class NoTensorFlow:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+
+sys.meta_path.insert(0, NoTensorFlow())
+"""
+"""What a program begins with in which importing TensorFlow fails."""
+
 
 def register_small() -> None:
-    """Add to the registry "small", two convolutions, drop path and a norm; and two more.
+    """Add to the registry "small", two convolutions, drop path and a norm; and three more.
 
     "short" is `mit_b0_fusion` with two stages of one block each; "attentive" is `dacl` as small,
-    with two kinds of dropping before its head.
+    with two kinds of dropping before its head; "normed" is "small" with batch normalisation.
     """
     from functools import partial
 
@@ -41,6 +54,7 @@ def register_small() -> None:
     two = {"dims": (8, 16), "depths": (1, 1), "heads": (1, 2), "reductions": (4, 2)}
     added = {
         "small": replace(row, family=_family, head=_head, arguments={}),
+        "normed": replace(row, family=_normed, head=_head, arguments={}),
         "short": replace(row, arguments=two),
         "attentive": replace(
             registry.NETWORKS["dacl"],
@@ -64,6 +78,15 @@ def _family(images, *, drop_path=0.0, seed=None, dtype=None):
         8, 3, padding="same", activation="relu", kernel_initializer=start(seed), dtype=dtype
     )(x)
     return [keras.layers.Add(dtype=dtype)([x, DropPath(drop_path, seed=seed, dtype=dtype)(y)])]
+
+
+def _normed(images, *, seed=None, dtype=None):
+    import keras
+
+    start = keras.initializers.GlorotUniform(seed)
+    x = keras.layers.Conv2D(8, 5, 4, kernel_initializer=start, dtype=dtype)(images)
+    x = keras.layers.BatchNormalization(momentum=0.9, dtype=dtype)(x)
+    return [keras.layers.ReLU(dtype=dtype)(x)]
 
 
 def _dropping(images, *, width, seed=None, dtype=None):
@@ -135,12 +158,18 @@ def train(*flags: str, at: dict[int, str] | None = None) -> tuple[int, str, str]
 
 def _main() -> None:
     from fer_tf.cli import run, start_keras
+    from fer_tf.hosts import CHILD
     from fer_tf.train import main
 
-    start_keras()
-    register_small()
     split = sys.argv.index("--")
     words = sys.argv[1:split]
+    if "--process" in sys.argv and CHILD not in os.environ:
+        # It runs this very program again, and trains nothing itself.
+        run(lambda: main(sys.argv[split + 1 :]))
+    if "no-tensorflow" in words:
+        exec(NO_TENSORFLOW)
+    start_keras()
+    register_small()
     act({int(step): action for step, action in zip(words[::2], words[1::2], strict=True)})
     run(lambda: main(sys.argv[split + 1 :]))
 

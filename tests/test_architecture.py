@@ -13,7 +13,7 @@ import fer_tf
 
 PACKAGE = Path(fer_tf.__file__).parent
 LAYERS = (
-    "errors installed cores forks quiet files cli detecting archives shipped worker_pool "
+    "errors installed cores forks hosts quiet files cli detecting archives shipped worker_pool "
     "progress_bar listening",
     "tasks",
     "layers",

@@ -105,7 +105,9 @@ def evaluation_batches(
     Args:
         images: uint8 [count, h, w], grey, or [count, h, w, 3], RGB.
         size: (height, width) of the batches.
-        batch_size: faces in a batch; the last one may be smaller.
+        batch_size: faces in a batch; the last one may be smaller. Where TensorFlow divides batches
+            among devices, all are as large as these can share evenly, the last one by repeating
+            the last face.
         flip: mirror left to right.
         crop: (zoom, shift_x, shift_y), the part to see (`augment.resize`).
 
@@ -116,8 +118,10 @@ def evaluation_batches(
     def resize(faces):
         return augment.resize(faces, size, warp, flip=flip, crop=crop)
 
-    if isinstance(images, MappedImages):
-        rows = _in_order(np.arange(len(images))).batch(batch_size)
+    devices = tf.distribute.get_strategy().num_replicas_in_sync
+    if isinstance(images, MappedImages) or devices > 1:
+        rows = np.minimum(np.arange(-(-len(images) // devices) * devices), len(images) - 1)
+        rows = _in_order(rows).batch(-(-batch_size // devices) * devices)
         batches = rows.map(_gathering(images), num_parallel_calls=2, deterministic=True)
     else:
         batches = _in_order(images).batch(batch_size)

@@ -38,6 +38,7 @@ def check(recipe: Recipe) -> None:
         "drop_path": (recipe.drop_path, 0, 0.99),
         "dropout": (recipe.dropout, 0, 0.99),
         "batch_size": (recipe.batch_size, 1, 1 << 20),
+        "accumulate": (recipe.accumulate, 1, 1 << 20),
         "learning_rate": (recipe.learning_rate, 0, 1e3),
         "momentum": (recipe.momentum, 0, 0.9999),
         "weight_decay": (recipe.weight_decay, 0, 1e3),
@@ -83,6 +84,11 @@ def check(recipe: Recipe) -> None:
     for name, (value, low, high) in ranges.items():
         if value is not None and not low <= value <= high:
             raise FerError(f"{name}: expected a value from {low} to {high}, found {value}")
+    if recipe.batch_size % recipe.accumulate:
+        raise FerError(
+            f"accumulate: expected a divisor of the batch_size {recipe.batch_size}, found "
+            f"{recipe.accumulate}"
+        )
     for name in ("vote_weight", "vote_answer"):
         brings_votes = recipe.votes is not None or recipe.reading.reader == "ferplus"
         if getattr(recipe, name) and not brings_votes:

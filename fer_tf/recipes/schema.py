@@ -153,6 +153,10 @@ class Recipe:
     be exported files too, answer each view once. If not given, every epoch has a new view."""
     batch_size: int = 64
     """A training step looks at so many faces at once."""
+    accumulate: int = 1
+    """A training step looks at its faces in so many equal parts, one after the other, for a GPU
+    that is too small for all at once. The weights are those of the whole step to rounding, but
+    batch normalisation is over each part, and dropout and drop_path are drawn for each part."""
     optimizer: Literal[
         "sgd", "nesterov", "averaged_sgd", "adam", "amsgrad", "adamw", "adadelta", "adagrad"
     ] = "adamw"

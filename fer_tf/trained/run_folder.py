@@ -95,7 +95,7 @@ class Run:
         """
         made = not self.recipe_file.exists()
         try:
-            self._check(recipe)
+            self.check(recipe)
             self.folder.mkdir(parents=True, exist_ok=True)
             with _locked(self.folder):
                 self._remove_leftovers()
@@ -113,7 +113,12 @@ class Run:
             place = error.filename or self.folder
             raise FerError(f"{place}: could not be written, {disk_trouble(error)}") from None
 
-    def _check(self, recipe: Recipe) -> None:
+    def check(self, recipe: Recipe) -> None:
+        """Refuse a folder that holds something else than a run of this recipe.
+
+        Raises:
+            FerError: says what.
+        """
         if self.recipe_file.exists():
             differences = compare(self.recipe(), recipe)
             if differences:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from fer_tf.errors import FerError
+from fer_tf.training.together import Vote
 
 
 class StopRequest:
@@ -83,6 +84,7 @@ class StepWatch(keras.callbacks.Callback):
         self._seconds = minutes * 60.0
         self._show = show
         self._stop = stop
+        self._vote = Vote()
         self._saved = self._shown = time.monotonic()
         self._previous: dict | None = None
 
@@ -102,13 +104,14 @@ class StepWatch(keras.callbacks.Callback):
             rate = self._rate(self.done)
             self._show(self.done, float(logs["loss"]), float(logs["accuracy"]), rate)
             self._shown = now
-        due = self._stop.requested or now - self._saved >= self._seconds
+        stopping = self._vote.now(self._stop.requested)
+        due = stopping or now - self._saved >= self._seconds
         if due and self.done < self._steps:
             self._check(logs, self.done)
             # Reading self.model brings its variables up to date on JAX.
             self._save([np.asarray(v) for v in self.model.metrics_variables], self.done)
             self._saved = time.monotonic()
-            if self._stop.requested:
+            if stopping:
                 self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):

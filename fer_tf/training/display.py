@@ -29,20 +29,23 @@ class Display:
         recipe: what is trained.
         run: where; TensorBoard's and Weights & Biases' files go there.
         wandb: whether to log to Weights & Biases too.
+        silent: show and log nothing, as where another process of the same run does.
 
     Raises:
         FerError: Weights & Biases is asked for and not installed.
     """
 
-    def __init__(self, recipe: Recipe, run: Run, *, wandb: bool = False):
+    def __init__(self, recipe: Recipe, run: Run, *, wandb: bool = False, silent: bool = False):
         self.recipe = recipe
         self.run = run
+        self.silent = silent
         self.console = Console()
         if self.console.is_jupyter:
             # A notebook keeps all that is written: lines of text, and no bar that moves.
             self.console = Console(force_jupyter=False, force_terminal=False)
+        self.console.quiet = silent
         self._writer: Any = None
-        self._wandb = _start_wandb(recipe, run) if wandb else None
+        self._wandb = _start_wandb(recipe, run) if wandb and not silent else None
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}{task.fields[of]}"),
             BarColumn(bar_width=24),
@@ -106,6 +109,8 @@ class Display:
 
     def row(self, row: dict[str, Any]) -> None:
         """Print and log an epoch's row of history.csv."""
+        if self.silent:
+            return
         self.say(
             f"epoch {row['epoch']:3}{self._of}  {row['size']} px  "
             f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "

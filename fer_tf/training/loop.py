@@ -18,26 +18,33 @@ import numpy as np
 from fer_tf.data.copies import learnable
 from fer_tf.data.draws import draw_epoch
 from fer_tf.data.faces import Faces
-from fer_tf.data.targets import one_hot, training_targets
+from fer_tf.data.targets import training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import find_network
 from fer_tf.models.saving import save_model
 from fer_tf.recipes.schema import Recipe
-from fer_tf.trained.inference import predict_answers, predict_logits
 from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
 from fer_tf.training.building import build_network
 from fer_tf.training.callbacks import StepWatch, StopRequest, diverged
 from fer_tf.training.centre_loss import fitted
+from fer_tf.training.devices import (
+    mirrored,
+    normalise_across_devices,
+    on_own_devices,
+    process,
+    processes,
+)
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
 from fer_tf.training.kept_answers import KeptAnswers
+from fer_tf.training.kept_weights import KeptWeights
 from fer_tf.training.losses import TaskLoss
 from fer_tf.training.optimizers import build_optimizer
-from fer_tf.training.priors import add_shift, fit_shift, spread
 from fer_tf.training.progress import Progress, digest_of
 from fer_tf.training.schedules import clock_rate, learning_rate
+from fer_tf.training.together import Vote, check_alike, of_the_first
 from fer_tf.training.trainable import trainable
 from fer_tf.training.variables import copy_weights, plain_name
 
@@ -113,37 +120,52 @@ class Training:
         self.kept_answers = None
         self.teachers = None
         if recipe.views:
+            if processes() > 1:
+                raise FerError(f"views: expected one process with it, found {processes()}")
             answers = run.folder / "answers"
             self.kept_answers = KeptAnswers(recipe, answers, self.faces.images, self.task)
         else:
             self.teachers = load_teachers(recipe, policy, self.task)
         keras.utils.set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self._width)
+        centre_loss = find_network(recipe.model).centre_loss
+        for name, found in (("accumulate", recipe.accumulate), ("--devices", mirrored())):
+            if centre_loss and found > 1:
+                raise FerError(
+                    f"{name}: the class centres of {recipe.model} move once a step: expected 1, "
+                    f"found {found}"
+                )
+        normalise_across_devices(self.network)
         # What `fit` is called on; the network in it is validated and saved, by the task's loss.
         self.fitted, self.fitted_loss = fitted(
             self.network,
             self.loss,
-            centre_loss=find_network(recipe.model).centre_loss,
+            centre_loss=centre_loss,
             seed=recipe.seed,
         )
-        # Validated and saved, in float32: the weights, averaged where the recipe says so.
-        self.averaged = self._build("float32", weights=weights)
+        with on_own_devices():
+            kept, first = self._build("float32", weights=weights), None
+            if recipe.start_share:
+                # A checkpoint does not hold them: the file is read again when the run goes on.
+                first = self._build("float32", weights=recipe.weights).get_weights()
         if weights is not None:
-            copy_weights(self.averaged, self.network)
-        # A checkpoint does not hold them: the file is read again when the run goes on.
-        self.first_weights: list[np.ndarray] | None = None
-        if recipe.start_share:
-            first = self._build("float32", weights=recipe.weights)
-            self.first_weights = first.get_weights()
+            copy_weights(kept, self.network)
+        self.kept = KeptWeights(kept, recipe, first)
         self.schedule = learning_rate(recipe, self.steps)
         self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule, self.steps)
         self.optimizer = self.inner_optimizer
         if self.progress.precision == "float16":
+            if mirrored() > 1:
+                raise FerError(
+                    "--precision float16: expected float32 or bfloat16 on several devices with "
+                    "TensorFlow, whose loss scaling decides for each of them alone"
+                )
             self.optimizer = keras.optimizers.LossScaleOptimizer(self.inner_optimizer)
             self.optimizer.build(self.network.trainable_variables)
         self._metrics: list[np.ndarray] | None = None
         if saved is not None:
             self._restore(saved)
+        check_alike("recipe, data and checkpoint", recipe, self.progress)
 
     @property
     def finished(self) -> bool:
@@ -178,7 +200,7 @@ class Training:
         """
         model = make_batches = None
         size = 0
-        if self.progress.history:
+        if self.progress.history and process() == 0:
             # A kill between a checkpoint and the history would else leave out a row.
             self.run.write_history(self.progress.history)
         with StopRequest() as stop:
@@ -187,7 +209,7 @@ class Training:
                     size = self.recipe.size_at(self.progress.epoch)
                     model, make_batches = self._stage(size)
                 self._epoch(model, make_batches, size, stop)
-                if stop.requested:
+                if Vote().settled(stop.requested):
                     raise Interrupted
 
     def _epoch(self, model: keras.Model, make_batches: Any, size: int, stop: StopRequest) -> None:
@@ -232,11 +254,12 @@ class Training:
         logs = model.fit(make_batches(drawn), shuffle=False, verbose=0, callbacks=[watch]).history
         if watch.done < self.steps:
             raise Interrupted
-        seconds = before + time.monotonic() - began
+        seconds = of_the_first(before + time.monotonic() - began)
         self._metrics = None
         # Raises if a weight is not a number: a network of such would be validated as well.
         self._arrays(self.steps)
         val_loss, val_accuracy = self._validate(size)
+        whole = before + time.monotonic() - began
         self._finish_epoch(
             {
                 "epoch": progress.epoch + 1,
@@ -248,7 +271,7 @@ class Training:
                 "val_loss": val_loss,
                 "val_accuracy": val_accuracy,
                 "images_per_second": self.steps * self._images_per_step / seconds,
-                "seconds": progress.seconds + before + time.monotonic() - began,
+                "seconds": of_the_first(progress.seconds + whole),
             }
         )
 
@@ -256,51 +279,30 @@ class Training:
         """Keep the model, move the schedule on, and save."""
         progress = self.progress
         better = progress.finish_epoch(row, self.recipe)
-        if better or self.recipe.keep == "last":
-            save_model(self.averaged, self.run.best_file, self.task)
+        if process() == 0 and (better or self.recipe.keep == "last"):
+            save_model(self.kept.network, self.run.best_file, self.task)
         if self.recipe.schedule == "plateau":
             self.inner_optimizer.learning_rate = progress.rate
         # Before the checkpoint: a kill in between shows the row twice, and not never.
         self.display.row(row)
         self._save([])
-        self.run.write_history(progress.history)
+        if process() == 0:
+            self.run.write_history(progress.history)
 
     def _validate(self, size: int) -> tuple[float, float]:
         """Cross-entropy in nats and accuracy of the kept weights on the validation faces."""
-        variables = self.network.trainable_variables
-        if self.inner_optimizer.averages:
-            raw = [np.array(v) for v in variables]
-            self.inner_optimizer.overwrite_with_average(variables)
-        copy_weights(self.network, self.averaged)
-        if self.inner_optimizer.averages:
-            for variable, value in zip(variables, raw, strict=True):
-                variable.assign(value)
-        if self.first_weights is not None:
-            share, now = self.recipe.start_share, self.averaged.get_weights()
-            pairs = zip(self.first_weights, now, strict=True)
-            self.averaged.set_weights([share * old + (1 - share) * new for old, new in pairs])
+        self.kept.take(self.network, self.inner_optimizer)
         if self.recipe.fit_prior:
-            rows = spread(len(self.faces))
-            logits = predict_logits(self.averaged, self.faces.images[rows], size=(size, size))
-            add_shift(self.averaged, fit_shift(logits, self.faces.labels[rows]))
-        logits, values = predict_answers(
-            self.averaged, self.validation.images, size=(size, size), tta=self.recipe.tta
-        )
-        labels = self.validation.labels
-        wanted, given = [one_hot(labels, len(self.task.labels))], [logits]
-        if values is not None and self.validation.values is not None:
-            wanted.append(self.validation.values)
-            given.append(values)
-        pair = (np.concatenate(each, axis=1) for each in (wanted, given))
-        loss = float(keras.ops.mean(self.loss(*pair)))
+            self.kept.fit_prior(self.faces, size)
+        loss, accuracy = self.kept.validate(self.validation, self.loss, size)
         if not math.isfinite(loss):
             raise self._diverged(self.steps)
-        return loss, float((logits.argmax(axis=1) == labels).mean())
+        return loss, accuracy
 
     def _stage(self, size: int) -> tuple[keras.Model, Any]:
         """A freshly compiled model for one image size, so that its shapes are known."""
         # Traced anew too, or TensorFlow takes a second size for a sign that any may come.
-        self.averaged.make_predict_function(force=True)
+        self.kept.network.make_predict_function(force=True)
         model, make_batches = trainable(
             self.fitted,
             self.faces.images,
@@ -308,6 +310,7 @@ class Training:
             how=self.recipe.augmentation,
             ten_crops=self.recipe.ten_crops,
             teachers=self.teachers,
+            parts=self.recipe.accumulate,
         )
         model.compile(
             optimizer=self.optimizer,
@@ -370,6 +373,8 @@ class Training:
         arrays = self._arrays(progress.step) | {
             f"metrics.{i:04d}": value for i, value in enumerate(metrics)
         }
+        if process() > 0:
+            return
         number = progress.epoch * self.steps + progress.step
         saved = checkpoint.Checkpoint(arrays, dataclasses.asdict(progress))
         checkpoint.save(self.run.checkpoints, number, saved)
@@ -391,10 +396,12 @@ class Training:
 
     def _start(self) -> Progress:
         """A run's first progress; measures the precisions where "auto" has to."""
+        names = list(precision.POLICIES)
+        chosen = precision.choose(self.recipe.precision, self._trial_step)
         return Progress(
             data=digest_of(self.faces),
             validation=digest_of(self.validation),
-            precision=precision.choose(self.recipe.precision, self._trial_step),
+            precision=names[int(of_the_first(names.index(chosen)))],
             rate=self.recipe.learning_rate,
         )
 
@@ -403,6 +410,7 @@ class Training:
         size = max(self.recipe.stages, key=lambda stage: stage[0] ** 2 * stage[1])[0]
         network = joined(self._build(precision.POLICIES[name], classes=self._width))
         network.compile(optimizer="sgd", loss=self.loss, jit_compile=False)
-        images = np.zeros((self._images_per_step, size, size, 3), np.float32)
-        targets = np.resize(self.targets, (self._images_per_step, self.targets.shape[1]))
+        count = self._images_per_step // self.recipe.accumulate
+        images = np.zeros((count, size, size, 3), np.float32)
+        targets = np.resize(self.targets, (count, self.targets.shape[1]))
         return lambda: network.train_on_batch(images, targets)

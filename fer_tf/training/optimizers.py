@@ -12,13 +12,15 @@ import keras
 from keras import ops
 
 from fer_tf.recipes.schema import Recipe
+from fer_tf.training.devices import mirrored
 from fer_tf.training.schedules import momentum
 
 
 class RawWeights(keras.optimizers.Optimizer):
     """Mixed into an optimiser: `fit` does not put the averaged weights over the trained ones.
 
-    Keras does so at the end of every `fit`, and each of our epochs is one.
+    Keras does so at the end of every `fit`, and each of our epochs is one. And on several devices
+    with TensorFlow, what is clipped is the gradient of the whole batch.
     """
 
     @property
@@ -28,6 +30,18 @@ class RawWeights(keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list):
         """Keep the weights as they are."""
+
+    def _backend_apply_gradients(self, grads, trainable_variables):
+        if mirrored() > 1:
+            from tensorflow import distribute
+
+            # Keras sums them over the devices after it has clipped each device's own.
+            context = distribute.get_replica_context()
+            grads = context.all_reduce(distribute.ReduceOp.SUM, list(grads))
+        super()._backend_apply_gradients(grads, trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
 
     def overwrite_with_average(self, var_list):
         """Set the variables to their averages."""

@@ -10,6 +10,8 @@ import keras
 
 from fer_tf.data.mapped import Images, MappedImages
 from fer_tf.recipes.schema import Augmentation
+from fer_tf.training.accumulation import accumulate
+from fer_tf.training.devices import process, processes
 from fer_tf.training.distillation import Student, Teachers
 
 
@@ -21,6 +23,7 @@ def trainable(
     how: Augmentation,
     ten_crops: bool = False,
     teachers: Teachers | None = None,
+    parts: int = 1,
 ) -> tuple[keras.Model, Any]:
     """What to call `fit` on, and the function that turns an `Epoch` into what `fit` takes.
 
@@ -34,7 +37,22 @@ def trainable(
         how: the augmentation.
         ten_crops: each face gives ten images.
         teachers: whose answers are mixed into the targets.
+        parts: a training step looks at its batch in so many parts.
     """
+    model, batches = _for_the_backend(network, images, sizes, how, ten_crops, teachers)
+    if parts > 1:
+        accumulate(model, parts)
+    return model, batches
+
+
+def _for_the_backend(
+    network: keras.Model,
+    images: Images,
+    sizes: Sequence[tuple[int, int]],
+    how: Augmentation,
+    ten_crops: bool,
+    teachers: Teachers | None,
+) -> tuple[keras.Model, Any]:
     if keras.backend.backend() == "tensorflow":
         from fer_tf.data.pipeline import TrainingBatches
 
@@ -46,6 +64,9 @@ def trainable(
         return model, batches.epoch
     from fer_tf.data.device import AugmentedModel, EpochBatches
 
-    model = AugmentedModel(network, images, how=how, ten_crops=ten_crops, teachers=teachers)
-    in_file = images if isinstance(images, MappedImages) else None
-    return model, partial(EpochBatches, sizes=sizes, images=in_file)
+    # Where there are several processes, each gives out the pixels of its own share.
+    given_out = images if isinstance(images, MappedImages) or processes() > 1 else None
+    held = None if given_out is not None else images
+    model = AugmentedModel(network, held, how=how, ten_crops=ten_crops, teachers=teachers)
+    share = (process(), processes())
+    return model, partial(EpochBatches, sizes=sizes, images=given_out, share=share)

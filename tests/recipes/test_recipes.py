@@ -137,6 +137,7 @@ ALLOWED = {
     "vote_weight": (0.0, 1.0),
     "drop_path": (0.0, 0.99),
     "batch_size": (1, 1 << 20),
+    "accumulate": (1, 1 << 20),
     "learning_rate": (1e-6, 1e3),
     "momentum": (0.0, 0.9999),
     "weight_decay": (0.0, 1e3),
@@ -194,6 +195,8 @@ def with_value(name: str, value: float) -> Recipe:
         recipe = dataclasses.replace(recipe, weights="start.keras")
     if name in ("distillation", "views") and value:
         recipe = dataclasses.replace(recipe, teachers=("teacher.keras",), distillation=0.5)
+    if name == "accumulate":
+        recipe = dataclasses.replace(recipe, batch_size=1 << 20)
     if name in {f.name for f in dataclasses.fields(Recipe)}:
         return dataclasses.replace(recipe, **{name: value})
     mixed = {"mixup": 1.0, name: value}

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from small import NO_TENSORFLOW
 from tiny import tiny_csv
 
 from fer_tf.data import batches, load_faces
@@ -28,17 +29,6 @@ from fer_tf.training.trainable import trainable
 pytest.importorskip("jax", reason="JAX is not installed")
 
 TESTS = Path(__file__).resolve().parents[1]
-
-NO_TENSORFLOW = """
-import sys
-
-class NoTensorFlow:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "tensorflow":
-            raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
-
-sys.meta_path.insert(0, NoTensorFlow())
-"""
 
 COMMAND = f"""{NO_TENSORFLOW}
 import small
