@@ -213,7 +213,8 @@ def test_a_model_takes_faces_in_place_of_rows(both):
     draws = np.random.default_rng(0).random((3, 26), np.float32)
     others = {"draws": draws, "canvas": np.zeros((3, 24, 24, 0), np.float32)}
     drawn, filed = (
-        AugmentedModel(network, faces.images, how=Augmentation(flip=True)) for faces in both
+        AugmentedModel(network, held, how=Augmentation(flip=True))
+        for held in (both[0].images, None)
     )
     expected = drawn({"rows": rows, **others})
     images = both[1].images[rows]
