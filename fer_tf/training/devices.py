@@ -74,6 +74,20 @@ def on_own_devices() -> contextlib.AbstractContextManager[Any]:
     return _data_parallel(list(names))
 
 
+def set_random_seed(seed: int) -> None:
+    """`keras.utils.set_random_seed`, where networks are built on all devices and on some of them.
+
+    The first weights are drawn from Keras' global generator, whose state stays on the devices on
+    which it is made: those of this process, from which all others get theirs, too.
+    """
+    # Nothing public makes it without drawing from it.
+    from keras.src.random.seed_generator import global_seed_generator
+
+    keras.utils.set_random_seed(seed)
+    with on_own_devices():
+        global_seed_generator()
+
+
 def processes() -> int:
     """How many processes train together; with TensorFlow 1."""
     if keras.backend.backend() != "jax":

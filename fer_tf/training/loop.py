@@ -35,6 +35,7 @@ from fer_tf.training.devices import (
     on_own_devices,
     process,
     processes,
+    set_random_seed,
 )
 from fer_tf.training.display import Display
 from fer_tf.training.distillation import load_teachers
@@ -126,7 +127,7 @@ class Training:
             self.kept_answers = KeptAnswers(recipe, answers, self.faces.images, self.task)
         else:
             self.teachers = load_teachers(recipe, policy, self.task)
-        keras.utils.set_random_seed(recipe.seed)
+        set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self._width)
         centre_loss = find_network(recipe.model).centre_loss
         for name, found in (("accumulate", recipe.accumulate), ("--devices", mirrored())):

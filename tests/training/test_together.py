@@ -125,6 +125,16 @@ def test_two_processes_train_as_one_and_go_on(argv, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("on_jax")
+def test_weights_from_keras_global_generator_are_those_of_one_process(argv, tmp_path):
+    argv += ["--model", "short", "--stages", "32", "1", "--drop-path", "0.2"]
+    alone = start(*argv, "--run", "one", at={-1: "no-tensorflow", -2: "no-report"})
+    assert alone.wait() == 0
+    assert [code for code, *_ in Pair([*argv, "--run", "two"]).end()] == [0, 0]
+    assert furthest(tmp_path / "one", tmp_path / "two") < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("on_jax")
 def test_one_that_is_told_to_stop_stops_both(argv, tmp_path):
     pair = Pair([*argv, "--run", "stopped", "--stages", "16", "500"])
     while not (tmp_path / "stopped" / "history.csv").exists():
