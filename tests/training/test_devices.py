@@ -32,7 +32,7 @@ def argv(tmp_path: Path):
     return make
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "jax"])
 def test_a_tiny_network_learns_the_same_on_all_devices(backend):
     pytest.importorskip(backend)
     assert max(json.loads(on_devices.run(backend, 4, "differences"))) < 1e-5
