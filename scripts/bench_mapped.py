@@ -23,6 +23,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -35,6 +36,9 @@ from fer_tf.data.faces import Faces
 from fer_tf.data.mapped import PIECE, Images, MappedImages
 from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import TASKS
+
+if TYPE_CHECKING:
+    from fer_tf.training.loop import Training
 
 TASK = TASKS["affectnet8"]
 VALIDATION = 512
@@ -86,10 +90,8 @@ def anonymous() -> float:
     return int(line.split()[1]) / 1e3
 
 
-def train(path: Path, count: int, *, in_memory: bool) -> None:
-    """Train for an epoch, and print the greatest RssAnon in MB and the seconds."""
-    images: Images = MappedImages(np.load(path, mmap_mode="r")).take(np.arange(count))
-    register_small()
+def most_anonymous(recipe: Recipe, faces: Faces) -> tuple[float, Training]:
+    """Train by a recipe: the greatest RssAnon meanwhile in MB, and the training at its end."""
     from fer_tf.trained.run_folder import Run
     from fer_tf.training.display import Display
     from fer_tf.training.loop import Training
@@ -103,6 +105,20 @@ def train(path: Path, count: int, *, in_memory: bool) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder) / "run")
+        with run.open(recipe), Display(recipe, run) as display:
+            training = Training(recipe, run, faces, display, checkpoint_minutes=60)
+            training.train()
+    done.set()
+    watcher.join()
+    return greatest, training
+
+
+def train(path: Path, count: int, *, in_memory: bool) -> None:
+    """Train for an epoch, and print the greatest RssAnon in MB and the seconds."""
+    images: Images = MappedImages(np.load(path, mmap_mode="r")).take(np.arange(count))
+    register_small()
     recipe = Recipe(
         model="small",
         stages=((SIZE, 1),),
@@ -112,13 +128,7 @@ def train(path: Path, count: int, *, in_memory: bool) -> None:
         augmentation=EVERYTHING,
     )
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(folder) / "run")
-        with run.open(recipe), Display(recipe, run) as display:
-            faces = labelled(images[:] if in_memory else images)
-            Training(recipe, run, faces, display, checkpoint_minutes=60).train()
-    done.set()
-    watcher.join()
+    greatest, _ = most_anonymous(recipe, labelled(images[:] if in_memory else images))
     print(f"result {greatest:.0f} {time.perf_counter() - began:.0f}")
 
 

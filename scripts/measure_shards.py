@@ -27,7 +27,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -36,7 +35,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from _machine import header
-from bench_mapped import anonymous, register_small
+from bench_mapped import most_anonymous, register_small
 
 from fer_tf.data.draws import Epoch, draw_epoch
 from fer_tf.data.faces import Faces
@@ -160,19 +159,6 @@ def endless(targets: np.ndarray, how: Augmentation, steps: int) -> itertools.cha
 def train(folder: str, steps: int) -> None:
     """Train `steps` steps on shards, and print the greatest RssAnon in MB and images a second."""
     register_small()
-    from fer_tf.trained.run_folder import Run
-    from fer_tf.training.display import Display
-    from fer_tf.training.loop import Training
-
-    greatest, done = 0.0, threading.Event()
-
-    def watch() -> None:
-        nonlocal greatest
-        while not done.wait(0.02):
-            greatest = max(greatest, anonymous())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     faces = sharded.read(folder)
     recipe = Recipe(
         data=folder,
@@ -184,13 +170,7 @@ def train(folder: str, steps: int) -> None:
         passes=-(-steps // (len(faces.of("Training")) // BATCH)),
         epoch_steps=steps,
     )
-    with tempfile.TemporaryDirectory() as place:
-        run = Run(Path(place) / "run")
-        with run.open(recipe), Display(recipe, run) as display:
-            training = Training(recipe, run, faces, display, checkpoint_minutes=60)
-            training.train()
-    done.set()
-    watcher.join()
+    greatest, training = most_anonymous(recipe, faces)
     print(f"result {greatest:.0f} {training.progress.history[-1]['images_per_second']:.0f}")
 
 
