@@ -8,6 +8,10 @@ other; and by two together, on loopback, with twice the batch. The middle one te
 busy cores slow each other down, so that the ratio of the last to it is what communication leaves.
 Compiling is in each training's first epoch, which does not count.
 
+Then two processes sum what a step has to: arrays of the network's shapes in one operation, as the
+compiled step does, and the same numbers as one array. The difference is what gloo, which JAX has
+for CPUs and which sums array by array, loses to their number.
+
 Then the efficiency of 8 GPUs on paper, from the time of a step on one (--step-ms) and the bandwidth
 between two (--gigabytes a second), neither of which is measured here.
 """
@@ -22,15 +26,22 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import numpy as np
 from _machine import header
 
 from fer_tf.cores import cores
 from fer_tf.data.synthetic import draw_dataset, write_csv
+from fer_tf.training import checkpoint
 
 WEIGHTS = 3_452_519
 GPUS = 8
+SUM = "sum"
+"""The first argument of the processes that this script starts to sum."""
+
+Child = tuple["subprocess.Popen[bytes]", Path]
 
 ARGUMENTS = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 ARGUMENTS.add_argument("--size", type=int, default=64, help="side of the faces in pixels")
@@ -56,6 +67,7 @@ def main() -> None:
             for way, found in speeds.items():
                 found.append(_images_per_second(args, folder, way, turn))
                 print(f"round {turn + 1}  {way:13} {found[-1]:7.1f} images/s", flush=True)
+        print(f"\ntwo processes sum the weights:\n{_sums(folder)}")
     one, apart, together = (statistics.median(found) for found in speeds.values())
     print(f"\ntwo together to two apart: {together / apart:.3f}, what communication leaves")
     print(f"two together to one, twice: {together / (2 * one):.3f}")
@@ -72,10 +84,8 @@ def _images_per_second(args: argparse.Namespace, folder: Path, way: str, turn: i
     """Of both processes where there are two."""
     count = 1 if way == "one" else 2
     together = way == "two together"
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    children = []
+    port = _free_port()
+    children, runs = [], set()
     for i in range(count):
         run = f"{way.replace(' ', '-')}-{turn}" + ("" if together else f"-{i}")
         flags = f"--stages {args.size} {args.epochs} --epoch-steps {args.steps} --passes 2"
@@ -85,17 +95,68 @@ def _images_per_second(args: argparse.Namespace, folder: Path, way: str, turn: i
             flags += f" --coordinator localhost:{port} --processes 2 --process {i}"
         command = [sys.executable, "-m", "fer_tf.train", "scratch", *flags.split()]
         command += ["--data", str(folder / "faces.csv"), "--runs", str(folder / "runs")]
-        errors = folder / f"{run}-{i}.txt"
-        children.append((run, errors, _start(command, folder, i, errors)))
-    for _, errors, child in children:
-        if child.wait():
-            sys.exit(f"a training ended with code {child.returncode}:\n{errors.read_text()}")
-    runs = {run for run, *_ in children}
+        children.append(_start(command, folder, i, folder / f"{run}-{i}.txt"))
+        runs.add(run)
+    _wait_for(children)
     return sum(_speed(folder / "runs" / run / "history.csv") for run in runs)
 
 
-def _start(command: list[str], folder: Path, core: int, errors: Path) -> subprocess.Popen[bytes]:
-    """Start a training on one core; what it writes to stderr goes to a file."""
+def _sums(folder: Path) -> str:
+    """What two processes find that sum the arrays of the first training's network."""
+    saved = checkpoint.newest(folder / "runs" / "one-0-0" / "checkpoints")[0]
+    found, port = folder / "sums.txt", str(_free_port())
+    command = [sys.executable, __file__, SUM, port, str(saved), str(found)]
+    _wait_for([_start([*command, str(i)], folder, i, folder / f"sums-{i}.txt") for i in (0, 1)])
+    return found.read_text()
+
+
+def _sum(port: str, saved: str, found: str, process: str) -> None:
+    """Sum them as one of the two; the first one writes what it finds."""
+    import jax
+    from jax.sharding import NamedSharding, PartitionSpec
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(f"localhost:{port}", 2, int(process))
+    mesh, own = jax.make_mesh((2,), ("all",)), PartitionSpec("all")
+
+    def add(shares: list[jax.Array]) -> list[jax.Array]:
+        return jax.lax.psum([each[0] for each in shares], "all")
+
+    added = jax.jit(jax.shard_map(add, mesh=mesh, in_specs=own, out_specs=PartitionSpec()))
+    loaded = checkpoint.load(Path(saved)).arrays
+    arrays = [a for name, a in loaded.items() if name.startswith("network.") and a.dtype == "f4"]
+    lines = []
+    for given in (arrays, [np.concatenate([each.ravel() for each in arrays])]):
+        shares = [
+            jax.make_array_from_process_local_data(NamedSharding(mesh, own), each[None])
+            for each in given
+        ]
+        seconds = []
+        for _ in range(21):
+            began = time.perf_counter()
+            jax.block_until_ready(added(shares))
+            seconds.append(time.perf_counter() - began)
+        size = sum(each.nbytes for each in given) / 1e6
+        middle = statistics.median(seconds[1:]) * 1e3
+        lines.append(f"{len(given):4} arrays, {size:.1f} MB in all: {middle:6.1f} ms")
+    if process == "0":
+        Path(found).write_text("\n".join(lines), encoding="utf-8")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_for(children: list[Child]) -> None:
+    for child, errors in children:
+        if child.wait():
+            sys.exit(f"a process ended with code {child.returncode}:\n{errors.read_text()}")
+
+
+def _start(command: list[str], folder: Path, core: int, errors: Path) -> Child:
+    """Start a process on one core; what it writes to stderr goes to a file."""
     environment = {
         **os.environ,
         "KERAS_BACKEND": "jax",
@@ -104,13 +165,14 @@ def _start(command: list[str], folder: Path, core: int, errors: Path) -> subproc
     }
     own = sorted(os.sched_getaffinity(0))[core]
     with open(errors, "wb") as stderr:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             command,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             preexec_fn=lambda: os.sched_setaffinity(0, {own}),
         )
+    return child, errors
 
 
 def _speed(history: Path) -> float:
@@ -121,4 +183,7 @@ def _speed(history: Path) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == [SUM]:
+        _sum(*sys.argv[2:])
+    else:
+        main()

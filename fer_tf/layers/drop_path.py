@@ -28,6 +28,8 @@ class DropPath(keras.layers.Layer):
         self.seed = seed
         if rate > 0.0:
             self.seed_generator = keras.random.SeedGenerator(seed)
+        # Or Keras on JAX runs the whole network op by op before each prediction, to build this.
+        self.built = True
         self.supports_masking = True
 
     def call(self, inputs, training=False):

@@ -31,6 +31,8 @@ class AttentionDropping(keras.layers.Layer):
         self.seed = seed
         if rate > 0.0:
             self.seed_generator = keras.random.SeedGenerator(seed)
+        # Or Keras on JAX runs the whole network op by op before each prediction, to build this.
+        self.built = True
 
     def call(self, inputs, training=False):
         if not training or self.rate == 0.0:
@@ -67,6 +69,8 @@ class UnscaledDropout(keras.layers.Layer):
         self.seed = seed
         if rate > 0.0:
             self.seed_generator = keras.random.SeedGenerator(seed)
+        # Or Keras on JAX runs the whole network op by op before each prediction, to build this.
+        self.built = True
 
     def call(self, inputs, training=False):
         if not training or self.rate == 0.0:

@@ -46,7 +46,7 @@ def divided_among(devices: Count, recipe: Recipe) -> Iterator[None]:
     count = len(found) if devices == "all" else devices
     if not 1 <= count <= len(found):
         raise FerError(
-            f"--devices {devices}: expected at most {len(found)}, which is how many there are "
+            f"--devices {devices}: expected 1 to {len(found)}, which is how many there are "
             f"({', '.join(found)})"
         )
     whole = count * processes()

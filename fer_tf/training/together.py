@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,12 +44,30 @@ def joined(hosts: Hosts | None, seed: int) -> Iterator[None]:
     # Between CPUs; GPUs have their own.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     keras.utils.set_random_seed(seed)
+    # Without a package of that name, JAX says at length what it can't look up. All of it is given.
+    warnings.filterwarnings("ignore", "Kubernetes environment detected")
     try:
         keras.distribution.initialize(hosts.coordinator, hosts.processes, hosts.process)
         yield
         jax.distributed.shutdown()
+    except ValueError as error:
+        if not is_of_xla(error):
+            raise
+        raise _lost(error) from None
     except jax.errors.JaxRuntimeError as error:
-        raise FerError(f"{LOST} ({str(error).splitlines()[0]:.200})") from None
+        raise _lost(error) from None
+
+
+def is_of_xla(error: ValueError) -> bool:
+    """Whether it is XLA's, which starts with a code of its own: "UNKNOWN: Gloo all-reduce failed".
+
+    Most such errors are JAX's `JaxRuntimeError`. Where a step is handed over to XLA, they are not.
+    """
+    return re.match(r"[A-Z_]+: ", str(error)) is not None and not isinstance(error, FerError)
+
+
+def _lost(error: Exception) -> FerError:
+    return FerError(f"{LOST} ({str(error).splitlines()[0]:.200})")
 
 
 def check_alike(what: str, *values: Any) -> None:

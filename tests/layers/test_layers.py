@@ -113,6 +113,17 @@ def test_a_layer_rebuilt_from_its_configuration_computes_the_same(name):
     assert tuple(outputs.shape) == tuple(layer.compute_output_shape(shape))
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_of_a_network_is_built_with_all_that_it_holds(name):
+    """Else Keras on JAX runs the whole network op by op before each prediction."""
+    make, shape = LAYERS[name]
+    shapes = shape if isinstance(shape, list) else [shape]
+    inputs = [keras.Input(each[1:]) for each in shapes]
+    layer = make()
+    layer(inputs if isinstance(shape, list) else inputs[0])
+    assert all(each.built for each in layer._flatten_layers())
+
+
 def test_mix_ffn_computes_in_training_what_it_does_afterwards():
     """Value, and gradient of the input and of every weight; see `scaled_gelu`."""
     tf = pytest.importorskip("tensorflow")

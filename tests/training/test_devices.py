@@ -72,7 +72,7 @@ def test_a_batch_that_can_not_be_shared_is_refused(monkeypatch):
     monkeypatch.setattr(devices, "tensorflow_devices", lambda: ["GPU:0", "GPU:1", "GPU:2"])
     refused = {
         3: "a number that 3 devices in 2 parts each can share evenly, found 64",
-        4: r"--devices 4: expected at most 3, which is how many there are \(GPU:0, GPU:1, GPU:2\)",
+        4: r"--devices 4: expected 1 to 3, which is how many there are \(GPU:0, GPU:1, GPU:2\)",
     }
     for count, sentence in refused.items():
         with pytest.raises(FerError, match=sentence), divided_among(count, Recipe(accumulate=2)):

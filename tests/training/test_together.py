@@ -17,7 +17,7 @@ from tiny import tiny_csv
 
 from fer_tf.errors import FerError
 from fer_tf.hosts import LOST, Hosts, find_hosts
-from fer_tf.training.together import joined
+from fer_tf.training.together import is_of_xla, joined
 
 RUNS_ITSELF = """
 import os, signal, sys
@@ -63,6 +63,12 @@ def test_tensorflow_is_refused():
     with pytest.raises(FerError, match=r"KERAS_BACKEND=jax.*is broken in Keras 3.*20585"):  # noqa: SIM117
         with joined(Hosts("localhost:1", 2, 0), seed=0):
             pass
+
+
+def test_an_error_of_xla_is_told_from_others():
+    assert is_of_xla(ValueError("UNKNOWN: Gloo all-reduce failed: Connection reset by peer"))
+    assert not is_of_xla(ValueError("Unknown: 3"))
+    assert not is_of_xla(FerError("KERAS_DISTRIBUTION_PROCESS_ID: expected a number"))
 
 
 @pytest.fixture
