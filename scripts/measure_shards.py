@@ -8,7 +8,9 @@ the others are these in other light, a grey level more each time, so that no two
 
 Images a second are those on shuffled epochs: of all faces from the shards, and of --held faces in
 memory, in turns, so that other work on the machine slows both. Each round takes the epoch's next
-batches; the first round, which traces, does not count. Medians of the rounds, in processor time as
+batches; the first round, which traces, does not count. Both draw the same epochs, since an epoch
+of many faces is drawn in parts as it goes on, wherever these lie: face i stands in memory as face
+i % --held. Medians of the rounds, in processor time as
 well; the ratio is the median of the rounds' ratios. All faces are read once before, as a training
 does before its first step, so that the shards are in the page cache where the machine's memory
 allows it. Training is that of a small network by the recipe `scratch` at its first size; the input
@@ -21,6 +23,7 @@ with the validation, on all faces and on --few.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import os
 import statistics
@@ -84,10 +87,8 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
 
     whole = sharded.read(str(folder)).of("Training")
     some = whole.take(np.linspace(0, len(whole) - 1, min(held, len(whole))).astype(int))
-    sources: dict[str, tuple[Images, np.ndarray]] = {
-        "memory": (np.asarray(some.images), some.labels),
-        "shards": (whole.images, whole.labels),
-    }
+    sources: dict[str, Images] = {"memory": np.asarray(some.images), "shards": whole.images}
+    targets = one_hot(whole.labels, LABELS)
     for _ in pieces(whole.images):
         pass
     scratch = RECIPES["scratch"]
@@ -99,13 +100,14 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
     }
     for plan, (how, size, do) in plans.items():
         makers, parts = {}, {}
-        for source, (images, labels) in sources.items():
+        for source, images in sources.items():
             makers[source] = TrainingBatches(images, sizes=[(size, size)], how=how)
-            parts[source] = endless(one_hot(labels, LABELS), how, steps)
+            parts[source] = endless(targets, how, steps)
         seconds: dict[str, list[tuple[float, float]]] = {source: [] for source in sources}
         for number in range(rounds + 1):
             for source, found in seconds.items():
                 part = next(parts[source])
+                part = dataclasses.replace(part, rows=part.rows % len(sources[source]))
                 batches = makers[source].epoch(part)
                 began, used = time.perf_counter(), time.process_time()
                 do(batches)
