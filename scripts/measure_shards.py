@@ -13,8 +13,10 @@ of many faces is drawn in parts as it goes on, wherever these lie: face i stands
 i % --held. Medians of the rounds, in processor time as
 well; the ratio is the median of the rounds' ratios. All faces are read once before, as a training
 does before its first step, so that the shards are in the page cache where the machine's memory
-allows it. Training is that of a small network by the recipe `scratch` at its first size; the input
-pipeline is that of `scratch`, and the cheapest that there is: mirrored faces at their own size.
+allows it. The input pipeline alone is timed from its second batch on, since building it takes as
+long as dozens of them. Training is that of a small network by the recipe `scratch` at its first
+size; the input pipeline is that of `scratch`, and the cheapest that there is: mirrored faces at
+their own size.
 
 Memory is the most RssAnon of `Training` in a process of its own: --steps steps of a small network,
 with the validation, on all faces and on --few.
@@ -31,7 +33,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -95,10 +98,10 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
     size = scratch.stages[0][0]
     plans = {
         f"training, scratch, {size} px": (scratch.augmentation, size, fitting()),
-        f"input pipeline, scratch, {size} px": (scratch.augmentation, size, exhaust),
-        "input pipeline, flip alone, 48 px": (Augmentation(flip=True), 48, exhaust),
+        f"input pipeline, scratch, {size} px": (scratch.augmentation, size, exhausting),
+        "input pipeline, flip alone, 48 px": (Augmentation(flip=True), 48, exhausting),
     }
-    for plan, (how, size, do) in plans.items():
+    for plan, (how, size, start) in plans.items():
         makers, parts = {}, {}
         for source, images in sources.items():
             makers[source] = TrainingBatches(images, sizes=[(size, size)], how=how)
@@ -108,12 +111,12 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
             for source, found in seconds.items():
                 part = next(parts[source])
                 part = dataclasses.replace(part, rows=part.rows % len(sources[source]))
-                batches = makers[source].epoch(part)
+                run = start(makers[source].epoch(part))
                 began, used = time.perf_counter(), time.process_time()
-                do(batches)
+                made = run() * BATCH
                 times = time.perf_counter() - began, time.process_time() - used
                 if number:
-                    found.append((part.rows.size / times[0], part.rows.size / times[1]))
+                    found.append((made / times[0], made / times[1]))
         for source, found in seconds.items():
             wall, processor = (statistics.median(column) for column in zip(*found, strict=True))
             print(f"| {plan} | {source} | {wall:,.0f} | {processor:,.0f} |", flush=True)
@@ -123,13 +126,18 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
         print(f"| {plan} | shards / memory | {wall:.3f} | {processor:.3f} |", flush=True)
 
 
-def exhaust(batches: Iterable) -> None:
-    """Wait for the batches, and do nothing with them."""
-    for _ in batches:
-        pass
+Run = Callable[[], int]
+"""Goes through batches, and returns their number."""
 
 
-def fitting() -> Callable[[Iterable], object]:
+def exhausting(batches: Iterable) -> Run:
+    """Waits for the batches after the first one, and does nothing with them."""
+    later = iter(batches)
+    next(later)
+    return lambda: sum(1 for _ in later)
+
+
+def fitting() -> Callable[[Sized], Run]:
     """What trains a small network on batches."""
     import keras
 
@@ -142,7 +150,12 @@ def fitting() -> Callable[[Iterable], object]:
     task = TASKS["fer2013"]
     model = joined(create_model("small", task=task, input_shape=(None, None, 3)))
     model.compile(keras.optimizers.AdamW(), TaskLoss(task, ()), auto_scale_loss=False)
-    return lambda batches: model.fit(batches, shuffle=False, verbose=0)
+
+    def fit(batches: Sized) -> int:
+        model.fit(batches, shuffle=False, verbose=0)
+        return len(batches)
+
+    return lambda batches: partial(fit, batches)
 
 
 def endless(targets: np.ndarray, how: Augmentation, steps: int) -> itertools.chain[Epoch]:

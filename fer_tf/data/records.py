@@ -97,7 +97,7 @@ class Records:
 
     Nothing but each shard's index of its records, 8 bytes a face, is held in memory.
 
-    A single row, and rows that follow one another, are read by array_record, which verifies their
+    Rows in ascending order, and a single one, are read by array_record, which verifies their
     checksums; so all faces are, once, before a training's first step. The rows of a shuffled batch
     are copied from where their pixels lie in the files, in a third of the time.
 
@@ -148,7 +148,7 @@ class Records:
         places = wanted - np.concatenate([[0], self._ends])[shards]
         found = np.empty((len(wanted), self._size), np.uint8)
         begins = np.zeros_like(wanted)
-        if self._begins is not None and (np.diff(wanted) != 1).any():
+        if self._begins is not None and (np.diff(wanted) < 0).any():
             begins = self._begins[wanted]
         for shard in np.unique(shards[begins > 0]):
             here = (shards == shard) & (begins > 0)

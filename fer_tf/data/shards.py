@@ -281,8 +281,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         shards = write_shards(
             args.out, faces, shard_bytes=round(args.shard_size * (1 << 20)), advance=advance
         )
-    size = sum(shard.size for shard in shards)
-    print(f"{args.out}: {len(faces):,} faces in {len(shards)} shards, {size / 1e9:.2f} GB")
+    size = sum(shard.size for shard in shards) / 1e6
+    several = "shard" if len(shards) == 1 else "shards"
+    print(f"{args.out}: {len(faces):,} faces in {len(shards)} {several}, {size:,.1f} MB")
 
 
 if __name__ == "__main__":
