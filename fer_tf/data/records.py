@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from fer_tf.errors import FerError, reason
 from fer_tf.installed import absent
@@ -99,7 +98,7 @@ class Records:
 
     Rows in ascending order, and a single one, are read by array_record, which verifies their
     checksums; so all faces are, once, before a training's first step. The rows of a shuffled batch
-    are copied from where their pixels lie in the files, in a third of the time.
+    are copied from where their pixels lie in the files, in a fifth of the time.
 
     Args:
         shards: their rows follow one another.
@@ -127,9 +126,7 @@ class Records:
         self._readers = [_opened(shard) for shard in shards]
         self._lock = threading.Lock()  # a reader's place is its state
         self._size = int(np.prod(shape))
-        # Row i of a file's windows is what begins at its byte i; nothing is copied for that.
-        files = [np.asarray(np.memmap(shard.path, np.uint8, "r")) for shard in shards]
-        self._windows = [sliding_window_view(file, self._size) for file in files]
+        self._files = [np.memmap(shard.path, np.uint8, "r").data for shard in shards]
         # What stands before the pixels, the same in every record of these faces.
         self._head = _entry("image", bytes(self._size))[: -self._size]
         self.shape = (int(self._ends[-1]), *shape)
@@ -146,16 +143,16 @@ class Records:
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(self)} faces")
         shards = np.searchsorted(self._ends, wanted, side="right")
         places = wanted - np.concatenate([[0], self._ends])[shards]
-        found = np.empty((len(wanted), self._size), np.uint8)
         begins = np.zeros_like(wanted)
         if self._begins is not None and (np.diff(wanted) < 0).any():
             begins = self._begins[wanted]
-        for shard in np.unique(shards[begins > 0]):
-            here = (shards == shard) & (begins > 0)
-            found[here] = self._windows[shard][begins[here]]
         rest = np.flatnonzero(begins == 0)
-        read = self._pixels_of(shards[rest].tolist(), places[rest].tolist())
-        found[rest] = np.frombuffer(b"".join(read), np.uint8).reshape(-1, self._size)
+        read = iter(self._pixels_of(shards[rest].tolist(), places[rest].tolist()))
+        pixels = [
+            self._files[shard][begin : begin + self._size] if begin else next(read)
+            for shard, begin in zip(shards.tolist(), begins.tolist(), strict=True)
+        ]
+        found = np.frombuffer(bytearray().join(pixels), np.uint8)
         return found.reshape(*np.shape(rows), *self.shape[1:])
 
     def _pixels_of(self, shards: list[int], places: list[int]) -> list[bytes]:
