@@ -98,7 +98,7 @@ class Records:
 
     Rows in ascending order, and a single one, are read by array_record, which verifies their
     checksums; so all faces are, once, before a training's first step. The rows of a shuffled batch
-    are copied from where their pixels lie in the files, in a fifth of the time.
+    are copied from where their pixels lie in the files, in a quarter of the time.
 
     Args:
         shards: their rows follow one another.
