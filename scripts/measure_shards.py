@@ -8,11 +8,15 @@ the others are these in other light, a grey level more each time, so that no two
 
 Images a second are those on shuffled epochs: of all faces from the shards, and of --held faces in
 memory, in turns, so that other work on the machine slows both. Each round takes the epoch's next
-batches; the first round, which traces, does not count. Medians of the rounds, in processor time as
+batches; the first round, which traces, does not count. Both draw the same epochs, since an epoch
+of many faces is drawn in parts as it goes on, wherever these lie: face i stands in memory as face
+i % --held. Medians of the rounds, in processor time as
 well; the ratio is the median of the rounds' ratios. All faces are read once before, as a training
 does before its first step, so that the shards are in the page cache where the machine's memory
-allows it. Training is that of a small network by the recipe `scratch` at its first size; the input
-pipeline is that of `scratch`, and the cheapest that there is: mirrored faces at their own size.
+allows it. The input pipeline alone is timed from its second batch on, since building it takes as
+long as dozens of them. Training is that of a small network by the recipe `scratch` at its first
+size; the input pipeline is that of `scratch`, and the cheapest that there is: mirrored faces at
+their own size.
 
 Memory is the most RssAnon of `Training` in a process of its own: --steps steps of a small network,
 with the validation, on all faces and on --few.
@@ -21,6 +25,7 @@ with the validation, on all faces and on --few.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import os
 import statistics
@@ -28,7 +33,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -84,34 +90,33 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
 
     whole = sharded.read(str(folder)).of("Training")
     some = whole.take(np.linspace(0, len(whole) - 1, min(held, len(whole))).astype(int))
-    sources: dict[str, tuple[Images, np.ndarray]] = {
-        "memory": (np.asarray(some.images), some.labels),
-        "shards": (whole.images, whole.labels),
-    }
+    sources: dict[str, Images] = {"memory": np.asarray(some.images), "shards": whole.images}
+    targets = one_hot(whole.labels, LABELS)
     for _ in pieces(whole.images):
         pass
     scratch = RECIPES["scratch"]
     size = scratch.stages[0][0]
     plans = {
         f"training, scratch, {size} px": (scratch.augmentation, size, fitting()),
-        f"input pipeline, scratch, {size} px": (scratch.augmentation, size, exhaust),
-        "input pipeline, flip alone, 48 px": (Augmentation(flip=True), 48, exhaust),
+        f"input pipeline, scratch, {size} px": (scratch.augmentation, size, exhausting),
+        "input pipeline, flip alone, 48 px": (Augmentation(flip=True), 48, exhausting),
     }
-    for plan, (how, size, do) in plans.items():
+    for plan, (how, size, start) in plans.items():
         makers, parts = {}, {}
-        for source, (images, labels) in sources.items():
+        for source, images in sources.items():
             makers[source] = TrainingBatches(images, sizes=[(size, size)], how=how)
-            parts[source] = endless(one_hot(labels, LABELS), how, steps)
+            parts[source] = endless(targets, how, steps)
         seconds: dict[str, list[tuple[float, float]]] = {source: [] for source in sources}
         for number in range(rounds + 1):
             for source, found in seconds.items():
                 part = next(parts[source])
-                batches = makers[source].epoch(part)
+                part = dataclasses.replace(part, rows=part.rows % len(sources[source]))
+                run = start(makers[source].epoch(part))
                 began, used = time.perf_counter(), time.process_time()
-                do(batches)
+                made = run() * BATCH
                 times = time.perf_counter() - began, time.process_time() - used
                 if number:
-                    found.append((part.rows.size / times[0], part.rows.size / times[1]))
+                    found.append((made / times[0], made / times[1]))
         for source, found in seconds.items():
             wall, processor = (statistics.median(column) for column in zip(*found, strict=True))
             print(f"| {plan} | {source} | {wall:,.0f} | {processor:,.0f} |", flush=True)
@@ -121,13 +126,18 @@ def rates(folder: Path, held: int, rounds: int, steps: int) -> None:
         print(f"| {plan} | shards / memory | {wall:.3f} | {processor:.3f} |", flush=True)
 
 
-def exhaust(batches: Iterable) -> None:
-    """Wait for the batches, and do nothing with them."""
-    for _ in batches:
-        pass
+Run = Callable[[], int]
+"""Goes through batches, and returns their number."""
 
 
-def fitting() -> Callable[[Iterable], object]:
+def exhausting(batches: Iterable) -> Run:
+    """Waits for the batches after the first one, and does nothing with them."""
+    later = iter(batches)
+    next(later)
+    return lambda: sum(1 for _ in later)
+
+
+def fitting() -> Callable[[Sized], Run]:
     """What trains a small network on batches."""
     import keras
 
@@ -140,7 +150,12 @@ def fitting() -> Callable[[Iterable], object]:
     task = TASKS["fer2013"]
     model = joined(create_model("small", task=task, input_shape=(None, None, 3)))
     model.compile(keras.optimizers.AdamW(), TaskLoss(task, ()), auto_scale_loss=False)
-    return lambda batches: model.fit(batches, shuffle=False, verbose=0)
+
+    def fit(batches: Sized) -> int:
+        model.fit(batches, shuffle=False, verbose=0)
+        return len(batches)
+
+    return lambda batches: partial(fit, batches)
 
 
 def endless(targets: np.ndarray, how: Augmentation, steps: int) -> itertools.chain[Epoch]:

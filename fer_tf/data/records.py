@@ -96,9 +96,16 @@ class Records:
 
     Nothing but each shard's index of its records, 8 bytes a face, is held in memory.
 
+    Rows in ascending order, and a single one, are read by array_record, which verifies their
+    checksums; so all faces are, once, before a training's first step. The rows of a shuffled batch
+    are copied from where their pixels lie in the files, in a quarter of the time.
+
     Args:
         shards: their rows follow one another.
         shape: of a face, (h, w) or (h, w, 3).
+        begins: int64 [n], the byte of its file at which each face's pixels begin, 0 where they are
+            not in one piece; None where that is not known. What it does not tell, array_record
+            reads.
 
     Raises:
         FerError: a shard is missing, truncated or no array_record file, or array_record is not
@@ -107,12 +114,19 @@ class Records:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, shards: Sequence[Shard], shape: tuple[int, ...]):
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        shape: tuple[int, ...],
+        begins: np.ndarray | None = None,
+    ):
         self._shards = shards
+        self._begins = begins
         self._ends = np.cumsum([shard.faces for shard in shards])
         self._readers = [_opened(shard) for shard in shards]
         self._lock = threading.Lock()  # a reader's place is its state
         self._size = int(np.prod(shape))
+        self._files = [np.memmap(shard.path, np.uint8, "r").data for shard in shards]
         # What stands before the pixels, the same in every record of these faces.
         self._head = _entry("image", bytes(self._size))[: -self._size]
         self.shape = (int(self._ends[-1]), *shape)
@@ -129,8 +143,17 @@ class Records:
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(self)} faces")
         shards = np.searchsorted(self._ends, wanted, side="right")
         places = wanted - np.concatenate([[0], self._ends])[shards]
-        found = bytearray().join(self._pixels_of(shards.tolist(), places.tolist()))
-        return np.frombuffer(found, np.uint8).reshape(*np.shape(rows), *self.shape[1:])
+        begins = np.zeros_like(wanted)
+        if self._begins is not None and (np.diff(wanted) < 0).any():
+            begins = self._begins[wanted]
+        rest = np.flatnonzero(begins == 0)
+        read = iter(self._pixels_of(shards[rest].tolist(), places[rest].tolist()))
+        pixels = [
+            self._files[shard][begin : begin + self._size] if begin else next(read)
+            for shard, begin in zip(shards.tolist(), begins.tolist(), strict=True)
+        ]
+        found = np.frombuffer(bytearray().join(pixels), np.uint8)
+        return found.reshape(*np.shape(rows), *self.shape[1:])
 
     def _pixels_of(self, shards: list[int], places: list[int]) -> list[bytes]:
         """The pixels of records: which shard each one is in, and which of its records it is."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +24,8 @@ import numpy as np
 from fer_tf import cli
 from fer_tf.data import load_faces
 from fer_tf.data.faces import Faces
-from fer_tf.data.mapped import PIECE
-from fer_tf.data.records import EXTRA, WRITING, Shard, array_record, example
+from fer_tf.data.mapped import PIECE, MappedImages, pieces
+from fer_tf.data.records import EXTRA, WRITING, Records, Shard, array_record, example
 from fer_tf.errors import FerError, reason
 from fer_tf.installed import absent
 from fer_tf.progress_bar import progress_bar
@@ -35,12 +36,17 @@ MANIFEST = "shards.json"
 """Says what the folder holds: the task, and each shard with its faces and bytes."""
 
 COLUMNS = "faces.npy"
-"""Label, split, votes and values of each face in the shards' order, as one structured array."""
+"""Label, split, votes and values of each face in the shards' order, as one structured array.
+
+Its column "begin" is where the face's pixels begin in their shard, as `Records` takes it; sets
+written before there was one are read as well, only slower.
+"""
 
 SPLIT_FILES = ("train", "validation", "test")
 """What TFDS' readers call the splits of `fer_tf.data.faces.SPLITS`."""
 
 _BESIDE_PIXELS = 256  # bytes of a record and of its place in the index, more than they take
+_BLOCK = 1 << 16  # bytes from one header of a file to the next; a record goes on behind it
 
 
 def write_shards(
@@ -83,6 +89,8 @@ def write_shards(
                 file = f"faces-{name}.array_record-{number:05}-of-{len(parts):05}"
                 _write_shard(folder / file, faces, columns, part, advance)
                 length = os.path.getsize(folder / file)
+                shard = Shard(folder / file, len(part), length)
+                columns["begin"][part] = _begins(shard, faces.images.shape[1:])
                 shards.append(Shard(out / file, len(part), length))
                 lengths.setdefault(name, []).append(len(part))
         np.save(folder / COLUMNS, columns[np.concatenate(order)])
@@ -143,7 +151,7 @@ def _beside(out: Path, size: int) -> Iterator[Path]:
 
 def _columns(faces: Faces) -> np.ndarray:
     """What is known of each face beside its picture, a structured array [n]."""
-    wanted: list[tuple[Any, ...]] = [("label", "u1"), ("split", "u1")]
+    wanted: list[tuple[Any, ...]] = [("label", "u1"), ("split", "u1"), ("begin", "<i8")]
     known = {"label": faces.labels, "split": faces.split}
     for name, array in (("votes", faces.votes), ("values", faces.values)):
         if array is not None:
@@ -174,6 +182,28 @@ def _write_shard(
         writer.close()
     except RuntimeError as error:  # what the extension makes of a full disk
         raise FerError(f"--out {path.parent}: can't be written ({reason(error)})") from error
+
+
+def _begins(shard: Shard, shape: tuple[int, ...]) -> np.ndarray:
+    """The byte of its file at which each face's pixels begin; 0 where a header parts them."""
+    begins = np.zeros(shard.faces, np.int64)
+    if np.prod(shape) >= _BLOCK:
+        return begins
+    images = MappedImages(Records([shard], shape))
+    every = (face.tobytes() for piece in pieces(images) for face in piece)
+    with (
+        open(shard.path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as written,
+    ):
+        end, reach = 0, _BLOCK
+        for row, pixels in enumerate(every):
+            found = written.find(pixels, end, end + len(pixels) + reach)
+            if found < 0:
+                end, reach = end + len(pixels), reach + _BESIDE_PIXELS
+            else:
+                begins[row] = found
+                end, reach = found + len(pixels), _BESIDE_PIXELS
+    return begins
 
 
 def _write_metadata(tfds: Any, folder: Path, faces: Faces, lengths: dict[str, list[int]]) -> None:
@@ -251,8 +281,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         shards = write_shards(
             args.out, faces, shard_bytes=round(args.shard_size * (1 << 20)), advance=advance
         )
-    size = sum(shard.size for shard in shards)
-    print(f"{args.out}: {len(faces):,} faces in {len(shards)} shards, {size / 1e9:.2f} GB")
+    size = sum(shard.size for shard in shards) / 1e6
+    several = "shard" if len(shards) == 1 else "shards"
+    print(f"{args.out}: {len(faces):,} faces in {len(shards)} {several}, {size:,.1f} MB")
 
 
 if __name__ == "__main__":

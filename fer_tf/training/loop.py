@@ -47,7 +47,7 @@ from fer_tf.training.progress import Progress, digest_of
 from fer_tf.training.schedules import clock_rate, learning_rate
 from fer_tf.training.together import Vote, check_alike, of_the_first
 from fer_tf.training.trainable import trainable
-from fer_tf.training.variables import copy_weights, plain_name
+from fer_tf.training.variables import assign, copy_weights, named
 
 
 class Interrupted(Exception):
@@ -139,10 +139,7 @@ class Training:
         normalise_across_devices(self.network)
         # What `fit` is called on; the network in it is validated and saved, by the task's loss.
         self.fitted, self.fitted_loss = fitted(
-            self.network,
-            self.loss,
-            centre_loss=centre_loss,
-            seed=recipe.seed,
+            self.network, self.loss, centre_loss=centre_loss, seed=recipe.seed
         )
         with on_own_devices():
             kept, first = self._build("float32", weights=weights), None
@@ -154,15 +151,9 @@ class Training:
         self.kept = KeptWeights(kept, recipe, first)
         self.schedule = learning_rate(recipe, self.steps)
         self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule, self.steps)
-        self.optimizer = self.inner_optimizer
-        if self.progress.precision == "float16":
-            if mirrored() > 1:
-                raise FerError(
-                    "--precision float16: expected float32 or bfloat16 on several devices with "
-                    "TensorFlow, whose loss scaling decides for each of them alone"
-                )
-            self.optimizer = keras.optimizers.LossScaleOptimizer(self.inner_optimizer)
-            self.optimizer.build(self.network.trainable_variables)
+        self.optimizer = precision.scaled(
+            self.inner_optimizer, self.progress.precision, self.network
+        )
         self._metrics: list[np.ndarray] | None = None
         if saved is not None:
             self._restore(saved)
@@ -351,12 +342,7 @@ class Training:
 
     def _variables(self) -> dict[str, Any]:
         """Every variable that a checkpoint holds, by name."""
-        groups = {"network": self.fitted.variables, "optimizer": self.optimizer.variables}
-        return {
-            f"{group}.{i:04d}.{plain_name(variable.path)}": variable
-            for group, variables in groups.items()
-            for i, variable in enumerate(variables)
-        }
+        return named(network=self.fitted.variables, optimizer=self.optimizer.variables)
 
     def _arrays(self, step: int) -> dict[str, np.ndarray]:
         """The values of `_variables` after a step of the epoch.
@@ -384,16 +370,11 @@ class Training:
         arrays = dict(saved.arrays)
         metrics = sorted(name for name in arrays if name.startswith("metrics."))
         self._metrics = [arrays.pop(name) for name in metrics] or None
-        arrays = {plain_name(name): array for name, array in arrays.items()}
-        variables = self._variables()
-        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-        if shapes != {name: array.shape for name, array in arrays.items()}:
+        if not assign(self._variables(), arrays):
             raise FerError(
                 f"{self.run.checkpoints}: the checkpoint is of another network or optimiser than "
                 f"this version builds for {self.recipe.model}: start another --run NAME"
             )
-        for name, variable in variables.items():
-            variable.assign(arrays[name])
 
     def _start(self) -> Progress:
         """A run's first progress; measures the precisions where "auto" has to."""

@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import keras
+
 from fer_tf.cores import has_gpu
+from fer_tf.errors import FerError
+from fer_tf.training.devices import mirrored
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 """Keras dtype policy of each precision: weights stay float32."""
@@ -32,6 +36,26 @@ def choose(precision: str, make_step: Callable[[str], Callable[[], object]]) -> 
     if not cpu_has_bf16():
         return "float32"
     return fastest({name: make_step(name) for name in ("float32", "bfloat16")})
+
+
+def scaled(
+    optimizer: keras.optimizers.Optimizer, precision: str, network: keras.Model
+) -> keras.optimizers.Optimizer:
+    """The optimiser that trains at a precision: for float16, behind a scaling of the loss.
+
+    Raises:
+        FerError: float16 on several devices with TensorFlow.
+    """
+    if precision != "float16":
+        return optimizer
+    if mirrored() > 1:
+        raise FerError(
+            "--precision float16: expected float32 or bfloat16 on several devices with "
+            "TensorFlow, whose loss scaling decides for each of them alone"
+        )
+    scaling = keras.optimizers.LossScaleOptimizer(optimizer)
+    scaling.build(network.trainable_variables)
+    return scaling
 
 
 def gpu_capability() -> float | None:

@@ -87,6 +87,33 @@ def test_tensorflow_datasets_opens_the_folder(written):
         assert found["label"] == training.labels[row]
 
 
+def test_a_shuffled_batch_is_copied_from_where_the_faces_lie(written, copied, monkeypatch):
+    faces, folder = written
+    expected = faces.images[np.argsort(faces.split, kind="stable")]
+    rows = np.random.default_rng(0).permutation(96)
+    read = load_faces(str(folder)).images
+    asked = []
+    whole = records.Records._pixels_of
+
+    def counted(self, shards, places):
+        asked.append(len(places))
+        return whole(self, shards, places)
+
+    monkeypatch.setattr(records.Records, "_pixels_of", counted)
+    np.testing.assert_array_equal(read[rows], expected[rows])
+    # A header in every 64 kB parts one of some 27 faces; array_record reads these alone.
+    assert 0 < asked.pop() < 10
+    np.testing.assert_array_equal(read[:], expected)
+    assert asked.pop() == 96
+    # As it was written before the column was there.
+    columns = np.load(copied / shards.COLUMNS)
+    names = [name for name in columns.dtype.names if name != "begin"]
+    np.save(copied / shards.COLUMNS, columns[names])
+    rewrite(copied, columns=shards.digest(copied / shards.COLUMNS))
+    np.testing.assert_array_equal(load_faces(str(copied)).images[rows], expected[rows])
+    assert asked.pop() == 96
+
+
 def test_colour_stays(tmp_path):
     drawn = draw_dataset(24)
     images = np.random.default_rng(0).integers(0, 256, (24, 5, 7, 3)).astype(np.uint8)

@@ -56,13 +56,14 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     columns = _columns(folder / COLUMNS, expected)
     height, width, channels = task.face
     shape = (height, width) if channels == 1 else task.face
-    images = MappedImages(Records(shards, shape))
+    names = columns.dtype.names or ()
+    begins = columns["begin"] if "begin" in names else None
+    images = MappedImages(Records(shards, shape, begins))
     if len(columns) != len(images):
         raise FerError(
             f"{place}: lists shards of {len(images):,} faces, expected {len(columns):,} as in "
             f"{COLUMNS}"
         )
-    names = columns.dtype.names or ()
     return Faces(
         images=images,
         labels=columns["label"],
