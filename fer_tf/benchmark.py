@@ -265,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FerError: as of `benchmark`.
     """
-    args = cli.parse(Benchmark, argv, "fer_tf.benchmark")
+    args = cli.parse(Benchmark, argv, "python -m fer_tf.benchmark")
     with _status() as say:
         rows = benchmark(args, say)
     text = as_text(rows, args.baseline)
