@@ -53,7 +53,7 @@ class Benchmark:
     shipped: bool = False
     """The network that comes with the package is measured too, exported at each size."""
     sizes: tuple[int, ...] = (48, 64, 96, 128, 224)
-    """The faces have these sides in pixels."""
+    """The faces have these sides in pixels. Each takes minutes on two cores, most to export."""
     data: str | None = None
     """The accuracy on PublicTest of this fer2013.csv (plain or packed) is measured too."""
     reading: Reading = field(default_factory=Reading)
@@ -265,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FerError: as of `benchmark`.
     """
-    args = cli.parse(Benchmark, argv, "fer_tf.benchmark")
+    args = cli.parse(Benchmark, argv, "python -m fer_tf.benchmark")
     with _status() as say:
         rows = benchmark(args, say)
     text = as_text(rows, args.baseline)

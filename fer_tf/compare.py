@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         FerError: a flag, the data or --out is not as expected.
         SystemExit: code 130, it was stopped.
     """
-    args = cli.parse(Compare, argv, "fer_tf.compare")
+    args = cli.parse(Compare, argv, "python -m fer_tf.compare")
     if args.published:
         from rich.console import Console
 

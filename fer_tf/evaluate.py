@@ -235,7 +235,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FerError: as of `evaluate`.
     """
-    args = cli.parse(Evaluate, argv, "fer_tf.evaluate")
+    args = cli.parse(Evaluate, argv, "python -m fer_tf.evaluate")
     metrics, directory = evaluate(args, say=partial(print, flush=True))
     print_metrics(metrics)
     print(f"report: {directory / 'report.html'}")

@@ -129,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     from fer_tf.progress_bar import progress_bar
 
-    args = cli.parse(Explain, argv, "fer_tf.explain")
+    args = cli.parse(Explain, argv, "python -m fer_tf.explain")
     with progress_bar(0, unit="pictures") as (say, step):
         for line in explain(args, step):
             say(line)

@@ -9,7 +9,11 @@ from fer_tf.errors import FerError
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A TCP socket that listens.
+    """A TCP socket that listens, and whose connections send at once what is written to them.
+
+    asyncio asks for that only where a socket names its protocol, which `socket.create_server`'s do
+    not. Without it the body of an answer waits until the client acknowledges the head: 40 ms on
+    Linux. Connections inherit the option from what listens.
 
     Args:
         host: an address or a name of this machine.
@@ -20,9 +24,11 @@ def listening(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, UnicodeError) as error:
         raise occupied(host, port) from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def occupied(host: str, port: int) -> FerError:

@@ -4,7 +4,8 @@
 
 LOCUST is the program of the package locust, which may be in an environment of its own. Two
 services run side by side, one with batches and one without (--max-batch 1), and are loaded in
-turns. The clients run on the same cores. It takes ten minutes on two busy cores.
+turns. The clients run on the same cores. It takes ten minutes on two cores; --parts measures
+some of it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from _machine import ROOT, header
 CLIENTS = (1, 8, 32)
 SECONDS, ROUNDS = 3, 5
 REQUESTS = 10_000
+PARTS = ("photos", "faces", "end", "kill", "memory")
 PHOTO = ROOT / "fer_tf" / "demo_files" / "grace_hopper.jpg"
 
 
@@ -234,17 +236,23 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--locust", required=True, help="the program")
-    locust = parser.parse_args().locust
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="all of them")
+    args = parser.parse_args()
+    locust = args.locust
     version = subprocess.run([locust, "--version"], capture_output=True, text=True, check=True)
     print(header())
     print(f"load:    {version.stdout.split(' from')[0].strip()}, on the same machine")
     with TemporaryDirectory() as folder:
-        compare(locust, "/v1/analyze", PHOTO)
-        compare(locust, "/v1/faces", crop(folder))
         small = small_photo(folder)
-        ended(locust, small)
-        killed(locust, small)
-        memory(locust, small)
+        measure = {
+            "photos": lambda: compare(locust, "/v1/analyze", PHOTO),
+            "faces": lambda: compare(locust, "/v1/faces", crop(folder)),
+            "end": lambda: ended(locust, small),
+            "kill": lambda: killed(locust, small),
+            "memory": lambda: memory(locust, small),
+        }
+        for part in args.parts:
+            measure[part]()
 
 
 if __name__ == "__main__":

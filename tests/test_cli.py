@@ -43,7 +43,9 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_is_light(command: list[str]) -> None:
     done = python("-c", RUN_AND_REPORT, *command, "--help")
     assert done.returncode == 0, done.stderr
-    assert "usage" in done.stdout
+    module = command[-1] if command[0].startswith("fer_tf.") else f"fer_tf.{command[-1]}"
+    usage = "fer-tf VERB" if command == ["fer_tf"] else f"python -m {module}"
+    assert done.stdout.startswith(f"usage: {usage} ")
     assert done.stderr.splitlines()[-1] == "LOADED"
 
 

@@ -26,10 +26,16 @@ KOTLIN_GREY = """
 """
 """The input of a grey network from a bitmap's pixels, 0xAARRGGBB."""
 
-SWIFT_GREY = """stride(from: 0, to: colours.count, by: 3).map { i in
-        let (r, g, b) = (Int(colours[i]), Int(colours[i + 1]), Int(colours[i + 2]))
-        return UInt8((299 * r + 587 * g + 114 * b + 500) / 1000)
-      }"""
+SWIFT_GREY = """
+
+  private func grey(_ colours: [UInt8]) -> [UInt8] {
+    stride(from: 0, to: colours.count, by: 3).map { i -> UInt8 in
+      let red = 299 * Int(colours[i]), green = 587 * Int(colours[i + 1])
+      let blue = 114 * Int(colours[i + 2])
+      return UInt8((red + green + blue + 500) / 1000)
+    }
+  }
+"""
 """The same from bytes in the order red, green, blue."""
 
 DETECTOR = """\
@@ -108,7 +114,8 @@ def write_guides(
         "detector": DETECTOR.format(**detector).rstrip(),
         "kotlin_input": "rgb(face)" if channels == 3 else "grey(face)",
         "kotlin_grey": KOTLIN_GREY.rstrip("\n") if channels == 1 else "",
-        "swift_input": "colours" if channels == 3 else SWIFT_GREY,
+        "swift_input": "colours" if channels == 3 else "grey(colours)",
+        "swift_grey": SWIFT_GREY.rstrip("\n") if channels == 1 else "",
         "mode": "RGB" if channels == 3 else "L",
         "channel_axis": "" if channels == 3 else ", ..., None",
         "mediapipe": MEDIAPIPE if channels == 3 and not task.values else "",

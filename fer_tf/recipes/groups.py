@@ -37,7 +37,7 @@ def listing() -> str:
     groups = {
         "First runs": [_line(CHOSEN[name], text) for name, text in FIRST.items()],
         "This package's own": [_line(CHOSEN[name], text) for name, text in OWN.items()],
-        "Published networks under their sources' recipes": published + tuned,
+        "Published networks under their sources' recipes (docs/compare.md)": published + tuned,
         "The runs on a CPU behind what ships (docs/shipped_network.md)": [
             ", ".join(names[:9]) + ",",
             ", ".join(names[9:]),
