@@ -32,6 +32,7 @@ from fer_tf.report.figure_theme import png
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
 from fer_tf.report.machine import header
 from fer_tf.runtimes.resizing import to_input
+from fer_tf.shipped import SHIPPED
 from fer_tf.trained.model import open_trained
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ class Benchmark:
     """Measure what each form of a network costs, side by side."""
 
     models: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL_OR_DIR ...")] = ()
-    """These are measured: run folders or .keras files, which are exported for it at each size, or
-    export folders or files."""
+    """These are measured: run folders, .keras files or "nano", the small network that ships, which
+    are exported for it at each size, or export folders or files."""
     shipped: bool = False
-    """The network that comes with the package is measured too, exported at each size."""
+    """The network mit_b0_fusion that comes with the package is measured too, exported at each
+    size."""
     sizes: tuple[int, ...] = (48, 64, 96, 128, 224)
     """The faces have these sides in pixels. Each takes minutes on two cores, most to export."""
     data: str | None = None
@@ -141,7 +143,7 @@ def check(args: Benchmark) -> None:
         raise FerError(f"--out: {args.out} is a file, expected a folder")
     refuse_strangers(Path(args.out), FILES, sign="benchmark.csv", text="model,format,size")
     for model in args.models:
-        if not Path(model).exists():
+        if model not in SHIPPED and not Path(model).exists():
             raise FerError(f"{model}: no such file or folder: expected a run, model or export")
 
 

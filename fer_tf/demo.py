@@ -28,7 +28,8 @@ class Demo:
 
     model: tuple[str, ...] = ()
     """Visitors choose among these networks: .tflite, .onnx or .keras files, run folders or
-    servables, each with its own input size. If none is given, it is the one that ships."""
+    servables, or "mit_b0_fusion" and "nano", which ship, each with its own input size. If none is
+    given, it is mit_b0_fusion."""
     size: tuple[int, ...] = ()
     """Networks that take any size run at these, in pixels of a side; each is there at each size."""
     host: str = "127.0.0.1"

@@ -30,9 +30,11 @@ class Evaluate:
     """Measure a trained network and write its report."""
 
     model: Annotated[Positional[str | None], arg(metavar="MODEL_OR_RUN")] = None
-    """The network that is measured is a run folder's, or a .keras file."""
+    """The network that is measured is a run folder's, a .keras file, or "nano", the small one that
+    ships."""
     shipped: bool = False
-    """The network that comes with the package is measured, in place of MODEL_OR_RUN."""
+    """The network mit_b0_fusion that comes with the package is measured, in place of
+    MODEL_OR_RUN."""
     data: str | None = None
     """The network is measured on this data, in any layout that a reader knows (docs/data.md):
     fer2013.csv, a folder of images, "synthetic". If not given, it is a run's own. Its classes may

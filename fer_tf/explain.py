@@ -38,7 +38,8 @@ class Explain:
     """This class, such as Sad, or this value, such as valence, of those that the network answers is
     explained. If not given, it is each face's most probable class."""
     model: Path | None = None
-    """The network is a run folder's, or a .keras file. If not given, it is the one that ships."""
+    """The network is a run folder's, a .keras file, or "nano", the small one that ships. If not
+    given, it is mit_b0_fusion, which ships, too."""
     size: str | None = None
     """A network that takes any size runs at this one, N or HxW pixels. If not given, it runs at its
     best size."""

@@ -38,9 +38,11 @@ class Export:
     """Write a trained network in every form that its users load, and compare each with Keras."""
 
     model: Annotated[Positional[str | None], arg(metavar="MODEL_OR_RUN")] = None
-    """The network that is exported is a run folder's, or a .keras file."""
+    """The network that is exported is a run folder's, a .keras file, or "nano", the small one that
+    ships."""
     shipped: bool = False
-    """The network that comes with the package is exported, in place of MODEL_OR_RUN."""
+    """The network mit_b0_fusion that comes with the package is exported, in place of
+    MODEL_OR_RUN."""
     to: Path
     """The formats' folders serving/, tflite/, onnx/ and web/, and the model card, are written into
     this folder."""

@@ -65,8 +65,8 @@ class Predict:
     end: Annotated[float, arg(name="to")] = math.inf
     """A video is looked at up to this second; a camera or a stream for so many seconds."""
     model: Path | None = None
-    """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable. If not
-    given, it is the network that ships."""
+    """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable, or "nano",
+    the small one that ships. If not given, it is mit_b0_fusion, which ships, too."""
     detecting: Finding = field(default_factory=Finding)
 
     @property

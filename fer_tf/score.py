@@ -47,7 +47,8 @@ class Score:
     here."""
     model: Path | None = None
     """This network answers, on the CPU: a .tflite, .onnx or .keras file, a run folder or a
-    servable. If not given, it is the network that ships."""
+    servable, or "nano", the small one that ships. If not given, it is mit_b0_fusion, which ships,
+    too."""
     cropped: bool = False
     """Each picture is a face already, cropped as FER2013's are, so none is looked for."""
     min_certainty: float = 0.0
@@ -134,10 +135,13 @@ def job_of(args: Score) -> ScoreJob:
     """
     from fer_tf.scoring.places import place_of
     from fer_tf.scoring.score_jobs import ScoreJob, sha256_of
+    from fer_tf.shipped import SHIPPED
     from fer_tf.vision.analyzer import FaceAnalyzer
 
     os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
-    model = None if args.model is None else os.path.abspath(args.model)
+    model = None if args.model is None else str(args.model)
+    if model is not None and model not in SHIPPED:
+        model = os.path.abspath(model)
     found = asdict(args.detecting)
     if args.detecting.detector is not None and args.detecting.detector.exists():
         found["detector"] = os.path.abspath(args.detecting.detector)

@@ -41,8 +41,8 @@ class Serve:
     """
 
     model: Path | None = None
-    """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable. If not
-    given, it is the one that ships."""
+    """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable, or "nano",
+    the small one that ships. If not given, it is mit_b0_fusion, which ships, too."""
     host: str = "127.0.0.1"
     """The service listens at this address; any other than 127.0.0.1 lets other machines in."""
     port: int = 8000

@@ -1,4 +1,4 @@
-"""Makes saved_models/mit_b0_fusion/, what ships, from a finished run: files, figures, model card.
+"""Makes saved_models/NETWORK/, what ships, from a finished run: files, figures, model card.
 
     python scripts/ship.py runs/NAME --data fer2013.csv
 
@@ -36,6 +36,7 @@ from fer_tf.shipped import (
     LITERT,
     METRICS,
     RECIPE,
+    SHIPPED,
     SHIPPED_NETWORK,
     WEIGHTS,
 )
@@ -67,8 +68,8 @@ class Ship:
     """N or HxW pixels at which to measure and to ship; the run's best if not given."""
     hardware: str | None = None
     """What it was trained on, for the card; this machine if not given."""
-    to: Path = ROOT / "saved_models" / SHIPPED_NETWORK
-    """Folder to replace, named like its network."""
+    to: Path | None = None
+    """Folder to replace, named like its network; saved_models/NETWORK if not given."""
     force: bool = False
     """Also where the network that is there is better, or was measured on other faces."""
 
@@ -94,8 +95,8 @@ class Measured:
     int8: Exported
 
 
-def ship(args: Ship) -> Metrics:
-    """Measure, export and replace the folder.
+def ship(args: Ship) -> tuple[Path, Metrics]:
+    """Measure, export and replace the folder, which is returned with the figures.
 
     Raises:
         FerError: the run is not whole or of another network, data can't be read, the network is
@@ -105,9 +106,14 @@ def ship(args: Ship) -> Metrics:
     recipe, history = trained.recipe, trained.history
     if recipe is None or history is None:
         raise FerError(f"{args.run}: expected a run folder with recipe.json and {HISTORY}")
-    if recipe.model != args.to.name:
-        raise FerError(f"{args.run}: holds {recipe.model}, expected {args.to.name} as --to is")
-    _check_folder(args.to)
+    if args.to is None and recipe.model not in SHIPPED:
+        raise FerError(
+            f"{args.run}: holds {recipe.model}, expected {' or '.join(SHIPPED)}, or --to"
+        )
+    to = args.to or ROOT / "saved_models" / recipe.model
+    if recipe.model != to.name:
+        raise FerError(f"{args.run}: holds {recipe.model}, expected {to.name} as --to is")
+    _check_folder(to)
     size = None if args.size is None else parse_size(args.size)
 
     network = trained.network()
@@ -119,7 +125,7 @@ def ship(args: Ship) -> Metrics:
         save_half_weights(network, weights)
         model = create_model(recipe.model, input_shape=(None, None, 3), weights=str(weights))
         material = gather(args.data or recipe.data, recipe.reading, trained, verify=True)
-        measured = _measure(args, model, trained.size(size), material, Path(folder))
+        measured = _measure(args, to, model, trained.size(size), material, Path(folder))
         accuracy = round(measured.metrics.accuracy.value, 4)
         written = (trained.path.parent / RECIPE).read_text(encoding="utf-8")
         shipped = neutral(written, expected_accuracy=accuracy)
@@ -136,12 +142,12 @@ def ship(args: Ship) -> Metrics:
         files[CARD] = _card(model, hardware, measured, files).encode()
     total = sum(map(len, files.values()))
     if total > LIMIT:
-        raise FerError(f"{args.to}: would have {total:,} bytes, expected at most {LIMIT:,}")
+        raise FerError(f"{to}: would have {total:,} bytes, expected at most {LIMIT:,}")
     try:
-        replace_folder(args.to.resolve(), files)
+        replace_folder(to.resolve(), files)
     except OSError as error:
-        raise FerError(f"{args.to}: can't be written, {error.strerror}") from None
-    return measured.metrics
+        raise FerError(f"{to}: can't be written, {error.strerror}") from None
+    return to, measured.metrics
 
 
 def _check_folder(folder: Path) -> None:
@@ -158,7 +164,12 @@ def _check_folder(folder: Path) -> None:
 
 
 def _measure(
-    args: Ship, model: keras.Model, size: tuple[int, int], material: Material, folder: Path
+    args: Ship,
+    to: Path,
+    model: keras.Model,
+    size: tuple[int, int],
+    material: Material,
+    folder: Path,
 ) -> Measured:
     """Measure the weights, compare them with the ones that are there, then make the int8 file.
 
@@ -174,7 +185,7 @@ def _measure(
     probabilities = softmax(predict_logits(model, faces.images, size=size))
     metrics = evaluate(faces.labels, probabilities, FER2013)
     if not args.force:
-        check_better(args.run, metrics, args.to)
+        check_better(args.run, metrics, to)
     exporter = Exporter(
         model=model,
         task=TASKS["fer2013"],
@@ -293,6 +304,7 @@ def _card(
     return render(
         TEMPLATE.read_text(encoding="utf-8"),
         name=recipe.model,
+        first=recipe.model == SHIPPED_NETWORK,
         labels=FER2013,
         fer2013=True,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -332,8 +344,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         FerError: as of `ship`.
     """
     args = cli.parse(Ship, argv, "scripts/ship.py")
-    print_metrics(ship(args))
-    print(f"written: {', '.join(str(args.to / name) for name in FILES)}")
+    folder, metrics = ship(args)
+    print_metrics(metrics)
+    print(f"written: {', '.join(str(folder / name) for name in FILES)}")
 
 
 if __name__ == "__main__":

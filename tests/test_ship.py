@@ -158,6 +158,8 @@ def test_what_is_refused_at_once(run, tmp_path):
     (mine / "diary.txt").write_text("mine")
     with pytest.raises(FerError, match=r"holds diary\.txt"):
         ship.main([str(run), "--to", str(mine)])
+    with pytest.raises(FerError, match="holds short, expected mit_b0_fusion or nano, or --to"):
+        ship.main([str(run)])
     with pytest.raises(FerError, match="no such file or folder"):
         ship.main([str(tmp_path / "none")])
     with pytest.raises(FerError, match=r"expected a run folder with recipe\.json"):

@@ -1,4 +1,4 @@
-"""The wheel holds the network that ships, and answers from any folder."""
+"""The wheel holds the networks that ship, and answers from any folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from fer_tf.shipped import SHIPPED
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +35,8 @@ def test_the_wheel_holds_every_file_of_the_package_and_of_what_ships(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("fer_tf/")}
     package = {path for path in (ROOT / "fer_tf").rglob("*") if "__pycache__" not in path.parts}
-    shipped = {*(ROOT / "saved_models" / "mit_b0_fusion").iterdir()}
+    folders = [ROOT / "saved_models" / name for name in SHIPPED]
+    shipped = {path for folder in folders for path in folder.iterdir()}
     files = {path.relative_to(ROOT).as_posix() for path in package if path.is_file()}
     assert held == files | {f"fer_tf/{path.relative_to(ROOT).as_posix()}" for path in shipped}
 

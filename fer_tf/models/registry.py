@@ -30,7 +30,7 @@ from fer_tf.models import (
 from fer_tf.models.imagenet import imagenet_scale, load_imagenet
 from fer_tf.models.network import Network
 from fer_tf.models.saving import go_on_from, load_into
-from fer_tf.shipped import SHIPPED_NETWORK, shipped_weights
+from fer_tf.shipped import SHIPPED, shipped_weights
 from fer_tf.tasks import TASKS, Task
 
 NETWORKS: Mapping[str, Network] = MappingProxyType(
@@ -77,7 +77,7 @@ def create_model(
         classes: width of the logits, where that is not the number of the task's classes.
         input_shape: (height, width, channels); None for the published one. Height and width may
             be None, for any size, where the network's row says so; the exporters need them known.
-        weights: None for random ones, "shipped" for those of the network that ships, "imagenet"
+        weights: None for random ones, "shipped" for those of a network that ships, "imagenet"
             for features trained on ImageNet, where the row names them (needs a connection once,
             and for KerasCV's preset the extra "imagenet"), or the path of a run's folder or of a
             .keras or .weights.h5 file of ours. Of another task's network, the last layers give only
@@ -124,9 +124,10 @@ def create_model(
         raise FerError(f"{name} can't be built: {reason(error)}") from error
     model = keras.Model(images, answers, name=name)
     if weights == "shipped":
-        if name != SHIPPED_NETWORK:
-            raise FerError(f"weights: {SHIPPED_NETWORK} is what ships: expected that as the model")
-        source = create_model(name, input_shape=(None, None, 3), weights=str(shipped_weights()))
+        if name not in SHIPPED:
+            raise FerError(f"weights: {' and '.join(SHIPPED)} ship, {name} does not")
+        weights = str(shipped_weights(name))
+        source = create_model(name, input_shape=(None, None, 3), weights=weights)
         go_on_from(source, TASKS["fer2013"], model, task)
     elif row.imagenet and weights == "imagenet":
         load_imagenet(model, row.imagenet)

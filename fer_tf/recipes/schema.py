@@ -118,9 +118,10 @@ class Recipe:
     model: str = "mit_b0_fusion"
     """The network of this name is trained, one of `fer_tf.list_models()`."""
     weights: str | None = None
-    """The training starts from these weights: "shipped" (the trained network that comes with the
-    package), "imagenet", the folder of a run (its best.keras), or a .keras or .weights.h5 file.
-    Classes that it does not know start at random. If not given, all weights are random."""
+    """The training starts from these weights: "shipped" (those that come with the package, of
+    mit_b0_fusion or nano), "imagenet", the folder of a run (its best.keras), or a .keras or
+    .weights.h5 file. Classes that it does not know start at random. If not given, all weights are
+    random."""
     drop_path: float = 0.1
     """A training step skips the last block with this probability, and earlier ones less often, down
     to never (stochastic depth)."""

@@ -30,7 +30,7 @@ class ScoreJob:
         source: as `fer_tf.scoring.input_lists.find_entries` takes it, absolute.
         out: the folder of the scores, absolute.
         task: what the network answers.
-        model: the network's path, absolute; None for the one that ships.
+        model: the network's path, absolute, or the name of one that ships; None for the first.
         model_sha256: of its file, or of a folder's files.
         column: of tables; None for a usual one.
         part: pictures in a part.

@@ -16,6 +16,7 @@ from fer_tf.runtimes.runner import Runner, Runtime, open_runner
 from fer_tf.shipped import (
     METRICS,
     RECIPE,
+    SHIPPED,
     SHIPPED_NETWORK,
     shipped_file,
     shipped_model,
@@ -36,8 +37,8 @@ class TrainedModel:
     """A trained network: where it lies and what is known of it. Nothing is loaded yet.
 
     Attributes:
-        path: the .keras file, the .weights.h5 file of the network that ships, or an exported file
-            or folder.
+        path: the .keras file, the .weights.h5 file of a network that ships, or an exported file or
+            folder.
         report: where its report goes by default.
         run: the folder of its training, where that is known.
         recipe: how it was trained, where that is known.
@@ -65,7 +66,7 @@ class TrainedModel:
             FerError: as of `network` or `runner`, or the file names something else than the network
                 answers.
         """
-        if self.path.suffix == ".h5":  # of the network that ships
+        if self.path.suffix == ".h5":  # of a network that ships
             return TASKS["fer2013"]
         if not self.is_keras:
             return self.runner().task
@@ -75,7 +76,7 @@ class TrainedModel:
 
     @property
     def shipped(self) -> bool:
-        """Whether it is the network that comes with the package."""
+        """Whether it comes with the package."""
         return self.exported is not None
 
     @property
@@ -161,8 +162,9 @@ class TrainedModel:
         if self.path.suffix == ".h5":
             from fer_tf.models.registry import create_model
 
-            any_size = (None, None, 3)
-            return create_model(SHIPPED_NETWORK, input_shape=any_size, weights=str(self.path))
+            recipe, any_size = self.path.with_name(RECIPE), (None, None, 3)
+            name = Run(recipe.parent).recipe().model if recipe.is_file() else SHIPPED_NETWORK
+            return create_model(name, input_shape=any_size, weights=str(self.path))
         from fer_tf.models.saving import load_model
 
         network = load_model(self.path)
@@ -176,17 +178,20 @@ def open_trained(model: str | os.PathLike[str] | None = None) -> TrainedModel:
     """Find a trained network.
 
     Args:
-        model: a run folder, whose best.keras is taken; a .keras file; a .weights.h5 file of the
-            network that ships; an exported file or folder; None for the network that ships.
+        model: the name of a network that ships, "mit_b0_fusion" or "nano"; None for the first;
+            a run folder, whose best.keras is taken; a .keras file; a .weights.h5 file of a network
+            that ships; an exported file or folder. A file of such a name is "./nano".
 
     Raises:
         FerError: there is no such file or folder, a run has no best.keras or is damaged, or the
             network that ships is not there.
     """
-    if model is None:
-        run = Run(shipped_file(RECIPE).parent)
-        weights, report = shipped_weights(), Path("shipped-report")
-        return TrainedModel(weights, report, run, run.recipe(), shipped_size(), shipped_model())
+    if model is None or str(model) in SHIPPED:
+        name = SHIPPED_NETWORK if model is None else str(model)
+        run = Run(shipped_file(RECIPE, name).parent)
+        report = Path("shipped-report" if model is None else f"{name}-report")
+        weights, exported = shipped_weights(name), shipped_model(name)
+        return TrainedModel(weights, report, run, run.recipe(), shipped_size(name), exported)
     path = Path(model)
     run = Run(path)
     if run.best_file.is_file() or run.recipe_file.is_file():
@@ -197,8 +202,8 @@ def open_trained(model: str | os.PathLike[str] | None = None) -> TrainedModel:
         return TrainedModel(run.best_file, run.report, run, recipe, (side, side))
     if not path.exists():
         raise FerError(
-            f"{path}: no such file or folder: expected a run folder, a .keras file or an exported "
-            "model"
+            f"{path}: no such file or folder: expected a run folder, a .keras file, an exported "
+            f"model, or {' or '.join(SHIPPED)}, which come with the package"
         )
     return TrainedModel(path, path.parent / f"{path.stem}-report")
 
@@ -219,11 +224,11 @@ def open_either(model: str | None, shipped: bool) -> TrainedModel:
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
-    """Load a .keras file, or the network that comes with the package.
+    """Load a .keras file, or a network that comes with the package.
 
     Args:
-        path: the file; None for the network that ships, for faces of any size and best at
-            `open_trained().best_size`.
+        path: the file; or the name of a network that ships, "mit_b0_fusion" or "nano", for faces of
+            any size and best at `open_trained(NAME).best_size`; None for the first.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
@@ -231,8 +236,8 @@ def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
     Raises:
         FerError: as of `fer_tf.models.saving.load_model`.
     """
-    if path is None:
-        return open_trained().network()
+    if path is None or str(path) in SHIPPED:
+        return open_trained(path).network()
     from fer_tf.models import saving
 
     return saving.load_model(path)

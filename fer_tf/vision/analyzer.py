@@ -38,8 +38,8 @@ class FaceAnalyzer:
     Several threads may share one.
 
     Args:
-        model: None for the network that ships; else a .tflite, .onnx or .keras file, a run folder,
-            a servable or an export folder.
+        model: a .tflite, .onnx or .keras file, a run folder, a servable or an export folder, or
+            "nano", the small network that ships; None for mit_b0_fusion, which ships, too.
         detector: None for YuNet; the path of another .onnx file like YuNet's, or an object like
             `fer_tf.vision.detectors.protocol.Detector`, for which the next three do not count.
         detect_size: pixels of the longer side at which a picture is searched, if it is larger.

@@ -19,7 +19,7 @@ from fer_tf.runtimes.graph import Answers
 from fer_tf.runtimes.litert_child import check_in_child
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runner
-from fer_tf.shipped import FOLDER as SHIPPED
+from fer_tf.shipped import MODELS
 from fer_tf.trained.model import TrainedModel, open_trained
 
 Size = tuple[int, int]
@@ -136,7 +136,8 @@ def open_recognizer(
 
     Args:
         model: a .tflite or .onnx file, a servable or an export folder, a .keras file, or a run
-            folder, whose best.keras is taken; None for the LiteRT file that ships.
+            folder, whose best.keras is taken; "mit_b0_fusion", "nano" or None, the first, for a
+            LiteRT file that ships.
         size: (height, width) in pixels of a form that takes any; None for a run's best, or what
             the file was built for, or 224x224.
         threads: how many it computes with; None for two for a face, and all cores for several.
@@ -147,6 +148,6 @@ def open_recognizer(
     """
     trained = open_trained(model)
     path = trained.path
-    if path.suffix == ".tflite" and path.is_file() and path.parent != SHIPPED:
+    if path.suffix == ".tflite" and path.is_file() and path.parent.parent != MODELS:
         check_in_child(path)
     return Recognizer(trained, size=size, threads=threads)

@@ -11,7 +11,7 @@ import fer_tf
 from fer_tf import FaceAnalyzer, FerError
 from fer_tf.exporting.face_detector_tflite import write_face_detector
 from fer_tf.exporting.tflite_guides import GUIDES, write_guides
-from fer_tf.shipped import FOLDER, LITERT
+from fer_tf.shipped import shipped_model
 from fer_tf.tasks import TASKS
 
 FILES = {"float16": "fer_float16.tflite", "int8": "fer_int8.tflite"}
@@ -46,7 +46,7 @@ def test_guides_name_files_size_and_labels(channels, tmp_path):
 def test_pythons_guide_answers_as_the_package_does(tmp_path, monkeypatch, capsys):
     photo = Path(fer_tf.__file__).parent / "demo_files" / "grace_hopper.jpg"
     shutil.copy(photo, tmp_path / "photo.jpg")
-    shutil.copy(FOLDER / LITERT, tmp_path / "fer.tflite")
+    shutil.copy(shipped_model(), tmp_path / "fer.tflite")
     write_face_detector(tmp_path)
     analyzer = FaceAnalyzer(detect_size=320)
     files, size = {"int8": "fer.tflite"}, analyzer.recognizer.size

@@ -1,4 +1,4 @@
-"""The network that comes with the package: its folder, and each command's --shipped."""
+"""The networks that come with the package: their folders, and each command's --shipped."""
 
 from __future__ import annotations
 
@@ -37,24 +37,49 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def measured() -> dict:
-    return json.loads((shipped.FOLDER / shipped.METRICS).read_text(encoding="utf-8"))
+@pytest.fixture(params=shipped.SHIPPED)
+def network(request) -> str:
+    return request.param
 
 
-def card() -> str:
-    return (shipped.FOLDER / shipped.CARD).read_text(encoding="utf-8")
+def read(file: str, network: str = shipped.SHIPPED_NETWORK) -> str:
+    return shipped.shipped_file(file, network).read_text(encoding="utf-8")
 
 
-def test_a_model_without_a_path_is_the_shipped_one():
-    model = fer_tf.load_model()
-    weights = str(shipped.shipped_weights())
-    same = fer_tf.create_model("mit_b0_fusion", input_shape=(64, 64, 3), weights=weights)
+def measured(network: str = shipped.SHIPPED_NETWORK) -> dict:
+    return json.loads(read(shipped.METRICS, network))
+
+
+def test_a_model_without_a_path_is_the_first_that_ships(network):
+    model = fer_tf.load_model(network)
+    weights = str(shipped.shipped_weights(network))
+    same = fer_tf.create_model(network, input_shape=(64, 64, 3), weights=weights)
     assert model.input_shape == (None, None, None, 3) and model.output_shape == (None, len(FER2013))
     for ours, theirs in zip(model.get_weights(), same.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     faces = np.repeat(draw(np.arange(4))[..., None], 3, axis=3).astype(np.float32)
     for size in ((48, 48), (40, 56)):
         assert model(faces[:, : size[0], : size[1] - 8]).shape == (4, len(FER2013))
+    assert fer_tf.load_model().name == shipped.SHIPPED_NETWORK
+
+
+def test_its_weights_are_found_by_their_path(network):
+    trained = open_trained(shipped.shipped_weights(network))
+    assert trained.network().name == network
+
+
+def test_a_name_that_does_not_ship_is_told_what_does():
+    with pytest.raises(FerError, match="or mit_b0_fusion or nano, which come with the package"):
+        open_trained("nanno")
+
+
+def test_training_goes_on_from_what_ships(network):
+    model = fer_tf.create_model(network, weights="shipped")
+    weights = fer_tf.load_model(network).get_weights()
+    for ours, theirs in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(FerError, match="mit_b0_fusion and nano ship, vgg_half does not"):
+        fer_tf.create_model("vgg_half", weights="shipped")
 
 
 def test_weights_alone_are_no_model():
@@ -65,30 +90,33 @@ def test_weights_alone_are_no_model():
     assert "\n" not in str(e.value)
 
 
-def test_the_folder_is_whole_and_small():
-    assert {path.name for path in shipped.FOLDER.iterdir()} == {*shipped.FILES}
-    assert sum(path.stat().st_size for path in shipped.FOLDER.iterdir()) <= 12_000_000
-    assert (shipped.FOLDER / shipped.LABELS).read_text(encoding="utf-8").split() == [*FER2013]
+def test_the_folders_are_whole_and_small(network):
+    folder = shipped.MODELS / network
+    assert {path.name for path in folder.iterdir()} == {*shipped.FILES}
+    files = [path for each in shipped.SHIPPED for path in (shipped.MODELS / each).iterdir()]
+    assert sum(path.stat().st_size for path in files) <= 16_000_000
+    assert read(shipped.LABELS, network).split() == [*FER2013]
 
 
-def test_the_files_are_of_one_network():
-    runner, metrics = open_runner(shipped.shipped_model()), measured()
-    assert runner.size == shipped.shipped_size() == tuple(metrics["size"])
+def test_the_files_are_of_one_network(network):
+    runner, metrics = open_runner(shipped.shipped_model(network)), measured(network)
+    assert runner.size == shipped.shipped_size(network) == tuple(metrics["size"])
     assert runner.temperature == pytest.approx(metrics["temperature"], abs=1e-4)
     assert [each["name"] for each in metrics["classes"]] == [*FER2013]
 
 
-def test_the_recipe_can_be_read_and_names_no_place_of_the_machine_that_trained():
-    text = (shipped.FOLDER / shipped.RECIPE).read_text(encoding="utf-8")
+def test_the_recipe_can_be_read_and_names_no_place_of_the_machine_that_trained(network):
+    text = read(shipped.RECIPE, network)
     recipe = from_json(text)
-    assert recipe.model == shipped.SHIPPED_NETWORK and recipe.data == "fer2013.csv"
-    assert recipe.expected_accuracy == pytest.approx(measured()["accuracy"]["value"], abs=1e-4)
+    assert recipe.model == network and recipe.data == "fer2013.csv"
+    accuracy = measured(network)["accuracy"]["value"]
+    assert recipe.expected_accuracy == pytest.approx(accuracy, abs=1e-4)
     paths = [text for text in json.loads(text).values() if isinstance(text, str) and "/" in text]
     assert all(path.startswith("runs/") for path in paths)
 
 
-def test_the_card_says_what_was_measured():
-    metrics, text = measured(), card()
+def test_the_card_says_what_was_measured(network):
+    metrics, text = measured(network), read(shipped.CARD, network)
     for name, key in (("Accuracy", "accuracy"), ("Macro-F1", "macro_f1")):
         score = Estimate(**metrics[key])
         interval = f"{100 * score.low:.1f} to {score.high:.1%}"
@@ -99,16 +127,18 @@ def test_the_card_says_what_was_measured():
     int8 = metrics["int8"]
     assert f"temperature {metrics['temperature']:.3f}" in text
     assert f"recognises {int8['accuracy']:.2%}" in text and f"{int8['agreement']:.2%} of" in text
-    assert (shipped.FOLDER / shipped.RECIPE).read_text(encoding="utf-8").strip() in text
+    assert read(shipped.RECIPE, network).strip() in text
     assert "{{" not in text and "None" not in text and "article 5(1)(f)" in text
 
 
 def test_a_package_without_its_files_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "MODELS", tmp_path)
     for needs in (fer_tf.load_model, open_trained, shipped.shipped_size, shipped.shipped_accuracy):
         with pytest.raises(FerError, match="the trained network is not there"):
             needs()
-    (tmp_path / shipped.METRICS).write_text("{}")
+    folder = tmp_path / shipped.SHIPPED_NETWORK
+    folder.mkdir()
+    (folder / shipped.METRICS).write_text("{}")
     with pytest.raises(FerError, match=r"metrics\.json: has no 'size'"):
         shipped.shipped_size()
     with pytest.raises(FerError, match="has no 'accuracy'"):
@@ -141,13 +171,14 @@ def test_evaluate_needs_data(elsewhere):
 
 
 def test_evaluate_measures_it_at_its_size_and_writes_here(elsewhere, csv, capsys):
-    before = {path: path.stat().st_mtime_ns for path in shipped.FOLDER.iterdir()}
+    folder = shipped.shipped_file(shipped.METRICS).parent
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     evaluate.main(["--shipped", "--data", str(csv)])
     assert "15 faces" in capsys.readouterr().out
     page = (elsewhere / "shipped-report" / "report.html").read_text(encoding="utf-8")
     assert "mit_b0_fusion on PublicTest" in page and "shipped, 3,452,519 parameters" in page
     assert "{}x{} pixels".format(*shipped.shipped_size()) in page
-    assert {path: path.stat().st_mtime_ns for path in shipped.FOLDER.iterdir()} == before
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 def test_evaluate_takes_another_size_and_names_the_split():
@@ -156,6 +187,7 @@ def test_evaluate_takes_another_size_and_names_the_split():
     assert trained.size((32, 40)) == (32, 40)
     report = evaluate.report_directory(trained, "PrivateTest", "flip")
     assert report == Path("shipped-report-PrivateTest-flip")
+    assert open_trained("nano").report == Path("nano-report")
 
 
 def test_export_writes_it(elsewhere, csv):
@@ -170,9 +202,10 @@ def test_export_writes_it(elsewhere, csv):
 
 
 @pytest.mark.skipif(not DATA.is_file(), reason="needs data/fer2013.csv")
-def test_it_recognises_real_faces():
+def test_it_recognises_real_faces(network):
     from fer_tf.trained.inference import predict_logits
 
     faces = fer_tf.load_faces(str(DATA)).of("PublicTest")
-    logits = predict_logits(fer_tf.load_model(), faces.images[:256], size=shipped.shipped_size())
+    size = shipped.shipped_size(network)
+    logits = predict_logits(fer_tf.load_model(network), faces.images[:256], size=size)
     assert (logits.argmax(axis=1) == faces.labels[:256]).mean() >= 0.55
