@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measure and draw again all that the docs say of the network that ships:
+# Measure and draw again all that the docs say of the networks that ship:
 #
 #     scripts/measure_all.sh fer2013.csv [STEP ...]
 #
@@ -15,7 +15,7 @@ python=${PYTHON:-.venv/bin/python}
 export PYTHONPATH=$root TF_CPP_MIN_LOG_LEVEL=3
 stamps=runs/measured
 mkdir -p "$stamps" results/benchmark
-weights=$(cksum <saved_models/mit_b0_fusion/float16.weights.h5)
+weights=$(cksum saved_models/*/float16.weights.h5)
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 
@@ -31,8 +31,10 @@ exports() {
 
 sizes() { table sizes "$python" scripts/measure_sizes.py --data "$data"; }
 corruptions() {
-    table corruptions "$python" -m fer_tf.evaluate --shipped --data "$data" --corruptions \
-        --out "$scratch/corrupted"
+    for network in mit_b0_fusion nano; do
+        table "corruptions_$network" "$python" -m fer_tf.evaluate "$network" --data "$data" \
+            --corruptions --out "$scratch/corrupted_$network"
+    done
 }
 margins() { table margins "$python" scripts/measure_margins.py --data "$data"; }
 turns() { table turns "$python" scripts/measure_turns.py --data "$data"; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -28,6 +29,10 @@ from fer_tf.tasks import Task
 QUANTISED = ("CONV_2D", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D", "PAD")
 """What computes in int8. Normalisation, attention and sums stay in float32: in int8 XNNPACK
 leaves them to slow kernels. Padding is quantised with the convolution that it belongs to."""
+
+LARGE = 0.1
+"""A share of a network's weights: a layer with more of them is computed in int8, if it is neither
+the first nor the last."""
 
 DRAWN = 100
 """Faces to calibrate on where none are given."""
@@ -132,10 +137,12 @@ def _quantise(content: bytes, images: np.ndarray, name: str) -> bytes:
 def _float_nodes(content: bytes, name: str) -> list[str]:
     """Names of the tensors made by the nodes that stay float32, for their answers' sake.
 
-    Measured one layer at a time (PublicTest, 64 px), three cost a hundred times what the others
-    do: the classifier, whose logits int8 would round; the fusion before it; and the first
-    convolution, whose result is divided by its own size in every place, small where a picture is
-    flat. They are 5 % of the multiplications.
+    Measured one layer at a time (`mit_b0_fusion`, PublicTest, 64 px), three cost a hundred times
+    what the others do: the classifier, whose logits int8 would round; the fusion before it; and the
+    first convolution, whose result is divided by its own size in every place, small where a picture
+    is flat. They are 5 % of the multiplications. A layer before the classifier that has more than
+    `LARGE` of the weights is quantised: `nano`'s last convolution has half of them, and int8 costs
+    it no answer.
 
     Raises:
         FerError: nothing would be left to quantise.
@@ -144,13 +151,16 @@ def _float_nodes(content: bytes, name: str) -> list[str]:
     graph = model.subgraphs[0]
     kinds = [flatbuffer_utils.opcode_to_name(model, node.opcodeIndex) for node in graph.operators]
     dense = [i for i, kind in enumerate(kinds) if kind in ("CONV_2D", "FULLY_CONNECTED")]
-    last = 1 + len(graph.outputs)
-    if len(dense) < last + 2:
+    weights = {i: math.prod(graph.tensors[graph.operators[i].inputs[1]].shape) for i in dense}
+    heads = len(graph.outputs)
+    if len(dense) < heads + 3:
         raise FerError(
             f"{name}: has {len(dense)} convolutions and dense layers, of which the first and the "
-            f"last {last} stay float32: expected {last + 2} or more for int8"
+            f"last {heads + 1} stay float32: expected {heads + 3} or more for int8"
         )
-    nodes = [*range(dense[0] + 1), *dense[-last:]]
+    before = dense[-heads - 1]
+    fusion = [before] if weights[before] <= LARGE * sum(weights.values()) else []
+    nodes = [*range(dense[0] + 1), *fusion, *dense[-heads:]]
     outputs = [output for node in nodes for output in graph.operators[node].outputs]
     return [graph.tensors[output].name.decode() for output in outputs]
 

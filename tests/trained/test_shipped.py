@@ -103,6 +103,8 @@ def test_the_files_are_of_one_network(network):
     assert runner.size == shipped.shipped_size(network) == tuple(metrics["size"])
     assert runner.temperature == pytest.approx(metrics["temperature"], abs=1e-4)
     assert [each["name"] for each in metrics["classes"]] == [*FER2013]
+    weights = fer_tf.load_model(network).count_params()
+    assert shipped.shipped_model(network).stat().st_size < 1.35 * weights, "about a byte a weight"
 
 
 def test_the_recipe_can_be_read_and_names_no_place_of_the_machine_that_trained(network):
