@@ -68,6 +68,11 @@ def test_its_weights_are_found_by_their_path(network):
     assert trained.network().name == network
 
 
+def test_a_teachers_weights_are_found_with_their_recipe():
+    trained = open_trained(ROOT / "saved_models" / "teachers" / "vgg_teacher" / shipped.WEIGHTS)
+    assert trained.network().name == "vgg_pooled" and trained.task.labels == FER2013
+
+
 def test_a_name_that_does_not_ship_is_told_what_does():
     with pytest.raises(FerError, match="or mit_b0_fusion or nano, which come with the package"):
         open_trained("nanno")
