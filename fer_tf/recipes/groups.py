@@ -21,7 +21,7 @@ OWN = {
     "vgg_teacher": "a teacher from random weights, on a GPU; needs FERPlus' votes",
     "resnet_teacher": "another of another kind",
     "pupil": "their student, which ships",
-    "nano": "a small network for cheap phones, taught by vgg_teacher and pupil",
+    "nano": "the small network that ships, taught by vgg_teacher and pupil",
     "resnet": "a narrow ResNet-18 from random weights, on two CPU cores",
     "common": "one short budget for every network that fer_tf.compare compares",
 }
