@@ -21,7 +21,8 @@ OWN = {
     "vgg_teacher": "a teacher from random weights, on a GPU; needs FERPlus' votes",
     "resnet_teacher": "another of another kind",
     "pupil": "their student, which ships",
-    "nano": "the small network that ships, taught by vgg_teacher and pupil",
+    "nano": "a small network from random weights, taught by vgg_teacher and pupil",
+    "nano_again": "it goes on with other views of the faces; the small network that ships",
     "resnet": "a narrow ResNet-18 from random weights, on two CPU cores",
     "common": "one short budget for every network that fer_tf.compare compares",
 }
