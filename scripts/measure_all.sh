@@ -25,6 +25,12 @@ table() {
     mv -- "$scratch/$1.txt" "results/benchmark/$1.txt"
 }
 
+# headed COMMAND...: the machine, the date and the commit, for a command that does not print them.
+headed() {
+    "$python" -c 'from fer_tf.report.machine import header; print(header(), end="\n\n")'
+    "$@"
+}
+
 exports() {
     "$python" -m fer_tf.export --shipped --to "$scratch/exported" --data "$data" --verify
 }
@@ -32,13 +38,13 @@ exports() {
 sizes() { table sizes "$python" scripts/measure_sizes.py --data "$data"; }
 corruptions() {
     for network in mit_b0_fusion nano; do
-        table "corruptions_$network" "$python" -m fer_tf.evaluate "$network" --data "$data" \
+        table "corruptions_$network" headed "$python" -m fer_tf.evaluate "$network" --data "$data" \
             --corruptions --out "$scratch/corrupted_$network"
     done
 }
 margins() { table margins "$python" scripts/measure_margins.py --data "$data"; }
 turns() { table turns "$python" scripts/measure_turns.py --data "$data"; }
-forms() { table forms exports; }
+forms() { table forms headed exports; }
 report() {
     "$python" -m fer_tf.evaluate --shipped --data "$data" --split PublicTest --out "$scratch/report"
     cp -- "$scratch/report/confusion_matrix.png" docs/confusion_matrix.png
