@@ -92,6 +92,7 @@ def test_fifty_steps_of_adamw_with_pytorchs_epsilon(monkeypatch: pytest.MonkeyPa
     walk_beside("adamw")
 
 
+@pytest.mark.slow
 def test_fifty_steps_on_jax() -> None:
     pytest.importorskip("jax", reason="JAX is not installed")
     code = "import test_torch_references as t\nfor name in t.SAME: t.walk_beside(name)"

@@ -185,6 +185,7 @@ def test_its_model_answers_the_same_on_tensorflow(whole, folder):
     assert accuracy == pytest.approx(max(found), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(whole, folder):
     checkpoints = folder / "runs" / "killed" / "checkpoints"
     process = start(folder, KILLED, "killed")
