@@ -29,8 +29,13 @@ def end(run: Path) -> dict[str, bytes]:
         "--optimizer nesterov --schedule one_cycle",
         "--optimizer averaged_sgd --average-start 4 --schedule plateau --plateau-patience 0",
         "--optimizer amsgrad --schedule step --step-epochs 1 2",
-        "--optimizer adadelta --schedule warm_restarts --cycle-epochs 1 --cycle-factor 2",
-        "--optimizer adagrad --schedule cosine --schedule-every epoch",
+        pytest.param(
+            "--optimizer adadelta --schedule warm_restarts --cycle-epochs 1 --cycle-factor 2",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "--optimizer adagrad --schedule cosine --schedule-every epoch", marks=pytest.mark.slow
+        ),
         "--model attentive --label-smoothing 0.1 --mix-probability 0.5 --mixup 0.4",
     ],
 )
