@@ -141,8 +141,8 @@ def _float_nodes(content: bytes, name: str) -> list[str]:
     what the others do: the classifier, whose logits int8 would round; the fusion before it; and the
     first convolution, whose result is divided by its own size in every place, small where a picture
     is flat. They are 5 % of the multiplications. A layer before the classifier that has more than
-    `LARGE` of the weights is quantised: `nano`'s last convolution has half of them, and int8 costs
-    it no answer.
+    `LARGE` of the weights is quantised: `nano`'s last convolution has half of them, and computed in
+    int8 it recognised one face less of PublicTest's 3,589.
 
     Raises:
         FerError: nothing would be left to quantise.
