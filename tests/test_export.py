@@ -228,10 +228,16 @@ def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypa
     assert (out / "tflite/fer_32_float32.tflite").read_text() == "mine"
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
-def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, monkeypatch, stop):
-    from fer_tf.exporting import onnx
-
+@pytest.mark.parametrize(
+    ("writer", "formats", "stop"),
+    [
+        ("onnx.write_onnx", ["tflite", "onnx"], KeyboardInterrupt),
+        ("face_detector_tflite.write_face_detector", ["tflite"], RuntimeError),
+    ],
+)
+def test_an_export_that_stops_leaves_the_folder_as_it_was(
+    model, csv, tmp_path, monkeypatch, writer, formats, stop
+):
     def write(*arguments, **keywords):
         raise stop("in the middle")
 
@@ -239,10 +245,10 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, 
     out.mkdir()
     (out / "mine.txt").write_text("kept")
     monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
-    monkeypatch.setattr(onnx, "write_onnx", write)
+    monkeypatch.setattr(f"fer_tf.exporting.{writer}", write)
     arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
     with pytest.raises(stop):
-        main([*arguments, "--formats", "tflite", "onnx"])
+        main([*arguments, "--formats", *formats])
     assert names(tmp_path) == {"out/mine.txt"}
 
 
