@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import os
 import sys
@@ -54,7 +53,7 @@ def parse(
     return tyro.cli(args, args=argv, prog=prog, config=(tyro.conf.OmitArgPrefixes,), **keywords)
 
 
-def _in_one_line(node: ast.Constant) -> Any:
+def _in_one_line(node: Any) -> Any:
     return " ".join(node.value.split()) if isinstance(node.value, str) else node.value
 
 
