@@ -20,8 +20,7 @@ OWN = {
     "vgg_teacher": "a teacher from random weights, on a GPU; needs FERPlus' votes",
     "resnet_teacher": "another of another kind",
     "pupil": "their student, which ships",
-    "nano": "a small network from random weights, taught by vgg_teacher and pupil",
-    "nano_again": "it goes on with other views of the faces; the small network that ships",
+    "nano": "the small network, from random weights, taught by vgg_teacher and pupil",
     "common": "one short budget for every network that fer_tf.compare compares",
 }
 
