@@ -204,6 +204,7 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         (["a.png", "--out", "file"], "--out file: file is a file, expected a folder"),
         (["a.png", "--out", "file/deep"], "--out file/deep: file is a file"),
         (["a.png", "--model", "missing.tflite"], "missing.tflite"),
+        (["a.png", "--model", "./nano"], "nano: no such file or folder"),
         (["a.png", "--detector", "mine.onnx"], "mine.onnx: there is no such file"),
         (["a.png", "--detect-size", "3"], "detect_size: found 3, expected pixels, at least 64"),
         (["a.png", "--min-score", "2"], "min_score: found 2"),
