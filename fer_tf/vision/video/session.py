@@ -209,7 +209,7 @@ class _Sinks:
         self._timeline: Timeline | None = None
         self._folder = options.out
         self._paced = not reader.live
-        self._start, self._step = options.wanted.start, options.wanted.every
+        self._start = options.wanted.start
         self._started = time.monotonic()
         if options.show:
             from fer_tf.vision.video.window import Window
@@ -268,9 +268,7 @@ class _Sinks:
             self._timeline.extend(seen.frame.time)
         for face, track in zip(seen.faces, seen.tracks, strict=True):
             if self._timeline is None:
-                self._timeline = Timeline(
-                    face.labels, face.value_names, start=self._start, step=self._step
-                )
+                self._timeline = Timeline(face.labels, face.value_names, start=self._start)
             answers = np.array((*face.probabilities, *face.values))
             self._timeline.add(track, seen.frame.time, answers)
 
