@@ -193,7 +193,7 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         ([], "nothing to look at"),
         (["a.png"], "a.png: no such file"),
         (["a.png", "b.png"], "none of 2 pictures can be read"),
-        (["hollow"], "hollow: no pictures in there"),
+        (["hol\nlow"], r"'hol\nlow': no pictures in there"),
         (["a.png", "--video", "b.mp4"], "--video and a.png"),
         (["a.png", "--json", "--csv"], "--json and --csv"),
         (["--video", "b.mp4", "--cropped"], "--cropped is for pictures"),
@@ -212,13 +212,13 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence, here):
-    (here / "hollow").mkdir()
+    (here / "hol\nlow").mkdir()
     (here / "file").write_text("mine")
     with pytest.raises(FerError) as error:
         main(arguments)
     assert sentence in str(error.value) and "\n" not in str(error.value)
     assert (here / "file").read_text() == "mine"
-    assert sorted(os.listdir(here)) == ["file", "hollow"]
+    assert sorted(os.listdir(here)) == ["file", "hol\nlow"]
 
 
 def test_cropped_faces_get_a_row_each(here, capsys):

@@ -176,5 +176,5 @@ def _nothing_read(args: Predict, tally: Tally) -> str:
     if tally.troubles:
         return f"none of {count(len(tally.troubles), 'picture')} can be read"
     return (
-        f"{', '.join(map(str, args.paths))}: no pictures in there, expected JPEG, PNG or the like"
+        f"{', '.join(map(shown_path, args.paths))}: no pictures in there, expected JPEG, PNG or the like"
     )

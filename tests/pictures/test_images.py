@@ -464,6 +464,7 @@ class TestBadFiles:
     @pytest.mark.parametrize("address", ["http://example.org/a.jpg", "HTTPS://example.org/a.jpg"])
     def test_web_address(self, address):
         refused(address, address, "download")
+        refused(pathlib.Path(address), "download")
 
     def test_pipe_with_a_name_does_not_wait(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.jpg")
