@@ -152,6 +152,15 @@ def test_a_closed_pipe_leaves_no_traceback() -> None:
     assert child.wait() == 141
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "fer_tf", "--version"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    told = "fer_tf: standard output or a file: can't be written: the disk is full\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
 def test_benchmarks_say_machine_date_and_commit() -> None:
     machine = Path(__file__).parents[1] / "scripts" / "_machine.py"
     lines = runpy.run_path(str(machine))["header"]().splitlines()

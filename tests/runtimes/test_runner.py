@@ -113,17 +113,6 @@ def test_keras_answers_alike_on_jax(exports):
     np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
-def test_litert_needs_neither_tensorflow_nor_keras(exports):
-    code = (
-        "import sys, numpy as np; from fer_tf.runtimes.runner import open_runner\n"
-        f"runner = open_runner({str(exports / '3.tflite')!r}, threads=2)\n"
-        "assert runner(np.zeros((1, *runner.size, 3), np.uint8)).shape == (1, 7)\n"
-        "print(sorted({'tensorflow', 'keras', 'onnxruntime', 'openvino'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_a_graph_of_fixed_batch_takes_any_number(exports, tmp_path):
     import onnx
 
