@@ -13,7 +13,7 @@ import pytest
 
 from fer_tf import FerError, __version__, cli
 
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib")
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "cv2")
 
 # Runs each `python -m MODULE FLAGS...` of a list with the package imported anew, and says as JSON
 # how it ended, what it printed, and which heavy packages it is the first to load.
@@ -36,7 +36,7 @@ print(json.dumps(answers))
 """
 
 COMMANDS = [["fer_tf"], *(["fer_tf", verb] for verb in cli.VERBS)]
-COMMANDS += [[f"fer_tf.{verb}"] for verb in cli.VERBS]
+COMMANDS += [[f"fer_tf.{verb}"] for verb in [*cli.VERBS, "data.synthetic"]]
 
 
 REQUIRED = {
