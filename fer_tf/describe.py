@@ -44,13 +44,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     from fer_tf.report.dataset import summarise
     from fer_tf.report.dataset_page import dataset_page
 
+    page = Path(args.out) / "dataset.html"
+    refuse_strangers(page.parent, [page.name], sign=page.name, text='content="fer_tf"')
     faces = load_faces(
         args.data, votes=args.votes, split=args.split, say=print, **vars(args.reading)
     )
     summary = summarise(faces)
     name = "Drawn faces" if args.data == "synthetic" else os.path.basename(args.data.rstrip("/"))
-    page = Path(args.out) / "dataset.html"
-    refuse_strangers(page.parent, [page.name], sign=page.name, text='content="fer_tf"')
     _write(page, dataset_page(faces, summary, title=name))
     _print(summary, name)
     print(f"{page}: the same with pictures")
