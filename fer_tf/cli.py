@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -86,8 +87,8 @@ def start_keras() -> None:
 def run(main: Callable[[], None]) -> None:
     """Call a command's `main`; a FerError becomes one line on stderr and exit code 2.
 
-    So does a package that is not installed, with the command that adds it. Ctrl-C exits with code
-    130 and a closed pipe (`... | head`) with 141, both without a traceback.
+    So do a full disk and a package that is not installed, with the command that adds it. Ctrl-C
+    exits with code 130 and a closed pipe (`... | head`) with 141, both without a traceback.
     """
     try:
         main()
@@ -108,6 +109,13 @@ def run(main: Callable[[], None]) -> None:
         # The interpreter flushes stdout once more as it exits, and would complain again.
         sys.stdout = None  # type: ignore[assignment]
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stdout = None  # type: ignore[assignment]
+        place = error.filename or "standard output or a file"
+        print(f"fer_tf: {place}: can't be written: the disk is full", file=sys.stderr)
+        sys.exit(2)
     except Exception as error:
         if (sentence := wrapped(error)) is None:
             raise

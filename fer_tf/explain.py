@@ -37,7 +37,7 @@ class Explain:
     of: str | None = None
     """This class, such as Sad, or this value, such as valence, of those that the network answers is
     explained. If not given, it is each face's most probable class."""
-    model: Path | None = None
+    model: str | None = None
     """The network is a run folder's, a .keras file, or "nano", the small one that ships. If not
     given, it is mit_b0_fusion, which ships, too."""
     size: str | None = None

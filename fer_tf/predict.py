@@ -64,7 +64,7 @@ class Predict:
     """A video is looked at from this second on."""
     end: Annotated[float, arg(name="to")] = math.inf
     """A video is looked at up to this second; a camera or a stream for so many seconds."""
-    model: Path | None = None
+    model: str | None = None
     """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable, or "nano",
     the small one that ships. If not given, it is mit_b0_fusion, which ships, too."""
     detecting: Finding = field(default_factory=Finding)

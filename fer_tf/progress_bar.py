@@ -42,7 +42,7 @@ def progress_bar(
     def say(text: str) -> None:
         if sys.stdout.isatty():
             # On the same terminal: above the bar.
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
         else:
             print(text, flush=True)
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
@@ -45,7 +44,7 @@ class Score:
     ray_address: str | None = None
     """This Ray cluster is joined; "auto" finds one on this machine. If not given, Ray is started
     here."""
-    model: Path | None = None
+    model: str | None = None
     """This network answers, on the CPU: a .tflite, .onnx or .keras file, a run folder or a
     servable, or "nano", the small one that ships. If not given, it is mit_b0_fusion, which ships,
     too."""
@@ -139,7 +138,7 @@ def job_of(args: Score) -> ScoreJob:
     from fer_tf.vision.analyzer import FaceAnalyzer
 
     os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
-    model = None if args.model is None else str(args.model)
+    model = args.model
     if model is not None and model not in SHIPPED:
         model = os.path.abspath(model)
     found = asdict(args.detecting)

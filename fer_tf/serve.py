@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from fer_tf import cli
 from fer_tf.detecting import Detecting
@@ -40,7 +39,7 @@ class Serve:
     key. SIGTERM and Ctrl-C end the service after it has answered what is under way.
     """
 
-    model: Path | None = None
+    model: str | None = None
     """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable, or "nano",
     the small one that ships. If not given, it is mit_b0_fusion, which ships, too."""
     host: str = "127.0.0.1"
@@ -119,7 +118,7 @@ def serve(args: Serve) -> None:
         )
     job = Job(
         args.settings,
-        None if args.model is None else str(args.model),
+        args.model,
         asdict(args.detecting),
         args.workers,
         keys,

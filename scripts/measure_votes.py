@@ -29,7 +29,8 @@ def main() -> None:
     for split in ("Training", "PublicTest"):
         part = faces.of(split)
         assert part.votes is not None
-        most = vote_shares(part.votes, one_hot(part.labels)).argmax(axis=1)
+        labels = one_hot(part.labels, len(FER2013))
+        most = vote_shares(part.votes, labels, faces.task).argmax(axis=1)
         right = most == part.labels
         print(f"\n{split}: {right.mean():.1%} of {len(part):,}")
         for label, name in enumerate(FER2013):

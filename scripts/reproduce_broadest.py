@@ -18,7 +18,8 @@ from pathlib import Path
 
 from _machine import ROOT, header
 
-from fer_tf.recipes import RECIPES
+from fer_tf.recipes import get_recipe
+from fer_tf.recipes.schema import Recipe
 from fer_tf.shipped import METRICS, SHIPPED_NETWORK, shipped_accuracy
 
 STEPS = (
@@ -26,21 +27,25 @@ STEPS = (
     *("vgg_labels", "taught", "vgg_wide", "patient", "finer", "finest"),
     *("vgg_again", "broad", "broadest"),
 )
-"""Recipes, in order: each begins with and learns from those before it."""
+"""The runs, in order: each begins with and learns from those before it."""
 
 SIZE = "128"
 """Pixels at which the last one is best on PublicTest: it ships at that size."""
 
 
-def flags(recipe: str, runs: Path) -> list[str]:
+def recipe_file(name: str) -> Path:
+    """Where a run's recipe lies."""
+    return ROOT / "results" / name / "recipe.json"
+
+
+def flags(recipe: Recipe, runs: Path) -> list[str]:
     """What of a recipe depends on where the runs are."""
     more = []
-    start = RECIPES[recipe].weights
-    if start is not None:
-        more += ["--weights", str(runs / Path(start).relative_to("runs"))]
-    teachers = RECIPES[recipe].teachers
-    if teachers:
-        more += ["--teachers", *(str(runs / Path(name).relative_to("runs")) for name in teachers)]
+    if recipe.weights is not None:
+        more += ["--weights", str(runs / Path(recipe.weights).relative_to("runs"))]
+    if recipe.teachers:
+        teachers = (str(runs / Path(name).relative_to("runs")) for name in recipe.teachers)
+        more += ["--teachers", *teachers]
     return more
 
 
@@ -64,11 +69,12 @@ def main() -> None:
 
     print(header(), flush=True)
     given = ["--data", args.data, "--runs", args.runs]
-    for recipe in STEPS:
+    for name in STEPS:
+        recipe = get_recipe(str(recipe_file(name)))
         more = flags(recipe, args.runs)
-        if RECIPES[recipe].votes:
+        if recipe.votes:
             more += ["--votes", args.votes]
-        run("-m", "fer_tf.train", recipe, *given, "--seed", str(args.seed), *more)
+        run("-m", "fer_tf.train", recipe_file(name), *given, "--seed", str(args.seed), *more)
     made = args.runs / "shipped" / SHIPPED_NETWORK
     ship = ROOT / "scripts" / "ship.py"
     last = args.runs / STEPS[-1]

@@ -10,6 +10,7 @@ from _machine import ROOT
 from fer_tf.demo_page.handlers import Handlers
 from fer_tf.demo_page.server import serving
 from fer_tf.demo_page.service import Service
+from fer_tf.pictures.decoding import decoding
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 SHOTS = {
@@ -27,7 +28,10 @@ def main() -> None:
     if program is None:
         sys.exit("no Chromium is installed")
     with (
-        serving(Handlers(Service([None])), host="127.0.0.1", port=0, max_upload=2**20) as address,
+        decoding() as decode,
+        serving(
+            Handlers(Service([None]), decode), host="127.0.0.1", port=0, max_upload=2**20
+        ) as address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)

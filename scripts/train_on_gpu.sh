@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Train the two teachers and their student on one GPU within minutes, with Keras on JAX:
+# Train two teachers and then their students, pupil and nano, on one GPU within minutes, with Keras
+# on JAX:
 #
-#     scripts/train_on_gpu.sh DATA RUNS OUT [--minutes 9.3] [--rehearse]
+#     scripts/train_on_gpu.sh DATA RUNS OUT [--minutes 9.3] [--students] [--rehearse]
 #
+# With --students no teacher is trained, so that the students have all of the time: vgg_teacher's
+# saved weights and the network that ships teach them.
 # DATA holds fer2013.csv and fer2013new.csv, RUNS gets the runs. Every two minutes, and at the end,
 # OUT gets what must come back from a lent machine: runs.tar.00, runs.tar.01, ... of at most 15 MiB,
 # to be joined with cat: float16 weights first, then histories, recipes and logs. The same command
@@ -15,10 +18,11 @@ shift 3
 for name in fer2013.csv fer2013new.csv; do
     [[ -f $data/$name ]] || { echo "train_on_gpu.sh: $data/$name is not there" >&2; exit 2; }
 done
-minutes=9.3 rehearse=
+minutes=9.3 students= rehearse=
 while (($#)); do
     case $1 in
         --minutes) minutes=$2 && shift 2 ;;
+        --students) students=yes && shift ;;
         --rehearse) rehearse=yes && shift ;;
         *) echo "train_on_gpu.sh: unknown argument $1" >&2 && exit 2 ;;
     esac
@@ -57,9 +61,8 @@ train() {
     return "$code"
 }
 
-# The student's programs, one process for each size, with teachers that know nothing.
-compile() {
-    local size ready pace
+# Teachers that know nothing, in place of those that are not there yet.
+blank() {
     JAX_PLATFORMS=cpu "$python" - "$runs" <<'PYTHON'
 import sys
 from pathlib import Path
@@ -71,18 +74,34 @@ for name in ("vgg_teacher", "resnet_teacher"):
     folder.mkdir(exist_ok=True)
     create_model(RECIPES[name].model).save(folder / f"{name}.keras")
 PYTHON
+}
+
+# compile TEACHER...: the programs of pupil, one process for each size.
+compile() {
+    local size ready pace compiling=()
     for size in 0.5 0.75 1.0; do
         # The first checkpoint says that the program runs; best.keras, that the validation does.
         ready=checkpoints pace=0
         [[ $size != 1.0 ]] || ready=best.keras pace=5
-        train "blank-$size" pupil --scales "$size" --checkpoint-minutes "$pace" "${student[@]}" \
-            --teachers "$runs/blank/vgg_teacher.keras" "$runs/blank/resnet_teacher.keras" &
+        train "blank-$size" pupil --scales "$size" --checkpoint-minutes "$pace" --passes 1 \
+            --minutes "$(share 0.5)" --weights "$shipped" --teachers "$@" &
         (until [[ -e $runs/blank-$size/$ready ]] || ! kill -0 $! 2>/dev/null; do
             sleep 1
         done
         pkill -KILL -f "run blank-$size " && say "compiled blank-$size") &
+        compiling+=($!)
     done
-    wait
+    wait "${compiling[@]}"
+}
+
+# student NAME FLAGS: it learns from its teachers until the time is over.
+student() {
+    local name=$1 limit
+    shift
+    limit=$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["minutes"])' \
+        "$runs/$name/recipe.json" 2>/dev/null) || limit=$(share 0.94)
+    set -- "$@" --minutes "$limit" --teachers "${teachers[@]}"
+    train "$name" "$name" "$@" || { rm -rf "$runs/$name" && train "$name" "$name" "$@" --precision float32; }
 }
 
 pack() {
@@ -100,29 +119,33 @@ pack() {
     rm -rf "$beside"
 }
 
-student=(--minutes "$(share 0.5)" --passes 1 --weights "$root/saved_models/mit_b0_fusion/float16.weights.h5")
+# Every pass is over new views: its teachers are quick enough here. An epoch is ten passes.
+nano() { student nano --views None --passes 10 --batch-size 256; }
+
+shipped=$root/saved_models/mit_b0_fusion/float16.weights.h5
 say "$("$python" -c 'import jax, keras; print("JAX", jax.__version__, "Keras", keras.__version__, jax.devices()[0].device_kind)')"
 (while sleep 120; do pack; done) &
 packing=$!
 trap 'kill $packing 2>/dev/null' EXIT
 
-teaching=()
-for name in vgg_teacher resnet_teacher; do
-    train "$name" "$name" --minutes "$(share 0.45)" &
-    teaching+=($!)
-done
-[[ -d $runs/pupil ]] || compile &
-wait "${teaching[@]}"
-pkill -KILL -f "run blank-"
-
-student=(--weights "$root/saved_models/mit_b0_fusion/float16.weights.h5"
-    --teachers "$runs/vgg_teacher" "$runs/resnet_teacher")
-if [[ -f $runs/pupil/recipe.json ]]; then
-    student+=(--minutes "$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["minutes"])' "$runs/pupil/recipe.json")")
+if [[ -n $students ]]; then
+    teachers=("$root/saved_models/teachers/vgg_teacher/float16.weights.h5" "$shipped")
+    nano & small=$!
+    [[ -d $runs/pupil ]] || compile "${teachers[@]}"
 else
-    student+=(--minutes "$(share 0.94)")
+    teachers=("$runs/vgg_teacher" "$runs/resnet_teacher")
+    teaching=()
+    for name in vgg_teacher resnet_teacher; do
+        train "$name" "$name" --minutes "$(share 0.45)" &
+        teaching+=($!)
+    done
+    [[ -d $runs/pupil ]] || (blank && compile "$runs/blank/vgg_teacher.keras" "$runs/blank/resnet_teacher.keras") &
+    wait "${teaching[@]}"
+    pkill -KILL -f "run blank-"
+    nano & small=$!
 fi
-train pupil pupil "${student[@]}" || { rm -rf "$runs/pupil" && train pupil pupil "${student[@]}" --precision float32; }
+student pupil --weights "$shipped"
+wait "$small"
 kill "$packing"
 pack
 say "all of it: $(ls "$out")"

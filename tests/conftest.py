@@ -14,11 +14,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 LONGEST = (
+    "test_every_network.py",
+    "test_export.py",
+    "test_loop.py",
     "test_resume.py",
     "test_without_tensorflow.py",
-    "test_compare.py",
-    "test_centre_loss.py",
-    "test_every_network.py",
 )
 """Started first: a process that begins one of these files last keeps the others waiting."""
 
@@ -60,6 +60,14 @@ def small_network():
     register_small()
     yield "small"
     registry.NETWORKS = before
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Reports are written without their pictures, which take most of the time."""
+    from fer_tf.report import writing
+
+    monkeypatch.setattr(writing, "_pictures", lambda *_: {})
 
 
 @pytest.fixture

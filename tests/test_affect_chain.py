@@ -42,7 +42,7 @@ def test_the_run_has_a_report_of_both_values(trained: Path) -> None:
     assert all(value["rows"] == 12 and 0 < value["class_mean_ccc"] < 1 for value in values)
 
 
-def test_it_is_measured_on_unseen_faces(trained: Path, capsys) -> None:
+def test_it_is_measured_on_unseen_faces(trained: Path, no_pictures: None, capsys) -> None:
     data = ["--data", str(trained.parent / "unseen"), "--split", "validation", "--face-size", "24"]
     evaluate.main([str(trained), *data, "--out", str(trained.parent / "report")])
     metrics = measured(trained.parent / "report")

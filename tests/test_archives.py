@@ -100,7 +100,7 @@ def test_old_gnu_sparse_files_are_refused(tmp_path):
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(PACKED), st.integers(0, 10**6), st.integers(1, 255))
 def test_a_damaged_zip_is_read_or_refused_in_a_sentence(tmp_path_factory, method, place, change):
     out = io.BytesIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import subprocess
 import sys
@@ -12,19 +13,30 @@ import pytest
 
 from fer_tf import FerError, __version__, cli
 
-HEAVY = ("tensorflow", "keras", "pandas", "matplotlib")
+HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "cv2")
 
-# Runs `python -m MODULE FLAGS...` in this process, then says on stderr what it has loaded.
+# Runs each `python -m MODULE FLAGS...` of a list with the package imported anew, and says as JSON
+# how it ended, what it printed, and which heavy packages it is the first to load.
 RUN_AND_REPORT = f"""
-import runpy, sys
-try:
-    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
-finally:
-    print("LOADED", *sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
+import contextlib, io, json, runpy, sys
+answers = []
+for module, *flags in json.load(sys.stdin):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fer_tf"]:
+        del sys.modules[name]
+    before, code, out, err = {{*sys.modules}}, 0, io.StringIO(), io.StringIO()
+    sys.argv = [module, *flags]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as stop:
+            code = stop.code or 0
+    heavy = sorted({{*sys.modules}} - before & {{*{HEAVY!r}}})
+    answers.append([code, out.getvalue(), err.getvalue(), heavy])
+print(json.dumps(answers))
 """
 
 COMMANDS = [["fer_tf"], *(["fer_tf", verb] for verb in cli.VERBS)]
-COMMANDS += [[f"fer_tf.{verb}"] for verb in cli.VERBS]
+COMMANDS += [[f"fer_tf.{verb}"] for verb in [*cli.VERBS, "data.synthetic"]]
 
 
 REQUIRED = {
@@ -39,24 +51,40 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
 
 
+def wrong(command: list[str]) -> list[str]:
+    """The command with all that it requires, and a flag that it does not know."""
+    required = REQUIRED.get(command[-1].removeprefix("fer_tf."), [])
+    return [*command, *required, "--no-such-flag", "3"]
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[tuple[str, ...], tuple[int, str, str, list[str]]]:
+    """What each command answers: exit code, stdout, stderr, heavy packages that it loads."""
+    lines = [[*each, "--help"] for each in COMMANDS] + [wrong(each) for each in COMMANDS[1:]]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_AND_REPORT],
+        input=json.dumps(lines),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return dict(zip(map(tuple, lines), json.loads(done.stdout), strict=True))
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_is_light(command: list[str]) -> None:
-    done = python("-c", RUN_AND_REPORT, *command, "--help")
-    assert done.returncode == 0, done.stderr
+def test_help_is_light(command: list[str], answers) -> None:
+    code, out, err, heavy = answers[*command, "--help"]
+    assert (code, heavy) == (0, []), err
     module = command[-1] if command[0].startswith("fer_tf.") else f"fer_tf.{command[-1]}"
     usage = "fer-tf VERB" if command == ["fer_tf"] else f"python -m {module}"
-    assert done.stdout.startswith(f"usage: {usage} ")
-    assert done.stderr.splitlines()[-1] == "LOADED"
+    assert out.startswith(f"usage: {usage} ")
 
 
 @pytest.mark.parametrize("command", COMMANDS[1:], ids=" ".join)
-def test_unknown_flag_is_refused(command: list[str]) -> None:
-    required = REQUIRED.get(command[-1].removeprefix("fer_tf."), [])
-    done = python("-c", RUN_AND_REPORT, *command, *required, "--no-such-flag", "3")
-    assert done.returncode == 2
-    assert "--no-such-flag" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1] == "LOADED"
+def test_unknown_flag_is_refused(command: list[str], answers) -> None:
+    code, _, err, heavy = answers[tuple(wrong(command))]
+    assert (code, heavy) == (2, []), err
+    assert "--no-such-flag" in err and "Traceback" not in err
 
 
 def test_help_lists_every_verb() -> None:
@@ -158,6 +186,15 @@ def test_a_closed_pipe_leaves_no_traceback() -> None:
     child.stdout.close()
     assert child.stderr.read() == ""
     assert child.wait() == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "fer_tf", "--version"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    told = "fer_tf: standard output or a file: can't be written: the disk is full\n"
+    assert (done.returncode, done.stderr) == (2, told)
 
 
 def test_benchmarks_say_machine_date_and_commit() -> None:

@@ -391,5 +391,7 @@ def test_tells_networks_apart(service):
     name, px = shipped_model().name, shipped_size()[0]
     assert service.networks == (f"{px} px, shipped", f"{px} px, {name}")
     twice = Service([str(shipped_model())] * 2, sizes=[px])
+    assert "mit_b0_fusion is right in 71. " in service.measured and twice.measured == ""
+    assert "71 and nano is right in 67. " in Service([None, "nano"]).measured
     assert twice.networks == (f"{px} px, {name}", f"{px} px, {name} 2")
     assert twice.answer(np.zeros((48, 64, 3), np.uint8), twice.networks[1]).faces == ()

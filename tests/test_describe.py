@@ -108,7 +108,13 @@ def csv_file(folder: Path, faces: Faces) -> str:
     return str(path)
 
 
-def test_command_writes_the_page_and_prints_the_table(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Drawing them takes most of the time."""
+    monkeypatch.setattr("fer_tf.report.dataset_page._pictures", lambda *_: [])
+
+
+def test_command_writes_the_page_and_prints_the_table(tmp_path, undrawn, monkeypatch, capsys):
     monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "120")
     out = tmp_path / "deep" / "out"
@@ -146,7 +152,7 @@ def test_an_interrupted_page_leaves_the_one_before(tmp_path, monkeypatch):
     assert page.read_text() == "before"
 
 
-def test_any_data_set_is_described(tmp_path, capsys, monkeypatch):
+def test_any_data_set_is_described(tmp_path, undrawn, capsys, monkeypatch):
     from fer_tf.data.layouts import write_affectnet_csv
     from fer_tf.data.synthetic import draw_dataset
 

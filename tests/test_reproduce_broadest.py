@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_tf.recipes import RECIPES
+from fer_tf.recipes import get_recipe
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
@@ -28,7 +28,8 @@ def script():
 def test_each_run_comes_after_those_it_needs(script):
     done = set()
     for name in script.STEPS:
-        recipe = RECIPES[name]
+        recipe = get_recipe(str(script.recipe_file(name)))
+        assert recipe.name == name
         for path in filter(None, (recipe.weights, *recipe.teachers)):
             parts = Path(path).parts
             assert parts[0] == "runs" and parts[1] in done
@@ -36,8 +37,11 @@ def test_each_run_comes_after_those_it_needs(script):
 
 
 def test_runs_elsewhere_are_found_there(script):
-    assert script.flags("votes", Path("there")) == []
-    assert script.flags("distilled", Path("there")) == [
+    votes, distilled = (
+        get_recipe(str(script.recipe_file(name))) for name in ("votes", "distilled")
+    )
+    assert script.flags(votes, Path("there")) == []
+    assert script.flags(distilled, Path("there")) == [
         *("--weights", str(Path("there", "votes", "best.keras"))),
         *("--teachers", str(Path("there", "vgg_half"))),
     ]

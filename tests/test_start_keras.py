@@ -1,31 +1,13 @@
-"""TensorFlow's notices are kept off the terminal, and nothing else."""
+"""TensorFlow's notices are kept off the terminal, and nothing else: see also `test_export`."""
 
 from __future__ import annotations
 
 import importlib
 import os
-import subprocess
-import sys
 
 import pytest
 
 from fer_tf import cli
-
-CHILD = """
-import sys
-from fer_tf.cli import start_keras
-start_keras()
-import keras
-keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2))
-print("to stderr", file=sys.stderr)
-raise SystemExit("the end")
-"""
-
-
-def test_only_what_python_says_is_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "to stderr\nthe end\n")
 
 
 def test_an_import_that_fails_is_seen(

@@ -76,7 +76,11 @@ def test_a_lost_best_model_says_what_to_do(finished: Path, csv_file: Path, tmp_p
 
 
 def test_a_missing_report_is_written_again(
-    finished: Path, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path,
+    csv_file: Path,
+    tmp_path: Path,
+    no_pictures: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Training, "_epoch", None)
     shutil.copytree(finished, tmp_path / "runs")

@@ -14,16 +14,14 @@ from PIL import Image
 from fer_tf.demo_page import answers, handlers
 from fer_tf.demo_page.handlers import Handlers, Settings
 from fer_tf.pictures.decoding import WORKERS
-from fer_tf.shipped import shipped_accuracy
 
 TITLE = "Facial expression"
 HEAD = """# Facial expression
-Which of seven expressions does a face show? Pictures go to this page's server and nowhere else;
+Which expression does a face show? Pictures go to this page's server and nowhere else;
 it forgets them when the page is closed."""
-HONEST = """The network guesses from one small grey picture of a face. On PublicTest, the
-part of FER2013 by which it was chosen, it is right in {right} of 100 faces, less often on some
-expressions and on some people, and it does not know what a person feels. In the European Union,
-inferring emotions at work and in schools is prohibited (Regulation (EU) 2024/1689, article
+HONEST = """The network guesses from one small picture of a face. {measured}It is right less often
+on some expressions and on some people, and it does not know what a person feels. In the European
+Union, inferring emotions at work and in schools is prohibited (Regulation (EU) 2024/1689, article
 5(1)(f)), but for medical and safety reasons."""
 EXAMPLES = {
     "astronaut.jpg": "Eileen Collins, astronaut (NASA)",
@@ -97,7 +95,7 @@ def build(handle: Handlers) -> gr.Blocks:
                 boxes = gr.HTML(elem_id="boxes")
             with gr.Column(elem_id="live"):
                 bars = gr.HTML(handlers.CAMERA_OFF)
-        gr.Markdown(HONEST.format(right=round(100 * shipped_accuracy())), elem_id="honest")
+        gr.Markdown(HONEST.format(measured=service.measured), elem_id="honest")
 
         settings: list[Any] = [network, why]
 

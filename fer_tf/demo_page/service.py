@@ -14,6 +14,7 @@ import numpy as np
 
 from fer_tf.demo_page.reasons import reasons
 from fer_tf.errors import FerError
+from fer_tf.shipped import SHIPPED, SHIPPED_NETWORK, shipped_accuracy
 from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
 
@@ -55,6 +56,7 @@ class Service:
 
     Attributes:
         networks: the names that `answer` takes, in the order of the models.
+        measured: how often those are right that ship, in a sentence and a space; "" without any.
 
     Args:
         models: as `FaceAnalyzer` takes them; None is the network that ships.
@@ -78,6 +80,11 @@ class Service:
             analyzer = FaceAnalyzer(model, size=size, **detecting)
             self._analyzers[_unused(_title(analyzer), self._analyzers)] = analyzer
         self.networks = tuple(self._analyzers)
+        names = {model or SHIPPED_NETWORK for model in models}
+        shipped = [name for name in SHIPPED if name in names]
+        rights = [f"{name} is right in {100 * shipped_accuracy(name):.0f}" for name in shipped]
+        chosen = "Of 100 faces of PublicTest, the part of FER2013 by which it was chosen"
+        self.measured = f"{chosen}, {' and '.join(rights)}. " if rights else ""
 
     def answer(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,16 +19,16 @@ def private_folder() -> Iterator[Path]:
     Gradio reads the environment when it is imported: so enter this before. The environment is
     restored at the end.
     """
-    folder = Path(tempfile.mkdtemp(prefix="fer_tf-demo-")).resolve()
-    settings = {**SETTINGS, "GRADIO_TEMP_DIR": str(folder)}
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with tempfile.TemporaryDirectory(prefix="fer_tf-demo-", ignore_cleanup_errors=True) as made:
+        folder = Path(made).resolve()
+        settings = {**SETTINGS, "GRADIO_TEMP_DIR": str(folder)}
+        before = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
+        try:
+            yield folder
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value

@@ -19,7 +19,7 @@ SUFFIXES = frozenset(
 _Folder = tuple[int, int]  # device and inode
 
 
-def find_images(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> Iterator[Path]:
+def find_images(paths: Iterable[Path]) -> Iterator[Path]:
     """The pictures among files and folders, found as they are asked for.
 
     A path that is no folder is yielded whatever its suffix, also one that does not exist, so that
@@ -33,10 +33,9 @@ def find_images(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> Itera
     Memory holds the names in the folders between the given one and the present one, and two
     numbers for each folder that was walked: no more for many files than the fullest folder takes.
     """
-    single = isinstance(paths, (str, os.PathLike))
     walked: set[_Folder | None] = set()
     given: set[tuple[_Folder | str, str]] = set()
-    for path in map(Path, [paths] if single else paths):  # type: ignore[arg-type, list-item]
+    for path in paths:
         if _folder(path) is not None:
             yield from _walk(path, walked, given)
             continue

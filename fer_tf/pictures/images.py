@@ -146,7 +146,7 @@ def _told(error: BaseException) -> str:
 
 
 def _read_file(path: str | os.PathLike, name: str, max_pixels: int) -> np.ndarray:
-    if name.lower().startswith(("http://", "https://")):
+    if name.lower().startswith(("http:/", "https:/")):  # a Path has one slash left
         raise FerError(f"{name}: a web address, expected a file: download the picture first")
     try:
         mode = os.stat(path).st_mode

@@ -25,7 +25,7 @@ def describe(face: Face) -> str:
     return f"{answer} ({box.width:.0f}x{box.height:.0f} pixels at {box.left:.0f}, {box.top:.0f})"
 
 
-def shown_path(path: Path) -> str:
+def shown_path(path: str | Path) -> str:
     """The path on one line, and without what a terminal would take for a command."""
     name = os.fspath(path)
     return name if name.isprintable() else repr(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_tf.cores import has_gpu
@@ -18,7 +17,7 @@ _CPU_ALONE = ("LiteRT", "ONNX Runtime", "OpenVINO")
 
 
 def open_analyzer(
-    model: Path | None,
+    model: str | None,
     finding: Finding,
     *,
     size: tuple[int, int] | None = None,

@@ -175,6 +175,5 @@ def _nothing_read(args: Predict, tally: Tally) -> str:
         return tally.troubles[0]
     if tally.troubles:
         return f"none of {count(len(tally.troubles), 'picture')} can be read"
-    return (
-        f"{', '.join(map(str, args.paths))}: no pictures in there, expected JPEG, PNG or the like"
-    )
+    given = ", ".join(map(shown_path, args.paths))
+    return f"{given}: no pictures in there, expected JPEG, PNG or the like"

@@ -68,10 +68,11 @@ def predict_video(
         )
     if rows is not None:
         rows.write(())
+    shown = shown_path(source)
     lines = [
-        f"{source}: {count(summary.frames, 'frame')} of {summary.seconds:.1f} s, "
-        f"{count(summary.tracks, 'person', 'people')}, {summary.fps:.0f} frames a second",
-        *(f"{source}: {line}" for line in people.lines()),
+        f"{shown}: {count(summary.frames, 'frame')} of {summary.seconds:.1f} s, "
+        f"{count(summary.tracks, 'person', 'people')}, {summary.fps:.1f} frames a second",
+        *(f"{shown}: {line}" for line in people.lines()),
     ]
     if summary.video is not None:
         sound = "" if summary.audio == "kept" else f" (no sound: {summary.audio})"

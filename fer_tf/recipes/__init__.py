@@ -12,11 +12,10 @@ from pathlib import Path
 from fer_tf.errors import FerError
 from fer_tf.recipes.as_json import from_json
 from fer_tf.recipes.chosen import CHOSEN
-from fer_tf.recipes.lineage import LINEAGE
 from fer_tf.recipes.published import PUBLISHED, TUNED
 from fer_tf.recipes.schema import Recipe
 
-RECIPES: dict[str, Recipe] = {**CHOSEN, **PUBLISHED, **TUNED, **LINEAGE}
+RECIPES: dict[str, Recipe] = {**CHOSEN, **PUBLISHED, **TUNED}
 """All recipes by name."""
 
 

@@ -5,24 +5,53 @@ from __future__ import annotations
 import dataclasses
 
 from fer_tf.recipes.schema import Augmentation, Reading, Recipe
-from fer_tf.recipes.shared import FINE_TUNED, HARSH, LONG_TAUGHT, MILD, MIXED, TEACHER
 
-NANO = dataclasses.replace(
-    LONG_TAUGHT,
-    name="nano",
-    model="nano",
-    votes=None,
-    vote_answer=0.0,
-    teachers=("runs/vgg_teacher", "runs/pupil"),
-    distillation=0.85,
-    views=12,
-    stages=((48, 100),),
-    passes=1,
-    batch_size=128,
-    weight_decay=1e-4,
-    label_smoothing=0.0,
-    augmentation=dataclasses.replace(HARSH, mix_probability=0.3),
+MILD = Augmentation(
+    flip=True,
+    rotation=10.0,
+    zoom=0.1,
+    shift=0.05,
+    brightness=0.1,
+    contrast=0.2,
+    erasing=0.1,
+    mix_probability=0.1,
+    mixup=0.2,
 )
+"""What the recipes for FER2013 share, or change a little."""
+
+HARSH = Augmentation(
+    flip=True,
+    rotation=15.0,
+    zoom=0.15,
+    shift=0.08,
+    brightness=0.15,
+    contrast=0.25,
+    light=0.15,
+    blur=0.15,
+    jpeg=0.15,
+    erasing=0.25,
+    mix_probability=0.5,
+    mixup=0.4,
+    cutmix=1.0,
+)
+"""For hundreds of passes over the faces, as they come from cameras, too."""
+
+LONG_TAUGHT = Recipe(
+    votes="fer2013new.csv",
+    vote_answer=0.5,
+    clean=True,
+    passes=10,
+    batch_size=256,
+    optimizer="sgd",
+    learning_rate=0.1,
+    weight_decay=5e-4,
+    warmup_epochs=0.5,
+    ema=0.998,
+    keep="last",
+    label_smoothing=0.1,
+    augmentation=HARSH,
+)
+"""What the two teachers share that a GPU trains in minutes."""
 
 CHOSEN: dict[str, Recipe] = {
     # From random weights, in little more than an hour on two CPU cores. Accuracy on PublicTest; the
@@ -43,27 +72,18 @@ CHOSEN: dict[str, Recipe] = {
         expected_accuracy=0.608,
     ),
     # The network that ships goes on with faces and classes of one's own: some hundreds are enough.
-    "fine_tune": dataclasses.replace(
-        FINE_TUNED,
+    "fine_tune": Recipe(
         name="fine_tune",
         weights="shipped",
+        drop_path=0.1,
         stages=((96, 10),),
         batch_size=32,
         learning_rate=3e-4,
+        clip_norm=1.0,
+        warmup_epochs=0.5,
         ema=0.99,
         label_smoothing=0.1,
         augmentation=MILD,
-        precision="auto",
-    ),
-    # A teacher of another kind, from random weights; not behind what ships.
-    "resnet": dataclasses.replace(
-        TEACHER,
-        name="resnet",
-        model="resnet18_narrow",
-        stages=((36, 16), (48, 8)),
-        label_smoothing=0.1,
-        augmentation=MIXED,
-        expected_accuracy=0.6481,
     ),
     # The campaign of scripts/train_on_gpu.sh: two teachers of different kinds from random weights.
     "vgg_teacher": dataclasses.replace(
@@ -100,21 +120,24 @@ CHOSEN: dict[str, Recipe] = {
         vote_answer=0.2,
         expected_accuracy=0.7099,
     ),
-    # The small network: its teachers' answers to twelve views of each face are kept, so that two
-    # CPU cores spend their time on the student. They are too few: stopped after 68 epochs at
-    # 65.8 %, it was right for 73 % of the views (results/nano/history.csv).
-    "nano": NANO,
-    # It goes on with 22 others. Accuracy at 48 px.
-    "nano_again": dataclasses.replace(
-        NANO,
-        name="nano_again",
-        weights="runs/nano/best.keras",
-        views=22,
-        stages=((48, 44),),
-        learning_rate=0.05,
-        precision="float32",
-        seed=1,
-        expected_accuracy=0.667,
+    # The small network. Its teachers' answers to each view of a face are kept, so that two CPU cores
+    # spend most of their time on the student. What ships was trained in three shorter runs, whose
+    # recipes are in results/ and saved_models/nano/.
+    "nano": dataclasses.replace(
+        LONG_TAUGHT,
+        name="nano",
+        model="nano",
+        votes=None,
+        vote_answer=0.0,
+        teachers=("runs/vgg_teacher", "runs/pupil"),
+        distillation=0.85,
+        views=60,
+        stages=((48, 180),),
+        passes=1,
+        batch_size=128,
+        weight_decay=1e-4,
+        label_smoothing=0.0,
+        augmentation=dataclasses.replace(HARSH, mix_probability=0.7, mixup=1.0),
     ),
     # AffectNet's eight classes with valence and arousal, in the shares of the loss that are usual
     # for it: 0.90 of a cross-entropy whose classes weigh the more the fewer faces they have, and

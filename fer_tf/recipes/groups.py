@@ -6,7 +6,6 @@ Plain Python without imports of any framework, so that the command line answers 
 from __future__ import annotations
 
 from fer_tf.recipes.chosen import CHOSEN
-from fer_tf.recipes.lineage import LINEAGE
 from fer_tf.recipes.published import BY_SOURCE, TUNED
 from fer_tf.recipes.schema import Recipe
 
@@ -21,9 +20,7 @@ OWN = {
     "vgg_teacher": "a teacher from random weights, on a GPU; needs FERPlus' votes",
     "resnet_teacher": "another of another kind",
     "pupil": "their student, which ships",
-    "nano": "a small network from random weights, taught by vgg_teacher and pupil",
-    "nano_again": "it goes on with other views of the faces; the small network that ships",
-    "resnet": "a narrow ResNet-18 from random weights, on two CPU cores",
+    "nano": "the small network, from random weights, taught by vgg_teacher and pupil",
     "common": "one short budget for every network that fer_tf.compare compares",
 }
 
@@ -34,15 +31,10 @@ def listing() -> str:
         _line(recipe, source) for source, group in BY_SOURCE.items() for recipe in group.values()
     ]
     tuned = [_line(recipe, f"goes on from {recipe.weights}") for recipe in TUNED.values()]
-    names = list(LINEAGE)
     groups = {
         "First runs": [_line(CHOSEN[name], text) for name, text in FIRST.items()],
         "This package's own": [_line(CHOSEN[name], text) for name, text in OWN.items()],
         "Published networks under their sources' recipes (docs/compare.md)": published + tuned,
-        "The runs on a CPU behind what ships (docs/shipped_network.md)": [
-            ", ".join(names[:9]) + ",",
-            ", ".join(names[9:]),
-        ],
     }
     about = (
         "RECIPE is PATH/recipe.json of another run, or one of these. Beside it stands its\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -59,6 +60,8 @@ class Metrics:
         alpha: Krippendorff's alpha of labels and predictions, nominal, -1..1; 0 likewise
             (Krippendorff, "Content Analysis", 2019, chapter 12).
         ece: expected calibration error, 15 equal-width bins, 0..1 (Guo et al., 2017).
+        ece_floor: the calibration error that a perfectly calibrated network with these confidences
+            is expected to have on so many rows, by chance alone; see `chance_calibration_error`.
         weighted_f1: mean F1 weighted by support, 0..1.
         nll: negative log-likelihood of the labels, mean over rows, in nats.
         classes: the scores of each class, in label order.
@@ -74,6 +77,7 @@ class Metrics:
     kappa: Estimate
     alpha: Estimate
     ece: Estimate
+    ece_floor: float
     weighted_f1: float
     nll: float
     classes: tuple[ClassScore, ...]
@@ -135,6 +139,7 @@ def evaluate(
         rows=len(labels),
         **{name: interval(float(value), samples[name]) for name, value in point.items()},
         ece=calibration_interval(expected_calibration_error(calibration), samples["ece"]),
+        ece_floor=chance_calibration_error(calibration),
         weighted_f1=float(np.average(f1, weights=support)),
         nll=float(sk.log_loss(labels, probabilities, labels=range(k))),
         classes=tuple(
@@ -173,6 +178,18 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
     """Mean distance of accuracy from confidence over all rows, 0..1 (Guo et al., 2017, eq. 3)."""
     rows = sum(b.rows for b in bins)
     return sum(b.rows * abs(b.accuracy - b.confidence) for b in bins) / rows
+
+
+def chance_calibration_error(bins: Sequence[Bin]) -> float:
+    """The calibration error that chance alone gives a perfectly calibrated network, 0..1.
+
+    In a bin of n rows with the mean confidence c its correct rows are nearly normal about n c with
+    the variance n c (1 - c), and such a number is sqrt(2 / pi) standard deviations away on average.
+    An error near it can't be told from none (Vaicenavicius et al., AISTATS 2019, simulate the same).
+    """
+    rows = sum(b.rows for b in bins)
+    away = sum(math.sqrt(b.rows * b.confidence * (1 - b.confidence)) for b in bins)
+    return math.sqrt(2 / math.pi) * away / rows
 
 
 def resampled_scores(

@@ -180,8 +180,8 @@ def open_trained(model: str | os.PathLike[str] | None = None) -> TrainedModel:
     Args:
         model: the name of a network that ships, "mit_b0_fusion" or "nano"; None for the first;
             a run folder, whose best.keras is taken; a .keras file; a .weights.h5 file of ours
-            with its recipe.json beside it; an exported file or folder. One that is called "nano"
-            is given with its folder, "runs/nano".
+            with its recipe.json beside it; an exported file or folder. "./nano" is a file or
+            folder of that name, which a path object can't tell from the network.
 
     Raises:
         FerError: there is no such file or folder, a run has no best.keras or is damaged, or the

@@ -156,7 +156,7 @@ class FaceAnalyzer:
 
     def analyze_video(
         self,
-        source: str | os.PathLike[str],
+        source: str | os.PathLike[str] | int,
         *,
         every: float = 0.0,
         start: float = 0.0,
@@ -193,8 +193,9 @@ class FaceAnalyzer:
 
         if self.cropped:
             raise FerError("a video of cropped faces: expected an analyzer that looks for faces")
+        place = str(source) if isinstance(source, int) else os.fspath(source)
         wanted = Stretch(every, start, end)
-        return VideoAnalysis(VideoOptions(os.fspath(source), wanted=wanted, **options), self)
+        return VideoAnalysis(VideoOptions(place, wanted=wanted, **options), self)
 
     def explain(
         self,

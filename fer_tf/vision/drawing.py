@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from fer_tf.tasks import TASKS
-from fer_tf.vision.crops import between_centres
 from fer_tf.vision.layout import Line, Plan, Rect, arrange
 from fer_tf.vision.results import Face
 from fer_tf.vision.text_measures import line_height, panel_columns, text_mask, text_width
@@ -24,16 +23,11 @@ SRON/EPS/TN/09-002, 2021, figure 1)."""
 OTHERS = ("#ee7733", "#44aa99", "#332288", "#999933", "#882255")
 """Of other classes in turn, from Tol's "vibrant" and "muted" schemes."""
 
-Heat = tuple[np.ndarray, np.ndarray]
-"""A map of shares, float [h, w] in [0, 1], and the affine matrix, float [2, 3], that takes the
-picture's pixels (x, y) to the map's: `Crop.matrix` for a map of the crop's size."""
-
 INK = (255, 255, 255)
 PAPER = (18, 21, 28)
 PAPER_OPACITY = 0.78
 TRACK_OPACITY = 0.14
 FAINT = (186, 192, 204)
-HEAT_OPACITY = 0.65
 
 
 @lru_cache(maxsize=16)
@@ -53,11 +47,7 @@ def colour(emotion: str, labels: tuple[str, ...]) -> tuple[int, int, int]:
 
 
 def draw_faces(
-    image: np.ndarray,
-    faces: Sequence[Face],
-    *,
-    tracks: Sequence[int | None] = (),
-    heat: Sequence[Heat | None] = (),
+    image: np.ndarray, faces: Sequence[Face], *, tracks: Sequence[int | None] = ()
 ) -> np.ndarray:
     """A copy of the picture with each face's box, label and, where there is room, seven bars.
 
@@ -70,15 +60,11 @@ def draw_faces(
         image: upright RGB, uint8 [h, w, 3].
         faces: in its pixels.
         tracks: of each face, the person's number, shown before the label; None for none.
-        heat: of each face, what to lay over it, in the colours of heat; None for none.
 
     Returns:
         RGB, uint8 [h, w, 3].
     """
     canvas = np.ascontiguousarray(image).copy()
-    for item in heat:
-        if item is not None:
-            _draw_heat(canvas, *item)
     numbers = [*tracks, *[None] * len(faces)]
     titles = [_title(face, number) for face, number in zip(faces, numbers, strict=False)]
     plans = arrange(canvas.shape[1], canvas.shape[0], faces, titles, steady=bool(tracks))
@@ -202,29 +188,6 @@ def _empty_panel(size: int, labels: tuple[str, ...]) -> tuple[np.ndarray, np.nda
     opacity = np.clip(1 - through, 0, 1)
     paint = np.clip(np.round(black / np.maximum(opacity, 1e-3)[..., None]), 0, 255)
     return opacity, paint.astype(np.uint8)
-
-
-def _draw_heat(canvas: np.ndarray, shares: np.ndarray, matrix: np.ndarray) -> None:
-    """Blend the map in, the more the hotter, within the part of the picture that it covers."""
-    height, width = shares.shape
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    inverse = cv2.invertAffineTransform(np.asarray(matrix, np.float64))
-    places = corners @ inverse[:, :2].T + inverse[:, 2]
-    left, top = np.clip(np.floor(places.min(axis=0)).astype(int), 0, canvas.shape[1::-1])
-    right, bottom = np.clip(np.ceil(places.max(axis=0)).astype(int), 0, canvas.shape[1::-1])
-    if left >= right or top >= bottom:
-        return
-    moved = np.array(matrix, np.float64)
-    moved[:, 2] += moved[:, :2] @ (left, top)
-    warped = cv2.warpAffine(
-        np.clip(shares, 0, 1).astype(np.float32),
-        between_centres(moved),
-        (int(right - left), int(bottom - top)),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
-    codes = np.round(warped * 255).astype(np.uint8)
-    hot = cv2.cvtColor(cv2.applyColorMap(codes, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
-    _blend(canvas[top:bottom, left:right], warped * np.float32(HEAT_OPACITY), hot)
 
 
 def _fill(

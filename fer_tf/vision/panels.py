@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fer_tf.explanations.methods import TITLES, Explanation
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure
+from fer_tf.report.figure_theme import LIGHT, new_figure
 from fer_tf.vision.crops import Crop, sampled
 from fer_tf.vision.results import Box
 
@@ -103,14 +103,7 @@ def face_view(image: np.ndarray, crop: Crop, *, side: int = SIDE) -> np.ndarray:
     return sampled(image, scale * crop.matrix, (side, side))
 
 
-def four_panels(
-    image: np.ndarray,
-    box: Box,
-    crop: Crop,
-    explanation: Explanation,
-    *,
-    theme: Theme = LIGHT,
-) -> np.ndarray:
+def four_panels(image: np.ndarray, box: Box, crop: Crop, explanation: Explanation) -> np.ndarray:
     """Input, detected face, saliency map and salient points side by side, with the answer above.
 
     Args:
@@ -118,7 +111,6 @@ def four_panels(
         box: the face in it.
         crop: of it, which was explained.
         explanation: of that crop.
-        theme: colours of paper and text.
 
     Returns:
         RGB, uint8 [h, w, 3], about 1,700 pixels wide.
@@ -127,7 +119,7 @@ def four_panels(
 
     face = face_view(image, crop)
     aspect = float(np.clip(image.shape[1] / image.shape[0], 0.6, 1.6))
-    figure = new_figure(theme, 2.75 * (3 + aspect) + 0.8, 3.7)
+    figure = new_figure(LIGHT, 2.75 * (3 + aspect) + 0.8, 3.7)
     figure.set_dpi(DPI)
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08, wspace=0.01)
     axes = figure.subplots(1, 4, width_ratios=[aspect, 1, 1, 1])
@@ -139,13 +131,13 @@ def four_panels(
     }
     for panel, (name, picture) in zip(axes, pictures.items(), strict=True):
         panel.imshow(picture, interpolation="antialiased", aspect="equal")
-        panel.set_xlabel(name, color=theme.faint, fontsize=11, labelpad=7)
+        panel.set_xlabel(name, color=LIGHT.faint, fontsize=11, labelpad=7)
         panel.set(xticks=[], yticks=[])
         panel.spines[:].set_visible(False)
-    _draw_box(axes[0], box, theme)
-    _draw_scale(axes[2], theme)
+    _draw_box(axes[0], box)
+    _draw_scale(axes[2])
     figure.suptitle(
-        answer(explanation), x=0.012, ha="left", color=theme.ink, fontsize=17, weight="bold"
+        answer(explanation), x=0.012, ha="left", color=LIGHT.ink, fontsize=17, weight="bold"
     )
     figure.text(
         0.988,
@@ -153,10 +145,10 @@ def four_panels(
         f"explained by {TITLES[explanation.method]}",
         ha="right",
         va="top",
-        color=theme.faint,
+        color=LIGHT.faint,
         fontsize=11,
     )
-    figure.supxlabel(NOTE, x=0.988, ha="right", color=theme.faint, fontsize=8)
+    figure.supxlabel(NOTE, x=0.988, ha="right", color=LIGHT.faint, fontsize=8)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
@@ -176,20 +168,20 @@ def answer(explanation: Explanation) -> str:
     return f"{told}  (most probable: {labels[best]} {shares[best]:.0%})"
 
 
-def _draw_scale(axes: Any, theme: Theme) -> None:
+def _draw_scale(axes: Any) -> None:
     """The colours of the map beside it, with the values that they stand for."""
     bar = axes.inset_axes((1.02, 0.0, 0.04, 1.0))
     bar.imshow(heat_scale(SIDE, 12), extent=(0, 1, 0, 1), aspect="auto")
     bar.yaxis.tick_right()
     bar.set(xticks=[], yticks=[0, 0.5, 1], yticklabels=["0", "0.5", "1"])
-    bar.tick_params(colors=theme.faint, labelsize=9, length=0, pad=3)
+    bar.tick_params(colors=LIGHT.faint, labelsize=9, length=0, pad=3)
     bar.spines[:].set_visible(False)
 
 
-def _draw_box(axes: Any, box: Box, theme: Theme) -> None:
+def _draw_box(axes: Any, box: Box) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    for colour, width in ((theme.paper, 4.0), (theme.accent, 2.0)):
+    for colour, width in ((LIGHT.paper, 4.0), (LIGHT.accent, 2.0)):
         axes.add_patch(
             FancyBboxPatch(
                 (box.left, box.top),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
@@ -180,9 +180,6 @@ class Analysis(Sequence[Face]):
     def __getitem__(self, index: slice) -> tuple[Face, ...]: ...
     def __getitem__(self, index: int | slice) -> Face | tuple[Face, ...]:
         return self.faces[index]
-
-    def __iter__(self) -> Iterator[Face]:
-        return iter(self.faces)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """A dictionary for each face; `fer_tf.vision.face_table` names its keys."""

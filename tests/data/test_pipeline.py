@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -94,21 +89,6 @@ def test_two_epochs_differ():
 @pytest.mark.parametrize("step", [1, 4])
 def test_batches_after_a_restart_are_those_that_were_left(step):
     assert_same(made(drawn().part(step)), made(drawn())[step:])
-
-
-def test_another_process_makes_the_same_batches(tmp_path):
-    script = (
-        "import sys, numpy as np, test_pipeline as t\n"
-        "batches = t.made(t.drawn().part(2), workers=3)\n"
-        "np.savez(sys.argv[1], *[array for batch in batches for array in batch])\n"
-    )
-    here = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])])}
-    out = tmp_path / "batches.npz"
-    subprocess.run([sys.executable, "-c", script, str(out)], env=environment, check=True)
-    with np.load(out) as arrays:
-        other = [arrays[name] for name in arrays.files]
-    assert_same(list(zip(other[::2], other[1::2], strict=True)), made(drawn())[2:])
 
 
 @pytest.mark.parametrize("kind", ["mixup", "cutmix"])

@@ -111,17 +111,6 @@ def test_command_writes_csv_and_grid(tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.png", "out.csv"]
 
 
-def test_help_is_light():
-    code = (
-        "import sys; from fer_tf.data.synthetic import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print({'cv2', 'keras', 'tensorflow', 'pandas', 'matplotlib'} & set(sys.modules))"
-    )
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert child.stdout.splitlines()[-1] == "set()"
-
-
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     out = tmp_path / "out.csv"
     out.write_text("old")

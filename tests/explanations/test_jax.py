@@ -27,11 +27,13 @@ class NoTensorFlow:
             raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
 
 sys.meta_path.insert(0, NoTensorFlow())
+import fer_tf
+model = fer_tf.load_model("model.keras")  # registers by itself the classes that the file names
+
 import numpy as np
 from fer_tf.explanations import saliency_maps
-from fer_tf.models.saving import load_model
 
-model, faces = load_model("model.keras"), np.load("faces.npy")
+faces = np.load("faces.npy")
 maps = [
     saliency_maps(model, faces, method=method, target=[2, 3], size={SIZE}) for method in {METHODS}
 ]

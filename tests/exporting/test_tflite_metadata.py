@@ -91,18 +91,6 @@ def test_mediapipe_answers_as_litert_and_keras(name, files, model):
             np.testing.assert_allclose(scores, expected[order], rtol=0, atol=1e-6)
 
 
-def test_mediapipe_takes_no_grey_network(files):
-    """Not ours to mend: a grey file has metadata for other readers."""
-    pytest.importorskip("mediapipe")
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.ImageClassifierOptions(
-        base_options=BaseOptions(model_asset_path=str(files / "grey.tflite"))
-    )
-    with pytest.raises(ValueError, match="Only RGB color space is supported"):
-        vision.ImageClassifier.create_from_options(options)
-
-
 @pytest.mark.parametrize(("name", "space"), [("float16", 1), ("grey", 2)])
 def test_mediapipes_schema_reads_every_field(name, space, files):
     schema = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")

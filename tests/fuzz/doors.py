@@ -236,17 +236,22 @@ def damaged(data: bytes, seed: int) -> bytes:
 
 
 def main() -> None:
-    """`python doors.py DOOR FIRST COUNT`: a line before each input, one more for a fault."""
-    door, first, count = DOORS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
-    samples = door.samples()
+    """`python doors.py DOORS FIRST COUNT`: a line before each input, one more for a fault.
+
+    DOORS is one or several, with commas: the inputs of ascending seeds go to them in turns.
+    """
+    doors = [DOORS[name] for name in sys.argv[1].split(",")]
+    first, count = int(sys.argv[2]), int(sys.argv[3])
+    samples = [door.samples() for door in doors]
     with TemporaryDirectory() as folder:
         for seed in range(first, first + count):
-            suffix, good = samples[seed % len(samples)]
+            turn, number = seed % len(doors), seed // len(doors)
+            suffix, good = samples[turn][number % len(samples[turn])]
             path = Path(folder, f"input{suffix}")
-            path.write_bytes(damaged(good, seed))
+            path.write_bytes(damaged(good, number))
             print(f"try {seed}", flush=True)
             try:
-                door.enter(path)
+                doors[turn].enter(path)
             except FerError as error:
                 if "\n" in str(error) or len(str(error)) > 1000:
                     print(f"fault {seed} a sentence of {len(str(error))} characters", flush=True)

@@ -53,7 +53,7 @@ def fuzz(door: str, *, count: int, first: int = 0, until: float = float("inf")) 
     """Try the inputs of seeds from `first` on, a new process after each crash or hang.
 
     Args:
-        door: a key of `doors.DOORS`.
+        door: a key of `doors.DOORS`, or several with commas, which share one process.
         count: how many inputs.
         first: the first one's seed.
         until: `time.monotonic()` at which to stop.
@@ -82,7 +82,8 @@ def _one_process(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0
     )
     assert process.stdout is not None
-    last, text, patience = seed - 1, b"", 120.0  # to import and to make the samples
+    last, text = seed - 1, b""
+    patience = 120.0 * len(door.split(","))  # to import and to make the samples
     while time.monotonic() < until:
         if not select.select([process.stdout], [], [], patience)[0]:
             found.hangs.append(last)

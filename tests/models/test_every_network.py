@@ -20,12 +20,31 @@ from fer_tf.training.losses import TaskLoss
 SMALL = (64, 64)
 """(height, width) in pixels, for networks of any size: at 32 attention has a single key."""
 
+SHALLOW = {
+    "mit_b0_fusion": {"depths": (1, 1, 1, 1)},
+    "resnet18_narrow": {"depths": (2, 1, 1, 1)},
+    "dacl_lite": {"depths": (2, 1, 1, 1)},
+    "efficientnet_b0_gray": {"depth": 0.3},
+}
+"""Arguments with which a network has fewer blocks, of each kind one; with --slow it has all."""
+
 WITHOUT_EFFECT = {"dacl_lite": {"attention/query/kernel", "attention/query/bias"}}
 """Paths of weights on which no answer depends: as published, and as the family says."""
 
 
 @pytest.fixture(scope="module")
-def built():
+def create(pytestconfig):
+    """As `create_model` for colour at a small size, shallow but with --slow."""
+
+    def make(name: str, **more) -> keras.Model:
+        shallow = {} if pytestconfig.getoption("--slow") else SHALLOW.get(name, {})
+        return create_model(name, input_shape=(*size_of(name), 3), **shallow, **more)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def built(create):
     """A function from a network's name to the network for colour at a small size.
 
     A large one is built anew each time: all together would fill the memory.
@@ -36,7 +55,7 @@ def built():
         if name in kept:
             return kept[name]
         keras.utils.set_random_seed(0)
-        network = spread(create_model(name, input_shape=(*size_of(name), 3)))
+        network = spread(create(name))
         if NETWORKS[name].parameters <= LARGE:
             kept[name] = network
         return network
@@ -143,12 +162,16 @@ def test_a_network_is_the_same_from_its_file(name, built, tmp_path):
 @pytest.mark.parametrize("name", one_a_family())
 def test_a_network_is_the_same_in_litert(name, built, tmp_path):
     tflite = pytest.importorskip("fer_tf.exporting.tflite")
-    folding = pytest.importorskip("fer_tf.exporting.folding")
+    from fer_tf.exporting import folding
+    from fer_tf.exporting.delegation import delegation
+
     network, path, size = built(name), tmp_path / "network.tflite", size_of(name)
     task = NETWORKS[name].task
     tflite.write_tflite(network, path, size=size, precision="float32", task=task)
     check_export(path, network, name)
-    if not folding.can_fold(network):
+    if folding.can_fold(network):
+        assert delegation(path) == (1, [])
+    else:
         counted = network_multiply_adds(network, size).total()
         # In the file, colour is made grey for a network that has seen grey faces only.
         assert multiply_adds(path).total() == pytest.approx(counted, rel=0.01)
@@ -180,10 +203,8 @@ def check_export(path: Path, network: keras.Model, name: str) -> None:
     "dtype", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("name", one_a_family())
-def test_mixed_precision_computes_in_half_and_answers_in_float32(name, dtype):
-    shape = (*size_of(name), 3)
-    network = create_model(name, input_shape=shape, dtype=dtype)
-    wide = create_model(name, input_shape=shape, dtype="float32")
+def test_mixed_precision_computes_in_half_and_answers_in_float32(name, dtype, create):
+    network, wide = create(name, dtype=dtype), create(name, dtype="float32")
     wide.set_weights(network.get_weights())
     assert {weight.dtype for weight in network.trainable_weights} == {"float32"}
     assert network.get_layer("features").input.dtype == dtype.removeprefix("mixed_")

@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from small import flags
+from tiny import tiny_csv
 
 from fer_tf import TASKS, FerError, create_model
 from fer_tf.models import registry
@@ -45,7 +47,8 @@ def test_a_network_for_one_size_is_not_built_for_any(rows):
 def test_it_trains_at_one_size_only(rows, tmp_path):
     from fer_tf.train import main
 
-    argv = ["drawn", "--model", "fixed", "--runs", str(tmp_path), "--stages", "24", "1", "32", "1"]
+    argv = flags(tiny_csv(tmp_path / "faces.csv", 24), tmp_path, "--model", "fixed")
+    argv += ["--stages", "24", "1", "32", "1"]
     with pytest.raises(FerError, match=r"fixed is built for one size: .* found 24 32"):
         main(argv)
 

@@ -77,19 +77,19 @@ def test_the_files_are_good():
         assert read_image(data).shape in [(9, 13, 3), (13, 9, 3)]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.binary(max_size=200))
 def test_random_bytes(data):
     fits(data)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.sampled_from(FILES), st.integers(2, 16), st.binary(max_size=100))
 def test_random_bytes_behind_a_good_beginning(file, kept, data):
     fits(file[:kept] + data)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.sampled_from(FILES), st.data())
 def test_cut_off(file, data):
     """No half-grey picture: where only what follows the pixels is cut off, they are all there."""
@@ -99,7 +99,7 @@ def test_cut_off(file, data):
     assert found is None or any(np.array_equal(np.rot90(found, turn), whole) for turn in (0, -1))
 
 
-@settings(max_examples=350, deadline=None, derandomize=True)
+@settings(max_examples=175, deadline=None, derandomize=True)
 @given(st.sampled_from(FILES), st.data())
 def test_flipped_bits(file, data):
     broken = bytearray(file)
@@ -110,14 +110,14 @@ def test_flipped_bits(file, data):
     fits(bytes(broken))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.sampled_from(FILES), st.sampled_from(FILES), st.data())
 def test_spliced(file, other, data):
     cut = data.draw(st.integers(0, len(file)))
     fits(file[:cut] + other[data.draw(st.integers(0, len(other))) :])
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=75, deadline=None, derandomize=True)
 @given(
     arrays(
         st.one_of(scalar_dtypes(), st.sampled_from(["u1", "<u2", ">u2", "f4", "O", "U2"])),

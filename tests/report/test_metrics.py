@@ -87,6 +87,19 @@ def test_calibrated_predictions_have_a_small_error_and_sharpened_ones_a_large(ma
     assert overconfident.low > 0.12
 
 
+@pytest.mark.parametrize("sharpness", [1.0, 2.0])
+def test_the_floor_is_the_mean_error_of_labels_drawn_from_the_probabilities(made_up, sharpness):
+    labels, probabilities = made_up(3589, sharpness=sharpness)
+    ends = probabilities.cumsum(axis=1)
+    draws = np.random.default_rng(1).uniform(0, ends[:, -1], (100, len(labels)))
+    errors = [
+        expected_calibration_error(calibration_bins((u[:, None] > ends).sum(axis=1), probabilities))
+        for u in draws
+    ]
+    floor = evaluate(labels, probabilities, FER2013, bootstrap=1).ece_floor
+    assert floor == pytest.approx(np.mean(errors), rel=0.05)
+
+
 def test_intervals_narrow_with_rows_and_repeat_with_the_seed(made_up):
     few, many = (evaluate(*made_up(rows), FER2013) for rows in (100, 10_000))
     for name in HEADLINES:

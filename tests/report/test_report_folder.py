@@ -18,12 +18,6 @@ HISTORY = """epoch,size,learning_rate,loss,accuracy,val_loss,val_accuracy
 """
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Pages without pictures."""
-    monkeypatch.setattr(writing, "_pictures", lambda *_: {})
-
-
 def contents(directory):
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
@@ -56,7 +50,7 @@ def test_writes_all_files(tmp_path, predictions):
     assert not re.search(r'(src|href|srcset)="(?!data:)|url\(', page), "not self-contained"
 
 
-def test_classification_report(tmp_path, predictions, quick):
+def test_classification_report(tmp_path, predictions, no_pictures):
     metrics = write_report(tmp_path / "report", *predictions, FER2013)
     with open(tmp_path / "report" / "classification_report.csv", newline="") as file:
         rows = {row["class"]: row for row in csv.DictReader(file)}
@@ -81,7 +75,7 @@ def test_one_row_without_history(tmp_path):
     assert not (tmp_path / "report" / "curves.png").exists()
 
 
-def test_replaces_the_report_before_it(tmp_path, predictions, quick):
+def test_replaces_the_report_before_it(tmp_path, predictions, no_pictures):
     out = tmp_path / "report"
     out.mkdir()
     (out / "metrics.json").write_text('{"macro_f1": 0.5}')
@@ -92,7 +86,9 @@ def test_replaces_the_report_before_it(tmp_path, predictions, quick):
 
 
 @pytest.mark.parametrize("failing", ["report.html", "metrics.json"])
-def test_a_failure_leaves_the_report_before_it(tmp_path, predictions, quick, monkeypatch, failing):
+def test_a_failure_leaves_the_report_before_it(
+    tmp_path, predictions, no_pictures, monkeypatch, failing
+):
     out = tmp_path / "report"
     write_report(out, *predictions, FER2013)
     before = contents(out)
@@ -160,7 +156,7 @@ def test_refuses_a_folder_of_something_else(tmp_path, predictions):
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
-def test_refuses_a_file_and_images_that_do_not_match(tmp_path, predictions):
+def test_refuses_a_file_and_images_that_do_not_match(tmp_path, predictions, no_pictures):
     labels, probabilities, images = predictions
     (tmp_path / "file").touch()
     with pytest.raises(FerError, match="is a file"):

@@ -54,7 +54,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 fuzz = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -23,22 +23,19 @@ def end(run: Path) -> dict[str, bytes]:
     return {**arrays, "rates": str(rates).encode()}
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        "--optimizer nesterov --schedule one_cycle",
-        "--optimizer averaged_sgd --average-start 4 --schedule plateau --plateau-patience 0",
-        "--optimizer amsgrad --schedule step --step-epochs 1 2",
-        pytest.param(
-            "--optimizer adadelta --schedule warm_restarts --cycle-epochs 1 --cycle-factor 2",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            "--optimizer adagrad --schedule cosine --schedule-every epoch", marks=pytest.mark.slow
-        ),
-        "--model attentive --label-smoothing 0.1 --mix-probability 0.5 --mixup 0.4",
-    ],
+QUICK = (
+    "--optimizer averaged_sgd --average-start 4 --schedule plateau --plateau-patience 0",
+    "--model attentive --optimizer amsgrad --schedule step --step-epochs 1 2 "
+    "--label-smoothing 0.1 --mix-probability 0.5 --mixup 0.4",
 )
+SLOW = (
+    "--optimizer nesterov --schedule one_cycle",
+    "--optimizer adadelta --schedule warm_restarts --cycle-epochs 1 --cycle-factor 2",
+    "--optimizer adagrad --schedule cosine --schedule-every epoch",
+)
+
+
+@pytest.mark.parametrize("more", [*QUICK, *(pytest.param(x, marks=pytest.mark.slow) for x in SLOW)])
 def test_a_stopped_run_ends_as_a_whole_one(
     more: str,
     csv_file: Path,  # noqa: F811

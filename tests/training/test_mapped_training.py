@@ -46,7 +46,9 @@ def test_faces_in_files_train_as_those_in_memory(
             np.testing.assert_array_equal(weight, same)
 
 
-def test_what_brings_no_validation_is_divided(tmp_path, small_network, no_report, capsys):
+def test_what_brings_no_validation_is_divided(
+    tmp_path, small_network, no_report, no_pictures, capsys
+):
     write_rafdb(tmp_path / "set", draw_dataset(96))
     runs = ["--runs", str(tmp_path / "runs"), "--model", small_network, *FLAGS]
     flags = ["scratch", "--data", str(tmp_path / "set"), *runs]

@@ -94,9 +94,14 @@ def arrays(folder: Path) -> dict[str, bytes]:
         return {name: archive[name].tobytes() for name in archive.files if name != "state"}
 
 
-def test_the_model_file_knows_its_task_and_answers_both(tmp_path):
-    train(tmp_path / "run")
-    path = tmp_path / "run" / "best.keras"
+@pytest.fixture(scope="module")
+def whole(small_network, tmp_path_factory) -> Path:
+    """The folder of a run that nothing stopped."""
+    return train(tmp_path_factory.mktemp("runs") / "whole").run.folder
+
+
+def test_the_model_file_knows_its_task_and_answers_both(whole):
+    path = whole / "best.keras"
     network = load_model(path)
     assert task_of(path, network) == TASK
     answers = network(np.full((2, 24, 24, 3), 99, np.float32))
@@ -109,18 +114,16 @@ def test_the_model_file_knows_its_task_and_answers_both(tmp_path):
     assert changed == [True, True], "a bias begins at 0: this head learnt nothing"
 
 
-def test_a_killed_run_ends_with_the_same_bits(tmp_path):
-    train(tmp_path / "whole")
+def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
     with pytest.raises(Stop):
         train(tmp_path / "killed", stop=6)
     train(tmp_path / "killed")
-    assert arrays(tmp_path / "whole") == arrays(tmp_path / "killed")
+    assert arrays(whole) == arrays(tmp_path / "killed")
 
 
-def test_a_teacher_gives_its_values_too(tmp_path):
-    train(tmp_path / "teacher")
+def test_a_teacher_gives_its_values_too(whole, tmp_path):
     taught = dataclasses.replace(
-        RECIPE, teachers=(str(tmp_path / "teacher"),), distillation=0.5, stages=((24, 1),)
+        RECIPE, teachers=(str(whole),), distillation=0.5, stages=((24, 1),)
     )
     training = train(tmp_path / "student", taught)
     assert training.teachers is not None and training.teachers.values == 2
@@ -138,9 +141,8 @@ def test_weights_of_the_losses_are_as_many_as_answers(tmp_path):
         Training(recipe, Run(tmp_path), coloured_faces(), Screen())
 
 
-def test_a_network_goes_on_with_another_task(tmp_path):
-    train(tmp_path / "first")
-    weights = str(tmp_path / "first" / "best.keras")
+def test_a_network_goes_on_with_another_task(whole, tmp_path):
+    weights = str(whole / "best.keras")
     faces = coloured_faces()
     task = Task("more", ("Glad", "sorry", "calm", "cross"), (), TASK.face)
     faces = dataclasses.replace(faces, task=task, values=None)

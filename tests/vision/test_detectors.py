@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.machinery
 import shutil
-import subprocess
-import sys
 import threading
 
 import cv2
@@ -22,7 +20,7 @@ from fer_tf.errors import FerError
 from fer_tf.pictures.reducing import reduced
 from fer_tf.vision import detectors
 from fer_tf.vision.crops import between_centres, eye_angle
-from fer_tf.vision.detectors import open_detector, yunet
+from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.detectors.reduce import one_each
 from fer_tf.vision.detectors.second_look import (
@@ -394,16 +392,6 @@ def test_ones_own_detector_finds_a_face_once(astronaut):
     assert mine.detect(astronaut) == glance(mine, astronaut) == [face, empty]
     with pytest.raises(FerError, match="found a int without name and margin and detect"):
         open_detector(3)
-
-
-def test_detectors_need_no_training_framework():
-    heavy = ("tensorflow", "keras", "matplotlib", "pandas", "sklearn", yunet.PACKAGE)
-    program = (
-        "import sys; from fer_tf.vision.detectors import open_detector; import fer_tf.vision.crops;"
-        f"open_detector(); print([name for name in {heavy} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 class Middle:

@@ -187,23 +187,6 @@ def test_labels_can_be_read_on_black_and_on_white():
             assert (ink + 0.05) / (luminance(paper) + 0.05) > 4.5
 
 
-def test_heat_covers_the_crop_and_nothing_else():
-    image = np.full((200, 200, 3), 100, np.uint8)
-    shares = np.ones((48, 48), np.float32)
-    matrix = np.array([[0.5, 0, -20], [0, 0.5, -30]])  # the square from (40, 60) to (136, 156)
-    drawn = draw_faces(image, [], heat=[(shares, matrix), None])
-    changed = (drawn != image).any(axis=2)
-    assert changed[62:154, 42:134].all()
-    assert not changed[:59].any() and not changed[:, :39].any()
-    assert not changed[157:].any() and not changed[:, 137:].any()
-
-
-def test_heat_outside_of_the_picture_changes_nothing():
-    image = np.full((50, 50, 3), 100, np.uint8)
-    away = np.array([[1.0, 0, -500], [0, 1.0, -500]])
-    assert (draw_faces(image, [], heat=[(np.ones((48, 48)), away)]) == image).all()
-
-
 def test_every_emotion_has_a_colour_of_its_own():
     assert len({colour(name, FER2013) for name in FER2013}) == len(BRIGHT) == 7
     own = ("calm", "happiness", "cross")

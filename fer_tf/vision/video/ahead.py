@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
-class Ahead(Generic[T]):
+class Ahead(Iterator[T]):
     """An iterator over `items`, which are made on another thread.
 
     What `items` raises comes out here, where they are read. Whoever stops reading calls `stop`:
@@ -34,9 +34,6 @@ class Ahead(Generic[T]):
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
-
-    def __iter__(self) -> Iterator[T]:
-        return self
 
     def __next__(self) -> T:
         with self._changed:

@@ -21,7 +21,7 @@ from fer_tf.vision.results import Face
 from fer_tf.vision.video.analysis import Seen
 from fer_tf.vision.video.moments import Stretch
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
-from fer_tf.vision.video.stages import DETECT_EVERY, RECOGNIZE_EVERY, staged
+from fer_tf.vision.video.stages import staged
 from fer_tf.vision.video.timeline import Timeline
 from fer_tf.vision.video.video_reader import VideoReader
 from fer_tf.vision.video.writer import VideoWriter
@@ -49,8 +49,8 @@ class VideoOptions:
     source: str
     out: Path | None = None
     show: bool = False
-    detect_every: int = DETECT_EVERY
-    recognize_every: int = RECOGNIZE_EVERY
+    detect_every: int = 10
+    recognize_every: int = 1
     smoothing_s: float = TIME_CONSTANT_S
     wanted: Stretch = field(default_factory=Stretch)
 
@@ -84,7 +84,6 @@ class VideoSummary:
         seconds: of the video that they cover.
         elapsed: seconds that it took.
         tracks: people that were followed.
-        rows: faces in frames.
         video: the annotated video; None where none was asked for.
         timeline: the picture of probabilities over time; None where none was asked for or nobody
             was seen.
@@ -98,7 +97,6 @@ class VideoSummary:
     seconds: float
     elapsed: float
     tracks: int
-    rows: int
     video: Path | None
     timeline: Path | None
     audio: str
@@ -161,21 +159,13 @@ def run_video(
         sinks = _Sinks(options, reader, stack)
         started = time.perf_counter()
         interrupted = False
-        done, last, handed, people = 0, 0.0, 0, 0
-        stages = staged(
-            reader,
-            analyzer,
-            detect_every=options.detect_every,
-            recognize_every=options.recognize_every,
-            smoothing_s=options.smoothing_s,
-        )
+        done, last, people = 0, 0.0, 0
         try:
-            with stages as seen:
+            with staged(reader, analyzer, options) as seen:
                 for item in seen:
                     for face, track in zip(item.faces, item.tracks, strict=True):
                         frame = item.frame
                         rows(FaceRow(frame.index, frame.time, track, face, frame.pixels))
-                        handed += 1
                     done, last, people = done + 1, item.frame.time, item.count
                     wanted = sinks.take(item)
                     progress(done, max(done, reader.expected) if reader.expected else 0)
@@ -192,7 +182,6 @@ def run_video(
             seconds=last + 1 / reader.fps - options.wanted.start if done else 0.0,
             elapsed=time.perf_counter() - started,
             tracks=people,
-            rows=handed,
             video=video,
             timeline=timeline,
             audio=audio,
@@ -209,7 +198,7 @@ class _Sinks:
         self._timeline: Timeline | None = None
         self._folder = options.out
         self._paced = not reader.live
-        self._start, self._step = options.wanted.start, options.wanted.every
+        self._start = options.wanted.start
         self._started = time.monotonic()
         if options.show:
             from fer_tf.vision.video.window import Window
@@ -268,9 +257,7 @@ class _Sinks:
             self._timeline.extend(seen.frame.time)
         for face, track in zip(seen.faces, seen.tracks, strict=True):
             if self._timeline is None:
-                self._timeline = Timeline(
-                    face.labels, face.value_names, start=self._start, step=self._step
-                )
+                self._timeline = Timeline(face.labels, face.value_names, start=self._start)
             answers = np.array((*face.probabilities, *face.values))
             self._timeline.add(track, seen.frame.time, answers)
 

@@ -8,41 +8,36 @@ from typing import TYPE_CHECKING
 
 from fer_tf.vision.video.ahead import Ahead
 from fer_tf.vision.video.analysis import Seen, follow, recognize
-from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
 from fer_tf.vision.video.video_reader import VideoReader
 
 if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer
-
-DETECT_EVERY, RECOGNIZE_EVERY = 10, 1
-"""Frames from one search for faces to the next, and from one recognition to the next."""
+    from fer_tf.vision.video.session import VideoOptions
 
 _PATIENCE_S = 5.0  # for a camera that hangs; its thread is then left to end with the process
 
 
 @contextmanager
 def staged(
-    reader: VideoReader,
-    analyzer: FaceAnalyzer,
-    *,
-    detect_every: int = DETECT_EVERY,
-    recognize_every: int = RECOGNIZE_EVERY,
-    smoothing_s: float = TIME_CONSTANT_S,
+    reader: VideoReader, analyzer: FaceAnalyzer, options: VideoOptions
 ) -> Iterator[Iterator[Seen]]:
     """The frames of a video and who is in them; all threads have ended with the context.
 
     Args:
         reader: of the video.
         analyzer: finds faces on one thread and recognises on a second.
-        detect_every: as of `VideoOptions`.
-        recognize_every: likewise.
-        smoothing_s: likewise.
+        options: how often it is searched and recognised, and how it is smoothed.
     """
     waiting = 1 if reader.live else 4
     frames = Ahead(reader.frames(), size=waiting, newest=reader.live)
-    followed = Ahead(follow(frames, analyzer, detect_every=detect_every), size=waiting)
+    followed = Ahead(follow(frames, analyzer, detect_every=options.detect_every), size=waiting)
     seen = Ahead(
-        recognize(followed, analyzer, recognize_every=recognize_every, smoothing_s=smoothing_s),
+        recognize(
+            followed,
+            analyzer,
+            recognize_every=options.recognize_every,
+            smoothing_s=options.smoothing_s,
+        ),
         size=waiting,
     )
     with ExitStack() as stack:

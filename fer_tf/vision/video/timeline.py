@@ -39,23 +39,17 @@ class Timeline:
         labels: the emotions, in the probabilities' order.
         value_names: names of the values that follow the probabilities; often none.
         start: second of the video at which the picture begins; the collected times count from it.
-        step: seconds from one answer to the next, where it is more than from frame to frame.
     """
 
     def __init__(
-        self,
-        labels: tuple[str, ...],
-        value_names: tuple[str, ...] = (),
-        *,
-        start: float = 0.0,
-        step: float = 0.0,
+        self, labels: tuple[str, ...], value_names: tuple[str, ...] = (), *, start: float = 0.0
     ):
         self.start = start
-        self._gap = max(0.1, 1.5 * step)
         self.labels, self.value_names = labels, value_names
         self.end = 0.0
         self._width = _FINEST_S
         self._tracks: dict[int, dict[int, np.ndarray]] = {}
+        self._looked: set[int] = set()  # bins of all frames, whoever was seen
         self._forgotten: set[int] = set()
 
     def add(self, track: int, time: float, answers: np.ndarray) -> None:
@@ -66,21 +60,24 @@ class Timeline:
             time: seconds of the video, at least `start`.
             answers: float [k], probabilities and then values.
         """
-        self.extend(time)
+        index = self.extend(time)
         bins = self._tracks.get(track)
         if bins is None:
             bins = self._tracks[track] = {}
             self._forget()
-        index = int(max(time - self.start, 0.0) / self._width)
         total = bins.get(index)
         new = np.append(answers, 1.0)  # the last of a bin counts its answers
         bins[index] = new if total is None else total + new
 
-    def extend(self, time: float) -> None:
-        """Let the video last until `time`, whoever is seen then."""
-        self.end = max(self.end, time - self.start)
+    def extend(self, time: float) -> int:
+        """Take note of a frame, whoever is seen then; returns its bin."""
+        elapsed = max(time - self.start, 0.0)
+        self.end = max(self.end, elapsed)
         while self.end >= BINS * self._width:
             self._widen()
+        index = int(elapsed / self._width)
+        self._looked.add(index)
+        return index
 
     def __len__(self) -> int:
         """How many people were seen."""
@@ -95,9 +92,11 @@ class Timeline:
         """
         bins = self._tracks[track]
         indices = np.array(sorted(bins))
-        # A person missed for less than a tenth of a second, or by the rounding of bins, was there.
-        gap = max(2, math.ceil(self._gap / self._width) + 1)
-        for run in np.split(indices, np.flatnonzero(np.diff(indices) > gap) + 1):
+        # A person missed for less than a tenth of a second, or by the rounding of bins, was there;
+        # and so was one between two frames, however slowly they come.
+        gap = max(2, math.ceil(0.1 / self._width) + 1)
+        missed = np.diff(np.searchsorted(sorted(self._looked), indices)) > 1
+        for run in np.split(indices, np.flatnonzero(missed & (np.diff(indices) > gap)) + 1):
             edges = np.append(run, run[-1] + 1) * self._width
             totals = np.array([bins[index] for index in run])
             yield edges, totals[:, :-1] / totals[:, -1:]
@@ -123,6 +122,7 @@ class Timeline:
 
     def _widen(self) -> None:
         self._width *= 2
+        self._looked = {index // 2 for index in self._looked}
         for track, bins in self._tracks.items():
             merged: dict[int, np.ndarray] = {}
             for index, total in bins.items():

@@ -72,14 +72,7 @@ class VideoAnalysis(Iterator[VideoFrame]):
 def _frames(
     reader: VideoReader, options: VideoOptions, analyzer: FaceAnalyzer
 ) -> Generator[VideoFrame, None, None]:
-    stages = staged(
-        reader,
-        analyzer,
-        detect_every=options.detect_every,
-        recognize_every=options.recognize_every,
-        smoothing_s=options.smoothing_s,
-    )
-    with stages as seen:
+    with staged(reader, analyzer, options) as seen:
         for item in seen:
             frame = item.frame
             height, width = frame.pixels.shape[:2]

@@ -143,19 +143,9 @@ class VideoWriter:
         chosen = ["copy"] if codec in COPIED_AUDIO else ["aac", "-b:a", "160k"]
         command = [
             *("ffmpeg", "-nostdin", "-y", "-v", "error", "-i", _url(self._beside)),
-            *(
-                "-ss",
-                f"{self._start:.3f}",
-                "-i",
-                _url(self._audio),
-                "-map",
-                "0:v:0",
-                "-map",
-                "1:a:0",
-                "-c:v",
-                "copy",
-            ),
-            *("-c:a", *chosen, "-t", f"{seconds:.3f}", "-movflags", "+faststart"),
+            *("-ss", f"{self._start:.3f}", "-i", _url(self._audio)),
+            *("-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-c:a", *chosen),
+            *("-t", f"{seconds:.3f}", "-movflags", "+faststart"),
             _url(self._sounding),
         ]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True, start_new_session=True)

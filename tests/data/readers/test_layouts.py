@@ -240,7 +240,7 @@ def test_the_command_writes_a_layout(tmp_path):
 
 
 def test_drawn_affect_follows_the_action_units():
-    faces = load_faces("synthetic-affect")
+    faces = draw_dataset(800, affect=True)
     assert faces.task.values == AFFECT and faces.task.labels == AFFECTNET
     assert faces.values is not None and abs(faces.values).max() <= 1
     mean = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_tf.data import load_faces, readers
+from fer_tf.data import load_faces, readers, synthetic
 from fer_tf.data.faces import Faces
 from fer_tf.data.reader import Options, Reader
 from fer_tf.data.readers import READERS, find
@@ -127,12 +127,22 @@ def test_malformed_shares_are_refused(text):
         divide(faces_of([0, 1]), text, "x", print)
 
 
-def test_rows_that_the_data_has_are_not_drawn_again():
+@pytest.fixture
+def undrawn(monkeypatch):
+    """The synthetic faces are black: drawing all takes seconds."""
+
+    def black(labels, *_):
+        return np.zeros((len(labels), 48, 48), np.uint8), None
+
+    monkeypatch.setattr(synthetic, "draw_with_affect", black)
+
+
+def test_rows_that_the_data_has_are_not_drawn_again(undrawn):
     with pytest.raises(FerError, match="--split 80:20: synthetic has 600 PublicTest rows"):
         load_faces("synthetic", split="80:20")
 
 
-def test_other_words_for_splits():
+def test_other_words_for_splits(undrawn):
     faces = load_faces("synthetic")
     assert len(faces.of("validation")) == 600 and len(faces.of("test")) == 200
     assert READERS["synthetic"].read("synthetic", Options()).task == faces.task

@@ -82,3 +82,8 @@ def test_cropped_faces_have_no_video(clip):
 def test_a_start_after_the_end_is_told(clip):
     with pytest.raises(FerError, match=r"--from 9: .*clip.mp4 ends after 2.0 seconds"):
         list(Stub(FACE).analyze_video(clip, start=9.0))
+
+
+def test_a_camera_is_given_by_its_number():
+    with pytest.raises(FerError, match="camera 99 can't be opened"):
+        Stub(FACE).analyze_video(99)

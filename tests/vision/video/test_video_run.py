@@ -68,7 +68,7 @@ def test_rows_video_and_timeline(clip, tmp_path):
     assert rows[-1].face.box.iou(FACE) > 0.8
     assert progress == [(done, COUNT) for done in range(1, COUNT + 1)]
     assert said == []
-    assert (summary.frames, summary.rows, summary.tracks) == (COUNT, COUNT, 1)
+    assert (summary.frames, summary.tracks) == (COUNT, 1)
     assert summary.seconds == pytest.approx(2)
     assert summary.fps > 0 and not summary.interrupted
     assert names(out) == ["clip-timeline.png", "clip.mp4"]
@@ -104,7 +104,7 @@ def test_without_anyone_there_is_no_timeline(clip, tmp_path):
     analyzer = StubAnalyzer()
     analyzer.detect = lambda image: []
     summary = run_video(VideoOptions(str(clip), out=tmp_path), analyzer)
-    assert summary.timeline is None and summary.tracks == summary.rows == 0
+    assert summary.timeline is None and summary.tracks == 0
     assert names(tmp_path) == ["clip.mp4"]
 
 
@@ -156,7 +156,7 @@ def test_errors_come_out_as_themselves_and_leave_nothing(clip, tmp_path, where, 
         run_video(
             VideoOptions(str(clip), out=tmp_path),
             analyzer,
-            rows=fail if where == "rows" else kept if where == "rows" else lambda row: None,
+            rows=fail if where == "rows" else lambda row: None,
         )
     assert names(tmp_path) == []
 

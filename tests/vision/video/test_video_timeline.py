@@ -41,11 +41,21 @@ def test_bins_are_bounded_and_nothing_is_lost(seconds, count):
 
 def test_a_stretch_ends_where_nobody_was_seen():
     timeline = Timeline(FER2013)
-    for index in [*range(50), *range(100, 150)]:
-        timeline.add(1, index / 25, HAPPY)
+    for index in range(150):
+        timeline.extend(index / 25)
+        if not 50 <= index < 100:
+            timeline.add(1, index / 25, HAPPY)
     first, second = timeline.stretches(1)
     assert first[0][-1] == pytest.approx(2, abs=0.05)
     assert second[0][0] == pytest.approx(4, abs=0.05)
+
+
+@pytest.mark.parametrize("fps", [0.2, 1, 7.3, 25])
+def test_a_slow_video_shows_one_stretch(fps):
+    timeline = filled(40, fps)
+    timeline.add(2, 40, HAPPY)
+    [(edges, _)] = timeline.stretches(1)
+    assert edges[0] == 0 and edges[-1] >= 39 - 1 / fps
 
 
 def test_longest_are_drawn_and_the_others_counted():
