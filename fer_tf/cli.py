@@ -45,10 +45,17 @@ def parse(
     neighbours on stderr.
     """
     import tyro
+    from docstring_parser import attrdoc
 
+    # A flag's docstring has indented lines, whose breaks tyro 1.0 would keep, and wrap them again.
+    attrdoc.ast_get_constant_value = _in_one_line  # type: ignore[assignment]
     keywords: dict[str, Any] = {} if default is None else {"default": default}
     keywords |= {} if about is None else {"description": about}
     return tyro.cli(args, args=argv, prog=prog, config=(tyro.conf.OmitArgPrefixes,), **keywords)
+
+
+def _in_one_line(node: Any) -> Any:
+    return " ".join(node.value.split()) if isinstance(node.value, str) else node.value
 
 
 def start_keras() -> None:

@@ -73,25 +73,22 @@ def _print(summary: DatasetSummary, title: str) -> None:
 
     from fer_tf.report.dataset_page import count_tables
 
-    console = Console()
+    console = Console(markup=False)  # a class may be called "smile [open]"
     for counts in count_tables(summary):
-        table = Table(title=f"{title}: {counts.title}", title_justify="left", box=None)
-        table.add_column(counts.header[0])
+        table = Table(counts.header[0], box=None)
         for column in counts.header[1:]:
             table.add_column(column, justify="right")
         for row in counts.rows[:-1]:
             table.add_row(*row)
         table.add_row(*counts.rows[-1], style="bold")
-        console.print(table, "", sep="\n")
-    table = Table(
-        title="What to know before training", title_justify="left", show_header=False, box=None
-    )
+        console.print(f"{title}: {counts.title}", table, "", sep="\n")
+    table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
     table.add_column(style="dim")
     for finding in summary.findings():
         table.add_row(*finding)
-    console.print(table, "", sep="\n")
+    console.print("What to know before training", table, "", sep="\n")
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ def print_metrics(metrics: Metrics) -> None:
     for c in metrics.classes:
         shares = [f"{s:.1%}" if c.support else "-" for s in (c.precision, c.recall, c.f1)]
         classes.add_row(c.name, *shares, f"{c.support:,}")
-    console = Console()
+    console = Console(markup=False)  # a class may be called "smile [open]"
     console.print(scores, "", classes, "", sep="\n")
     if metrics.values:
         console.print(_value_table(metrics.values), "", sep="\n")

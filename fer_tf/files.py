@@ -97,6 +97,20 @@ def refuse_strangers(folder: Path, names: Iterable[str], *, sign: str, text: str
             )
 
 
+def refuse_taken(folder: Path) -> None:
+    """Refuse to write a new folder where something is.
+
+    Raises:
+        FerError: it holds something, or is a file.
+    """
+    try:
+        free = not os.path.lexists(folder) or not os.listdir(folder)
+    except OSError:
+        free = False
+    if not free:
+        raise FerError(f"{folder}: is there already, expected a folder that is absent or empty")
+
+
 @contextlib.contextmanager
 def written_beside(path: Path, suffix: str = ".tmp") -> Iterator[Path]:
     """A file beside `path` to write, which takes its place at the end of the block.

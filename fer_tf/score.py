@@ -86,7 +86,7 @@ def score(args: Score) -> PartTally:
     job = job_of(args)
     enter(job)
     inputs = InputList(job.place)
-    if args.relist or not inputs.known:
+    if args.relist or not len(inputs):
         print(f"listing {args.source}", file=sys.stderr)
         inputs.add(find_entries(job.source, job.column), job.part)
     if not len(inputs):

@@ -7,6 +7,7 @@ without its task. Plain Python without imports of any framework.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
@@ -102,10 +103,10 @@ class Task:
 
     def index(self, name: str) -> int | None:
         """Index of the class of that name or of a variant of it, whatever its case; or None."""
-        plain = canonical(name)
-        return next((i for i, label in enumerate(self.labels) if canonical(label) == plain), None)
+        wanted = canonical(name)
+        return next((i for i, label in enumerate(self.labels) if canonical(label) == wanted), None)
 
-    def with_face(self, height: int, width: int, channels: int) -> Task:
+    def with_face(self, height: int, width: int, channels: int = 1) -> Task:
         """The same labels on faces of another size."""
         return replace(self, face=(height, width, channels))
 
@@ -175,7 +176,13 @@ def task_of_classes(count: int, source: Any) -> Task:
     return TASKS["fer2013"]
 
 
+def plain(name: str) -> str:
+    """A name without case, blanks and dashes."""
+    # macOS writes "ü" as two characters where others write one.
+    composed = unicodedata.normalize("NFC", name)
+    return composed.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
 def canonical(name: str) -> str:
-    """A class name without case, blanks and dashes, and the usual word of its variants."""
-    plain = name.lower().replace("_", "").replace("-", "").replace(" ", "")
-    return _VARIANTS.get(plain, plain)
+    """A class's plain name, or the usual word of its variants."""
+    return _VARIANTS.get(plain(name), plain(name))

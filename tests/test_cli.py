@@ -116,7 +116,15 @@ class Flags:
     learning_rate: float = 0.1
     """Step size."""
     epochs: int = 3
-    """Passes over the data."""
+    """Passes over the data,
+    all of it."""
+
+
+def test_help_wraps_a_docstring_of_several_lines_once(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        cli.parse(Flags, ["--help"], "x")
+    assert "Passes over the data, all of it." in capsys.readouterr().out
 
 
 def test_parse_reads_flags_and_keeps_the_default() -> None:

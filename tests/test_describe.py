@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.errors import FerError
 from fer_tf.report.dataset import summarise
 from fer_tf.report.dataset_page import count_tables, dataset_page
-from fer_tf.tasks import FER2013, FERPLUS, FERPLUS_TO_FER2013
+from fer_tf.tasks import FER2013, FERPLUS, FERPLUS_TO_FER2013, TASKS
 
 
 def faces_with_defects() -> Faces:
@@ -74,6 +75,12 @@ def test_count_tables_leave_out_empty_splits_and_add_up():
     assert table.header == ["class", "Training", "PrivateTest", "all", "share"]
     assert [row[0] for row in table.rows] == [*FER2013, "all"]
     assert table.rows[-1] == ["all", "20", "2", "22", "100.0%"]
+
+
+def test_a_name_in_brackets_is_printed(capsys):
+    task = replace(TASKS["fer2013"], labels=("smile [open]", *FER2013[1:]))
+    describe._print(summarise(replace(faces_with_defects(), task=task)), "x")
+    assert "smile [open]" in capsys.readouterr().out
 
 
 def test_page_holds_its_pictures_and_escapes_its_title():
@@ -157,4 +164,4 @@ def test_any_data_set_is_described(tmp_path, undrawn, capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "of 'Contempt'" in said and "left out 0 of 'Uncertain'" in said
     page = (out / "dataset.html").read_text()
-    assert "40x40 pixels" in page and "Anger" in page and "Angry" not in page
+    assert "colour faces of\n40x40 pixels" in page and "Anger" in page and "Angry" not in page

@@ -249,7 +249,7 @@ def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypa
 
 
 def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, monkeypatch):
-    from fer_tf.exporting import onnx
+    from fer_tf.exporting import face_detector_tflite
 
     def write(*arguments, **keywords):
         raise KeyboardInterrupt
@@ -258,10 +258,10 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, 
     out.mkdir()
     (out / "mine.txt").write_text("kept")
     monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
-    monkeypatch.setattr(onnx, "write_onnx", write)
+    monkeypatch.setattr(face_detector_tflite, "write_face_detector", write)
     arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
     with pytest.raises(KeyboardInterrupt):
-        main([*arguments, "--formats", "serving", "onnx"])
+        main([*arguments, "--formats", "tflite"])
     assert names(tmp_path) == {"out/mine.txt"}
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer_tf.comparing.comparison_figures import (
     COSTS,
@@ -18,13 +16,9 @@ from fer_tf.comparing.comparison_figures import (
 from fer_tf.comparing.comparison_text import Shown
 from fer_tf.comparing.table import ComparedRow
 from fer_tf.comparing.trials import read_metrics
-from fer_tf.report.evaluation_page import HEAD, Picture
-from fer_tf.report.figure_theme import DARK, LIGHT, png
+from fer_tf.report.evaluation_page import HEAD, Picture, drawn, render
 from fer_tf.report.figures import read_history
 from fer_tf.trained.run_folder import Run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -80,18 +74,13 @@ def comparison_page(
         pictures: of the same rows.
         facts: what was measured on what, as names and values.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
-    return environment.from_string(TEMPLATE).render(
+    return render(
+        TEMPLATE,
         title=title,
         told=told,
         trained=trained,
         pictures=pictures,
         facts=facts,
-        light=asdict(LIGHT),
-        dark=asdict(DARK),
     )
 
 
@@ -144,20 +133,12 @@ def _confusions(rows: Sequence[ComparedRow], runs: Path) -> tuple[Confusion, ...
     return tuple(found)
 
 
-def _drawn(draw: Callable[..., Figure], title: str, caption: str) -> Picture:
-    return Picture(title, caption, png(draw(theme=LIGHT), 130), png(draw(theme=DARK), 130))
+_drawn = partial(drawn, dpi=130)
 
 
 TEMPLATE = (
     HEAD
     + """\
-{% macro image(picture) %}
-<picture>
-<source media="(prefers-color-scheme: dark)"
-  srcset="data:image/png;base64,{{ picture.dark|base64 }}">
-<img src="data:image/png;base64,{{ picture.light|base64 }}" alt="{{ picture.title }}">
-</picture>
-{% endmacro %}
 {% macro kind(name) %}
 {% if name == "note" %} class="words bad"
 {% elif name == "augmentation" %} class="words"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fer_tf.data.faces import Faces
 from fer_tf.data.reader import Options, say_nothing
 from fer_tf.errors import FerError
+from fer_tf.tasks import TASKS
 
 
 def load_faces(
@@ -38,7 +39,7 @@ def load_faces(
     """
     from fer_tf.data.readers import find
     from fer_tf.data.relabel import relabel
-    from fer_tf.data.splits import divide
+    from fer_tf.data.splits import divide, parse_shares
 
     chosen = find(data, reader)
     if votes is not None and not chosen.votes:
@@ -48,6 +49,11 @@ def load_faces(
         )
     if face_size is not None and not 1 <= face_size <= 1024:
         raise FerError(f"--face-size: expected 1 to 1024 pixels, found {face_size}")
+    # Reading may take minutes, and both are used after it.
+    if split is not None:
+        parse_shares(split)
+    if task is not None and task not in TASKS:
+        raise FerError(f"--task {task!r}: expected one of {', '.join(TASKS)}")
     options = Options(
         votes=votes,
         split=split is not None,

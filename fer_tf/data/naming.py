@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from fer_tf.data.faces import SPLITS
 from fer_tf.errors import FerError
-from fer_tf.tasks import TASKS, Task, canonical
+from fer_tf.tasks import TASKS, Task, canonical, plain
 
 SPLIT_NAMES: Mapping[str, int] = MappingProxyType(
     {
@@ -21,12 +21,7 @@ SPLIT_NAMES: Mapping[str, int] = MappingProxyType(
         "privatetest": 2,
     }
 )
-"""Index of the split of each usual name, without case, blanks and dashes."""
-
-
-def plain(name: str) -> str:
-    """A split's name as `SPLIT_NAMES` has it."""
-    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+"""Index of the split of each usual name, as `plain` has it."""
 
 
 def split_indices(names: Sequence[str], source: object, *, divided: bool) -> dict[str, int]:

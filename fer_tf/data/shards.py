@@ -27,6 +27,7 @@ from fer_tf.data.faces import Faces
 from fer_tf.data.mapped import PIECE, MappedImages, pieces
 from fer_tf.data.records import EXTRA, WRITING, Records, Shard, array_record, example
 from fer_tf.errors import FerError, reason
+from fer_tf.files import refuse_taken
 from fer_tf.installed import absent
 from fer_tf.progress_bar import progress_bar
 from fer_tf.recipes.schema import Reading
@@ -71,10 +72,9 @@ def write_shards(
             or `array_record` or `tensorflow_datasets` is not installed.
     """
     out = Path(os.path.abspath(out))
-    check_place(out)
+    refuse_taken(out)
     tfds = _tensorflow_datasets(out)
-    height, width, channels = (*faces.images.shape[1:], 1)[:3]
-    size = height * width * channels + _BESIDE_PIXELS
+    size = int(np.prod(faces.images.shape[1:])) + _BESIDE_PIXELS
     with _beside(out, size * len(faces)) as folder:
         columns = _columns(faces)
         lengths: dict[str, list[int]] = {}
@@ -97,7 +97,7 @@ def write_shards(
         _write_metadata(tfds, folder, faces, lengths)
         manifest = {
             "format": FORMAT,
-            "task": asdict(faces.task.with_face(height, width, channels)),
+            "task": asdict(faces.task.with_face(*faces.images.shape[1:])),
             "columns": digest(folder / COLUMNS),
             "shards": [
                 {"file": shard.path.name, "faces": shard.faces, "bytes": shard.size}
@@ -106,20 +106,6 @@ def write_shards(
         }
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return shards
-
-
-def check_place(out: Path) -> None:
-    """Refuse a folder that holds something.
-
-    Raises:
-        FerError: names it.
-    """
-    try:
-        free = not os.path.lexists(out) or not os.listdir(out)
-    except OSError:
-        free = False
-    if not free:
-        raise FerError(f"--out {out}: is there already, expected a folder that is absent or empty")
 
 
 def digest(path: Path) -> str:
@@ -273,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = cli.parse(Args, argv, prog="python -m fer_tf.data.shards")
     if not 0 < args.shard_size < float("inf"):
         raise FerError(f"--shard-size: expected more than 0 MiB, found {args.shard_size:g}")
-    check_place(args.out)
+    refuse_taken(args.out)
     faces = load_faces(
         args.data, votes=args.votes, split=args.split, say=print, **vars(args.reading)
     )

@@ -242,7 +242,10 @@ def main(argv: list[str] | None = None) -> None:
         raise FerError("nothing to write: expected a CSV file to write, or --grid with a PNG file")
     if args.out is not None:
         from fer_tf.data.layouts import AFFECTNETS, LAYOUTS
+        from fer_tf.files import refuse_taken
 
+        if args.layout != "fer2013":
+            refuse_taken(args.out)
         faces = draw_dataset(args.count, args.seed, affect=args.layout in AFFECTNETS)
         LAYOUTS[args.layout](args.out, faces)
         print(f"{args.out}: {args.count} drawn faces")

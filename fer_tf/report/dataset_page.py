@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,12 +15,8 @@ from fer_tf.report.dataset_figures import (
     groups_figure,
     samples_figure,
 )
-from fer_tf.report.evaluation_page import HEAD, Picture
-from fer_tf.report.figure_theme import DARK, LIGHT, Theme, png
+from fer_tf.report.evaluation_page import HEAD, Picture, drawn, render
 from fer_tf.tasks import FERPLUS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _EXAMPLES = 2 * GROUP_COLUMNS
 
@@ -35,13 +29,9 @@ def dataset_page(faces: Faces, summary: DatasetSummary, title: str) -> str:
         summary: of those faces.
         title: heading of the page.
     """
-    from jinja2 import Environment, StrictUndefined
-
     disagreeing = summary.equal.disagreeing
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    return environment.from_string(TEMPLATE).render(
+    return render(
+        TEMPLATE,
         title=title,
         faces=faces,
         tables=count_tables(summary),
@@ -49,8 +39,6 @@ def dataset_page(faces: Faces, summary: DatasetSummary, title: str) -> str:
         pictures=_pictures(faces, summary),
         groups=[_group(faces, group) for group in disagreeing.first],
         unlisted=len(disagreeing) - len(disagreeing.first),
-        light=asdict(LIGHT),
-        dark=asdict(DARK),
     )
 
 
@@ -89,13 +77,13 @@ def _count_table(title: str, counts: np.ndarray, names: tuple[str, ...]) -> Coun
 
 def _pictures(faces: Faces, summary: DatasetSummary) -> list[Picture]:
     pictures = [
-        _drawn(
-            lambda theme: counts_figure(summary, theme=theme),
+        drawn(
+            partial(counts_figure, summary),
             "Class balance",
             "Faces of each class, by split.",
         ),
-        _drawn(
-            lambda theme: samples_figure(faces, theme=theme),
+        drawn(
+            partial(samples_figure, faces),
             "Samples",
             "Faces of each class, chosen at random from all splits.",
         ),
@@ -104,18 +92,14 @@ def _pictures(faces: Faces, summary: DatasetSummary) -> list[Picture]:
     if disagreeing:
         shown = disagreeing.first[:_EXAMPLES]
         pictures.append(
-            _drawn(
-                lambda theme: groups_figure(faces, shown, theme=theme),
+            drawn(
+                partial(groups_figure, faces, shown),
                 "Duplicates whose labels disagree",
                 f"{len(shown)} of {len(disagreeing):,} pictures that different rows "
                 "call differently.",
             )
         )
     return pictures
-
-
-def _drawn(draw: Callable[[Theme], Figure], title: str, caption: str) -> Picture:
-    return Picture(title, caption, png(draw(LIGHT)), png(draw(DARK)))
 
 
 def _group(faces: Faces, group: tuple[int, ...]) -> str:
@@ -151,7 +135,8 @@ li { font-size: .85rem; overflow-wrap: anywhere; }
 <body>
 <main>
 <h1>{{ title }}</h1>
-<p>{{ faces|length|thousands }} grey faces of
+<p>{{ faces|length|thousands }}
+{{ "grey" if faces.images.ndim == 3 else "colour" }} faces of
 {{ faces.images.shape[2] }}x{{ faces.images.shape[1] }} pixels. Rows are numbered from 1.</p>
 <section class="cards">
 {% for table in tables %}
@@ -179,11 +164,7 @@ li { font-size: .85rem; overflow-wrap: anywhere; }
 <figure class="card">
 <h2>{{ picture.title }}</h2>
 <p class="note">{{ picture.caption }}</p>
-<picture>
-<source media="(prefers-color-scheme: dark)"
-  srcset="data:image/png;base64,{{ picture.dark|base64 }}">
-<img src="data:image/png;base64,{{ picture.light|base64 }}" alt="{{ picture.title }}">
-</picture>
+{{ image(picture) }}
 {% if loop.last and groups %}
 <details><summary class="note">Rows, with label and split</summary>
 <ul>

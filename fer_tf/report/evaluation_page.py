@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from fer_tf.report.figure_theme import DARK, LIGHT
+from fer_tf.report.figure_theme import DARK, LIGHT, png
 from fer_tf.report.metrics import Metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,23 @@ class Picture:
     caption: str
     light: bytes
     dark: bytes
+
+
+def drawn(draw: Callable[..., Figure], title: str, caption: str, dpi: int = 150) -> Picture:
+    """The picture of a figure, which `draw(theme=...)` draws."""
+    return Picture(title, caption, png(draw(theme=LIGHT), dpi), png(draw(theme=DARK), dpi))
+
+
+def render(template: str, **values: Any) -> str:
+    """A page of a template that begins with `HEAD` and must get every value that it names."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["percent"] = lambda share: f"{share:.1%}"
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
+    page = environment.from_string(template)
+    return page.render(light=asdict(LIGHT), dark=asdict(DARK), **values)
 
 
 def report_page(
@@ -31,19 +52,13 @@ def report_page(
         pictures: in the order of the page.
         facts: what was evaluated on what, as names and values.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["percent"] = lambda share: f"{share:.1%}"
-    environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
-    return environment.from_string(TEMPLATE).render(
+    return render(
+        TEMPLATE,
         title=title,
         metrics=metrics,
         headlines=headlines(metrics),
         pictures=pictures,
         facts=facts,
-        light=asdict(LIGHT),
-        dark=asdict(DARK),
     )
 
 
@@ -66,6 +81,13 @@ def headlines(metrics: Metrics) -> list[tuple[str, str, str]]:
 
 
 HEAD = """\
+{% macro image(picture) %}
+<picture>
+<source media="(prefers-color-scheme: dark)"
+  srcset="data:image/png;base64,{{ picture.dark|base64 }}">
+<img src="data:image/png;base64,{{ picture.light|base64 }}" alt="{{ picture.title }}">
+</picture>
+{% endmacro %}
 {% macro colours(theme) %}
 {% for name, value in theme.items() %}--{{ name }}: {{ value }}; {% endfor %}
 {% endmacro %}
@@ -89,7 +111,8 @@ h1 { font-size: clamp(1.5rem, 4vw, 2.1rem); line-height: 1.2; margin: 0 0 4px;
 h2 { font-size: 1.05rem; margin: 0 0 4px; }
 p { margin: 0; color: var(--faint); }
 """
-"""How every page begins: with its colours, by `light` and `dark`, and the look of its text."""
+"""How every page begins: with its colours, by `light` and `dark`, and the look of its text and of
+a `Picture`."""
 
 TEMPLATE = (
     HEAD
@@ -127,7 +150,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 <body>
 <main>
 <h1>{{ title }}</h1>
-<p>{{ "{:,}".format(metrics.rows) }} faces. Below each score is its 95% bootstrap interval
+<p>{{ metrics.rows|thousands }} faces. Below each score is its 95% bootstrap interval
 over faces.</p>
 <section class="grid scores">
 {% for name, value, interval in headlines %}
@@ -148,7 +171,7 @@ over faces.</p>
 <td>{{ c.f1|percent }}</td>
 <td class="bar"><div class="track">
 <div style="width: {{ (100 * c.f1)|round(1) }}%"></div></div></td>
-<td>{{ "{:,}".format(c.support) }}</td></tr>
+<td>{{ c.support|thousands }}</td></tr>
 {% else %}
 <tr><td>{{ c.name }}</td><td>-</td><td>-</td><td>-</td><td class="bar"></td><td>0</td></tr>
 {% endif %}
@@ -176,7 +199,7 @@ would reach.</p>
 <td>{{ "%.3f"|format(score.value) }}</td>
 {% endfor %}
 <td>{{ "-" if v.class_mean_ccc is none else "%.3f"|format(v.class_mean_ccc) }}</td>
-<td>{{ v.sagr.value|percent }}</td><td>{{ "{:,}".format(v.rows) }}</td></tr>
+<td>{{ v.sagr.value|percent }}</td><td>{{ v.rows|thousands }}</td></tr>
 {% endfor %}
 </tbody></table></div>
 </div></section>
@@ -186,11 +209,7 @@ would reach.</p>
 <figure class="card">
 <h2>{{ picture.title }}</h2>
 <p class="note">{{ picture.caption }}</p>
-<picture>
-<source media="(prefers-color-scheme: dark)"
-  srcset="data:image/png;base64,{{ picture.dark|base64 }}">
-<img src="data:image/png;base64,{{ picture.light|base64 }}" alt="{{ picture.title }}">
-</picture>
+{{ image(picture) }}
 </figure>
 {% endfor %}
 </section>

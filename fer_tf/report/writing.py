@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
 from fer_tf.files import refuse_strangers
 from fer_tf.report import figures, value_figures
-from fer_tf.report.evaluation_page import Picture, report_page
-from fer_tf.report.figure_theme import DARK, LIGHT, png
+from fer_tf.report.evaluation_page import Picture, drawn, report_page
 from fer_tf.report.metrics import Metrics, evaluate
 from fer_tf.report.value_scores import Values
 
@@ -166,12 +165,12 @@ def _pictures(
     history: str | Path | None,
 ) -> dict[str, Picture]:
     pictures = {
-        "confusion_matrix.png": _drawn(
+        "confusion_matrix.png": drawn(
             partial(figures.confusion_figure, metrics),
             "Confusion matrix",
             "Where the faces of each class (row) were put.",
         ),
-        "reliability.png": _drawn(
+        "reliability.png": drawn(
             partial(figures.reliability_figure, metrics),
             "Reliability",
             "How often the network is right when it is this sure.",
@@ -179,7 +178,7 @@ def _pictures(
     }
     table = None if history is None else figures.read_history(Path(history))
     if table is not None and len(table):
-        pictures["curves.png"] = _drawn(
+        pictures["curves.png"] = drawn(
             partial(figures.curves_figure, table),
             "Training",
             "By epoch, at the input size of that time, which stands above and changes at a dotted "
@@ -187,23 +186,19 @@ def _pictures(
             "can differ from the last point.",
         )
     if values is not None:
-        pictures["circumplex.png"] = _drawn(
+        pictures["circumplex.png"] = drawn(
             partial(value_figures.circumplex_figure, values, labels, names),
             " and ".join(values.names).capitalize(),
             "Every face by its true and by its estimated values, coloured by its class.",
         )
-        pictures["residuals.png"] = _drawn(
+        pictures["residuals.png"] = drawn(
             partial(value_figures.residuals_figure, values),
             "Residuals",
             "Estimated less true value, by the true one; the line is the mean.",
         )
-    pictures["examples.png"] = _drawn(
+    pictures["examples.png"] = drawn(
         partial(figures.examples_figure, labels, probabilities, images, names, values),
         "The surest mistakes",
         "Faces whose wrong class got the greatest probability.",
     )
     return pictures
-
-
-def _drawn(draw: Callable, title: str, caption: str) -> Picture:
-    return Picture(title, caption, png(draw(theme=LIGHT)), png(draw(theme=DARK)))

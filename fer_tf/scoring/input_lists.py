@@ -137,11 +137,6 @@ class InputList:
         if exists(self._file):
             self._listings = _listings(self._file)
 
-    @property
-    def known(self) -> bool:
-        """Whether SOURCE was listed."""
-        return bool(self._listings)
-
     def parts(self) -> Iterator[int]:
         """The parts' numbers, ascending; some are left out between two listings."""
         for file, count in enumerate(self._counts):
@@ -183,7 +178,7 @@ class InputList:
         for count, data in _lists(divided(self._new(found), size)):
             write_whole(self._list(len(self._counts) + len(counts)), data)
             counts.append(count)
-        if counts or not self.known:
+        if counts:
             self._listings.append(counts)
             write_whole(self._file, json.dumps({"listings": self._listings}).encode())
         return sum(counts)

@@ -14,7 +14,7 @@ from pyarrow import fs
 
 from fer_tf import __version__
 from fer_tf.errors import FerError, reason
-from fer_tf.scoring.input_lists import FOLDER, InputList
+from fer_tf.scoring.input_lists import FOLDER, LISTINGS, InputList
 from fer_tf.scoring.places import Place, exists, place_of, read_whole, write_whole
 from fer_tf.scoring.score_table import schema_of
 from fer_tf.tasks import Task
@@ -92,7 +92,7 @@ def enter(job: ScoreJob) -> None:
         FerError: OUT holds the scores of something else, or other files, or can't be written.
     """
     file = job.place / FOLDER / JOB
-    if not exists(file):
+    if not exists(job.place / FOLDER / LISTINGS):  # as after a SOURCE that was mistyped
         _refuse_strangers(job.place)
         write_whole(file, json.dumps(job.about, indent=1).encode())
         return

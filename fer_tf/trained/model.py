@@ -248,9 +248,12 @@ def parse_size(text: str) -> Size:
     """(height, width) in pixels from "N" or "HxW".
 
     Raises:
-        FerError: anything else, or less than 1 pixel.
+        FerError: anything else, or a side that is not in 1 to 1024.
     """
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
-        raise FerError(f"--size is {text!r}: expected pixels as N or HxW, like 224 or 96x128")
+    digits = all(side.isascii() and side.isdigit() for side in sides)
+    if len(sides) > 2 or not digits or not all(1 <= int(side) <= 1024 for side in sides):
+        raise FerError(
+            f"--size is {text!r}: expected pixels as N or HxW, up to 1024, like 224 or 96x128"
+        )
     return int(sides[0]), int(sides[-1])

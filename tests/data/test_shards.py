@@ -238,7 +238,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path, capsys):
     assert "24 faces in 3 shards" in capsys.readouterr().out
     before = {file.name: file.stat().st_mtime_ns for file in out.iterdir()}
     for place in (out, out / shards.MANIFEST):
-        with pytest.raises(FerError, match=r"--out .*: is there already, expected a folder that"):
+        with pytest.raises(FerError, match=r": is there already, expected a folder that"):
             shards.main(["--out", str(place)])
     assert {file.name: file.stat().st_mtime_ns for file in out.iterdir()} == before
     with pytest.raises(FerError, match="--shard-size: expected more than 0 MiB, found -1"):

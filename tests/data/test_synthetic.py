@@ -149,3 +149,10 @@ def test_bad_input_is_one_sentence(tmp_path, call, words):
     assert words in str(error.value)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_faces_are_not_drawn_among_others(tmp_path):
+    (tmp_path / "fer2013.csv").write_text("mine")
+    with pytest.raises(FerError, match="is there already, expected a folder that is absent"):
+        main([str(tmp_path), "--layout", "ferplus", "--count", "24"])
+    assert (tmp_path / "fer2013.csv").read_text() == "mine"

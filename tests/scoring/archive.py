@@ -64,7 +64,7 @@ def job_for(source: Any, out: Any, **flags: Any) -> ScoreJob:
 def score_all(job: ScoreJob, *, relist: bool = False) -> PartTally:
     """What the command does, without Ray."""
     inputs = InputList(job.place)
-    if relist or not inputs.known:
+    if relist or not len(inputs):
         inputs.add(find_entries(job.source, job.column), job.part)
     return sum((score_part(job, part) for part in job.missing(inputs)), PartTally())
 

@@ -163,7 +163,7 @@ def test_a_listing_that_was_killed_begins_anew(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         InputList(out).add(killed(), 1)
-    assert not InputList(out).known
+    assert not len(InputList(out))
     assert InputList(out).add(find_entries(str(folder), None), 1) == 2
 
 
@@ -179,6 +179,13 @@ def test_another_command_does_not_mix_its_scores(tmp_path):
         job_for(source, source)
     with pytest.raises(FerError, match=r"a.jpg: can't be listed"):
         job_for(source, source / "a.jpg")
+
+
+def test_a_folder_holds_no_scores_before_something_was_listed(tmp_path):
+    job_for(tmp_path / "mistyped", tmp_path / "out")
+    job = job_for(write_archive(tmp_path / "photos"), tmp_path / "out")
+    assert InputList(job.place).add([], 1) == 0  # as of a folder that was empty then
+    assert score_all(job).inputs == 5
 
 
 def test_a_folder_of_scores_may_be_moved(tmp_path):

@@ -131,7 +131,9 @@ def test_size(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "0", "64x", "x64", "1x2x3", "-4", "64px", "٤", "6.5", "0x9"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "64x", "x64", "1x2x3", "-4", "64px", "٤", "6.5", "0x9", "1025"]
+)
 def test_refuses_a_size(text):
     with pytest.raises(FerError, match="--size is"):
         parse_size(text)

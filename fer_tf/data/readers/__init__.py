@@ -44,5 +44,6 @@ def find(path: str, name: str | None = None) -> Reader:
     for reader in READERS.values():
         if reader.matches(path):
             return reader
-    tried = "; ".join(f"{reader.name} found no {reader.layout}" for reader in READERS.values())
+    # The commonest layouts stand last, and are told of first.
+    tried = "; ".join(f"{each.name} found no {each.layout}" for each in [*READERS.values()][::-1])
     raise FerError(f"{path}: no reader knows this layout, expected one of theirs: {tried}")

@@ -109,12 +109,11 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
         raise FerError(f"{path}: no face with an emotion, expected AffectNet's pictures and labels")
     task = TASKS["affectnet8"]
     images = read_pictures(pictures, options.face_size or task.face[0])
-    height, width, channels = (*images.shape[1:], 1)[:3]
     return Faces(
         images=images,
         labels=np.array(labels, np.uint8),
         split=np.array(splits, np.uint8),
-        task=task.with_face(height, width, channels),
+        task=task.with_face(*images.shape[1:]),
         values=np.array(affect, np.float32).reshape(-1, len(task.values)),
     )
 

@@ -14,7 +14,6 @@ from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.naming import (
     SPLIT_NAMES,
     indices_in,
-    plain,
     refuse_twins,
     split_indices,
     task_of_names,
@@ -22,7 +21,7 @@ from fer_tf.data.naming import (
 from fer_tf.data.pictures import Picture, Place, read_pictures
 from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.errors import FerError
-from fer_tf.tasks import canonical
+from fer_tf.tasks import canonical, plain
 
 _STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
 """What Windows and macOS leave in folders, in lower case, beside their hidden files."""
@@ -101,12 +100,11 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     order = dict(zip(sorted(names), indices_in(task, labels), strict=True))
     found.sort(key=lambda each: (each.split, order[canonical(each.folder)], str(each.file)))
     images = read_pictures([Picture(each.file) for each in found], options.face_size)
-    height, width, channels = (*images.shape[1:], 1)[:3]
     return Faces(
         images=images,
         labels=np.array([order[canonical(each.folder)] for each in found], np.uint8),
         split=np.array([each.split for each in found], np.uint8),
-        task=task.with_face(height, width, channels),
+        task=task.with_face(*images.shape[1:]),
     )
 
 
@@ -125,12 +123,12 @@ def _splits(root: Place, *, divided: bool) -> dict[str, int]:
 
 
 def _innermost(root: Place) -> Place:
-    """The folder with the splits or classes: archives often hold all in one more."""
+    """The folder with the splits or classes: archives often hold all in one more, or two."""
     folders = [path for path in _entries(root) if path.is_dir()]
     if len(folders) == 1 and plain(folders[0].name) not in SPLIT_NAMES:
         inner = folders[0]
         if any(path.is_dir() for path in _entries(inner)):
-            return inner
+            return _innermost(inner)
     return root
 
 

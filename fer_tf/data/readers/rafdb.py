@@ -63,12 +63,11 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
         raise FerError(f"{file}: empty, expected lines like 'train_00001.jpg 5'")
     rows.sort(key=lambda row: row[0])
     images = read_pictures([picture for *_, picture in rows], options.face_size)
-    height, width, channels = (*images.shape[1:], 1)[:3]
     return Faces(
         images=images,
         labels=np.array([label for _, label, _ in rows], np.uint8),
         split=np.array([split for split, *_ in rows], np.uint8),
-        task=TASKS["rafdb"].with_face(height, width, channels),
+        task=TASKS["rafdb"].with_face(*images.shape[1:]),
     )
 
 

@@ -17,7 +17,9 @@ from fer_tf.data.mapped import Images
 from fer_tf.data.naming import indices_in, split_indices, task_of_names
 from fer_tf.data.pictures import fitted
 from fer_tf.data.reader import DEFAULTS, Options, Reader
+from fer_tf.data.records import EXTRA
 from fer_tf.errors import FerError
+from fer_tf.installed import absent
 
 PREFIX = "tfds:"
 
@@ -71,14 +73,13 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     order = sorted(splits, key=lambda name: splits[name])
     task = task_of_names(names, path, builder.name, options.say)
     images, labels = _arrays(builder, order, sum(counts[name] for name in order), options)
-    height, width, channels = (*images.shape[1:], 1)[:3]
     return Faces(
         images=images,
         labels=np.array(indices_in(task, names), np.uint8)[labels],
         split=np.repeat([splits[name] for name in order], [counts[name] for name in order]).astype(
             np.uint8
         ),
-        task=task.with_face(height, width, channels),
+        task=task.with_face(*images.shape[1:]),
     )
 
 
@@ -93,7 +94,7 @@ def _builder(path: str) -> Any:
             importlib.import_module("fer_tf.data.tfds_fer2013")
         return tfds.builder(name, try_gcs=False)
     except ModuleNotFoundError as error:
-        raise FerError(f"{path}: needs {error.name}: pip install 'fer_tf[tfds]'") from error
+        raise FerError(f"{path}: {absent(error.name or '', EXTRA)}") from error
     except Exception as error:  # whatever a builder raises
         text = str(error).strip().partition("\n")[0]
         raise FerError(f"{path}: no such builder ({text}), expected one of TFDS'") from error

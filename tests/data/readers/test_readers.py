@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -81,8 +82,6 @@ def test_classes_of_another_task_are_left_out_and_counted(with_toy):
     assert faces.images[:, 0, 0].tolist() == [1, 2, 3]
     assert said == ["a.toy: left out 2 of 'Contempt'"]
     assert load_faces("a.toy", task="fer2013").labels.tolist() == [6, 3, 0]
-    with pytest.raises(FerError, match="--task 'x': expected one of fer2013"):
-        load_faces("a.toy", task="x")
 
 
 def test_what_a_reader_does_not_do_is_refused(with_toy):
@@ -93,6 +92,16 @@ def test_what_a_reader_does_not_do_is_refused(with_toy):
     with pytest.raises(FerError, match="--face-size: expected 1 to 1024"):
         load_faces("a.toy", face_size=0)
     assert len(load_faces("a.toy", face_size=48)) == 5
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [({"task": "x"}, "--task 'x': expected one of fer2013"), ({"split": "80"}, "--split '80'")],
+)
+def test_flags_are_checked_before_anything_is_read(monkeypatch, flags, words):
+    monkeypatch.setattr(readers, "READERS", {"toy": replace(TOY, read=None)})
+    with pytest.raises(FerError, match=words):
+        load_faces("a.toy", **flags)
 
 
 @given(
