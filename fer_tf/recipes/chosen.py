@@ -120,9 +120,9 @@ CHOSEN: dict[str, Recipe] = {
         vote_answer=0.2,
         expected_accuracy=0.7099,
     ),
-    # The small network. Its teachers' answers to each view of a face are kept, so that two CPU cores
-    # spend most of their time on the student. What ships was trained in three shorter runs, whose
-    # recipes are in results/ and saved_models/nano/.
+    # The small network. Its teachers' answers to each view of a face are kept, so that two CPU
+    # cores spend most of their time on the student. What ships was trained in three shorter runs,
+    # whose recipes are in results/ and saved_models/nano/.
     "nano": dataclasses.replace(
         LONG_TAUGHT,
         name="nano",

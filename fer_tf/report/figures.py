@@ -97,9 +97,8 @@ def reliability_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
     )
     upper.plot([0, 1], [0, 1], "--", color=theme.faint, linewidth=1, label="perfectly calibrated")
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-    upper.set_title(
-        f"Calibration error {metrics.ece.value:.1%}; by chance alone {metrics.ece_floor:.1%}", pad=10
-    )
+    told = f"Calibration error {metrics.ece.value:.1%}; by chance alone {metrics.ece_floor:.1%}"
+    upper.set_title(told, pad=10)
     _legend(upper, theme)
     rows = [b.rows / metrics.rows for b in bins]
     lower.bar(middles, rows, 0.9 * width, color=theme.faint, alpha=0.6)

@@ -185,7 +185,7 @@ def chance_calibration_error(bins: Sequence[Bin]) -> float:
 
     In a bin of n rows with the mean confidence c its correct rows are nearly normal about n c with
     the variance n c (1 - c), and such a number is sqrt(2 / pi) standard deviations away on average.
-    An error near it can't be told from none (Vaicenavicius et al., AISTATS 2019, simulate the same).
+    An error near it can't be told from none (Vaicenavicius et al., AISTATS 2019, simulate it).
     """
     rows = sum(b.rows for b in bins)
     away = sum(math.sqrt(b.rows * b.confidence * (1 - b.confidence)) for b in bins)
