@@ -55,7 +55,7 @@ train() {
     local name=$1 recipe=$2
     shift 2
     "$python" -m fer_tf.train "$recipe" --run "$name" --runs "$runs" --data "$data/fer2013.csv" \
-        --votes "$data/fer2013new.csv" --no-report "${more[@]}" "$@" >>"$runs/logs/$name.log" 2>&1
+        --votes "$data/fer2013new.csv" --no-report "$@" "${more[@]}" >>"$runs/logs/$name.log" 2>&1
     local code=$?
     say "$name ended with code $code: $(tr '\r' '\n' <"$runs/logs/$name.log" | grep -a validation | tail -n 1)"
     return "$code"
