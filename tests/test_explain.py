@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.explain import Explain, explain, main
 
-HOPPER = f"{matplotlib.get_data_path()}/sample_data/grace_hopper.jpg"
+HOPPER = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
 QUICK = ["--method", "gradcam-fused"]
 
 

@@ -141,4 +141,6 @@ def _block(fields: list[bytes], path: str, last_row: int, table: np.ndarray) -> 
     return b"".join(rows)
 
 
-READER = Reader("fer2013", "CSV file with the columns emotion and pixels", matches, read, votes=True)
+READER = Reader(
+    "fer2013", "CSV file with the columns emotion and pixels", matches, read, votes=True
+)
