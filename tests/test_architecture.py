@@ -13,8 +13,8 @@ import fer_tf
 
 PACKAGE = Path(fer_tf.__file__).parent
 LAYERS = (
-    "errors installed cores forks hosts quiet files cli detecting archives shipped worker_pool "
-    "progress_bar listening",
+    "errors installed cores forks hosts quiet files fonts cli detecting archives shipped "
+    "worker_pool progress_bar listening",
     "tasks",
     "layers",
     "models",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from fer_tf.fonts import font_file, lacking_letters, matplotlib_font
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -87,7 +89,23 @@ def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
 
 def png(figure: Figure, dpi: int = 150, comment: str = "") -> bytes:
     """The figure as the bytes of a PNG file, with a comment in it if there is one."""
+    _find_letters(figure)
     buffer = BytesIO()
     metadata = {"Comment": comment} if comment else None
     figure.savefig(buffer, format="png", dpi=dpi, metadata=metadata)
     return buffer.getvalue()
+
+
+def _find_letters(figure: Figure) -> None:
+    """Let the figure's texts take letters that Matplotlib's own font lacks from another one."""
+    from matplotlib.font_manager import FontProperties, fontManager
+    from matplotlib.text import Text
+
+    texts = figure.findobj(Text)
+    written = "".join(text.get_text() for text in texts)
+    file = font_file(lacking_letters(written, matplotlib_font()))
+    if file is not None:
+        fontManager.addfont(file)
+        name = FontProperties(fname=file).get_name()
+        for text in texts:
+            text.set_fontfamily([*text.get_fontfamily(), name])

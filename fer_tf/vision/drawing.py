@@ -152,14 +152,16 @@ def _draw_panel(canvas: np.ndarray, face: Face, plan: Plan) -> None:
         middle = panel.top + columns.middle(row)
         first = label == face.emotion
         if first:
-            _write(canvas, label, size, panel.left + columns.padding, middle, INK)
+            left = panel.left + columns.padding
+            _write(canvas, label, size, left, middle, INK, face.labels)
         width = round(share * columns.bar_width)
         if width > 0:
             bar = Rect(panel.left + columns.bar, middle - thick // 2, width, thick)
             _fill(canvas, bar, colour(label, face.labels), radius=min(thick, width) // 2)
         text = f"{share:.0%}"
-        left = panel.left + panel.width - columns.padding - text_width(text, size)
-        _write(canvas, text, size, left, middle, INK if first else FAINT)
+        left = panel.left + panel.width - columns.padding
+        left -= text_width(text, size, face.labels)
+        _write(canvas, text, size, left, middle, INK if first else FAINT, face.labels)
 
 
 def _bar_height(size: int) -> int:
@@ -181,7 +183,7 @@ def _empty_panel(size: int, labels: tuple[str, ...]) -> tuple[np.ndarray, np.nda
         _fill(canvas, whole, PAPER, PAPER_OPACITY, radius=max(size // 3, 2))
         for row, label in enumerate(labels):
             middle = columns.middle(row)
-            _write(canvas, label, size, columns.padding, middle, FAINT)
+            _write(canvas, label, size, columns.padding, middle, FAINT, labels)
             track = Rect(columns.bar, middle - thick // 2, columns.bar_width, thick)
             _fill(canvas, track, INK, TRACK_OPACITY, radius=thick // 2)
     through = (white[..., 1].astype(np.float32) - black[..., 1]) / 255
@@ -204,10 +206,16 @@ def _fill(
 
 
 def _write(
-    canvas: np.ndarray, text: str, size: int, left: int, middle: int, rgb: tuple[int, int, int]
+    canvas: np.ndarray,
+    text: str,
+    size: int,
+    left: int,
+    middle: int,
+    rgb: tuple[int, int, int],
+    beside: tuple[str, ...] = (),
 ) -> None:
-    """Write a line, its capitals centred on the height `middle`."""
-    mask, rise = text_mask(text, size)
+    """Write a line, its capitals centred on the height `middle`, in one font with those beside."""
+    mask, rise = text_mask(text, size, beside)
     _stamp(canvas, mask, left, middle - rise, rgb)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from PIL import ImageFont
+
+from fer_tf.fonts import load_font
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ def panel_columns(font: int, labels: tuple[str, ...]) -> PanelColumns:
     """The measures of a panel with a row for each label, its text `font` pixels high."""
     padding = max(font * 3 // 4, 3)
     row = round(1.42 * font)
-    names = max(text_width(label, font) for label in labels)
+    names = max(text_width(label, font, labels) for label in labels)
     bar = padding + names + font * 2 // 3
     bar_width = 5 * font
-    width = bar + bar_width + font // 2 + text_width("100%", font) + padding
+    width = bar + bar_width + font // 2 + text_width("100%", font, labels) + padding
     return PanelColumns(padding, row, bar, bar_width, width, row * len(labels) + 2 * padding)
 
 
@@ -50,30 +51,28 @@ def line_height(font: int) -> int:
     return round(1.3 * font)
 
 
-def text_width(text: str, size: int) -> int:
+def text_width(text: str, size: int, beside: tuple[str, ...] = ()) -> int:
     """Of a line of text `size` pixels high, in pixels."""
-    return text_mask(text, size)[0].shape[1]
+    return text_mask(text, size, beside)[0].shape[1]
 
 
 @lru_cache(maxsize=512)
-def text_mask(text: str, size: int) -> tuple[np.ndarray, int]:
-    """A line of text in Pillow's own font (Aileron).
+def text_mask(text: str, size: int, beside: tuple[str, ...] = ()) -> tuple[np.ndarray, int]:
+    """A line of text in a font that can write it: Pillow's own (Aileron) for English.
+
+    Args:
+        text: the line.
+        size: its height, in pixels.
+        beside: other lines that stand beside it, and are to be in the same font.
 
     Returns:
         Its ink, float32 [h, w] in [0, 1], and how far above the middle of its capitals the
         mask begins, in pixels.
     """
-    font = _font(size)
+    font = load_font("".join((text, *beside)), size)
     top = font.getbbox(text)[1]
     capitals = font.getbbox("H")
     mask = font.getmask(text, mode="L")
     ink = np.asarray(mask, np.float32).reshape(mask.size[1], mask.size[0]) / 255
     middle = round((capitals[1] + capitals[3]) / 2)
     return ink, middle - int(top)
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow's wheels come with FreeType"
-    return font
