@@ -27,8 +27,8 @@ class Score:
     after whatever stopped it."""
 
     source: Annotated[Positional[str], arg(metavar="SOURCE")]
-    """A folder, a quoted glob, a picture, a video, a tar shard, or a CSV or Parquet table of paths
-    or bytes: a path or an address such as s3://bucket/photos."""
+    """A folder, a quoted glob, a picture, a video, a tar shard, a zip, or a CSV or Parquet table of
+    paths or bytes: a path or an address such as s3://bucket/photos."""
     out: str
     """The table is written into this folder, which may be an address, too."""
     column: str | None = None

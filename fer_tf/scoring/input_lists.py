@@ -32,12 +32,12 @@ from fer_tf.scoring.places import (
 from fer_tf.vision.stream import VIDEO_SUFFIXES
 
 PICTURE, VIDEO, SHARD, ROWS = "picture", "video", "shard", "rows"
-"""Kinds of entries: a picture file, a video, a tar shard, and a Parquet row group of bytes."""
+"""Kinds of entries: a picture file, a video, a tar or zip, and a Parquet row group of bytes."""
 
 FOLDER, LISTINGS = "_inputs", "listings.json"
 LIST_PARTS = 256
 
-_SHARDS = (".tar", ".tar.gz", ".tgz")
+_SHARDS = (".tar", ".tar.gz", ".tgz", ".zip")
 _SCHEMA = pa.schema(
     [("kind", pa.string()), ("path", pa.string()), ("table", pa.string()), ("row", pa.int64())]
 )

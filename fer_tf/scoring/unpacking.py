@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
+from typing import IO
 
-from fer_tf.archives import BROKEN, CheapHeader
+from fer_tf.archives import BROKEN, CheapHeader, open_zip
 from fer_tf.errors import FerError, reason
 from fer_tf.pictures.finding import SUFFIXES
 from fer_tf.scoring.input_lists import PICTURE, ROWS, SHARD, Entry
@@ -30,7 +31,7 @@ class Input:
 
     Attributes:
         source: the file that it is or lies in, as a path or an address.
-        member: its name in a tar shard.
+        member: its name in a tar or zip.
         row: its row in a table.
         data: a picture's bytes; None for a video, and where they could not be read.
         within: the picture's place in a source that holds many, for sentences.
@@ -124,32 +125,56 @@ def _video(place: Place) -> Input:
 
 
 def _shard(place: Place) -> Iterator[Input]:
-    """The pictures of a tar, as it streams by; JSON, texts and what else it holds are left out."""
-    shard, empty = Input(place.name), True
+    """The pictures of a tar or zip; JSON, texts and what else it holds are left out."""
+    empty = True
     try:
-        with (
-            place.files.open_input_stream(place.path, compression=None) as stream,
-            tarfile.open(fileobj=stream, mode="r|*", tarinfo=CheapHeader) as members,
-        ):
-            while (member := members.next()) is not None:
-                members.members = []  # type: ignore[attr-defined]  # or each would stay
-                if member.isreg() and _is_picture(member.name):
-                    empty = False
-                    found = Input(place.name, member.name, within=member.name)
-                    yield _member(found, member, members)
+        for found in (_in_zip if place.path.lower().endswith(".zip") else _in_tar)(place):
+            empty = False
+            yield found
         if empty:
-            yield replace(shard, trouble=f"{place.name}: holds no picture, expected some")
+            yield Input(place.name, trouble=f"{place.name}: holds no picture, expected some")
     except BROKEN as error:
         if isinstance(error, OSError) and not place.local:
             raise Unreachable(f"{place.name}: can't be read: {reason(error)}") from None
-        yield shard.failed(error)
+        yield Input(place.name).failed(error)
 
 
-def _member(found: Input, member: tarfile.TarInfo, members: tarfile.TarFile) -> Input:
-    if member.size > READ_LIMIT:
-        return found.failed(_too_large(found.name, member.size))
-    file = members.extractfile(member)
-    return replace(found, data=b"" if file is None else file.read())
+def _in_tar(place: Place) -> Iterator[Input]:
+    """Its pictures as it streams by."""
+    with (
+        place.files.open_input_stream(place.path, compression=None) as stream,
+        tarfile.open(fileobj=stream, mode="r|*", tarinfo=CheapHeader) as members,
+    ):
+        while (member := members.next()) is not None:
+            members.members = []  # type: ignore[attr-defined]  # or each would stay
+            if member.isreg() and _is_picture(member.name):
+                file = members.extractfile(member) if member.size <= READ_LIMIT else None
+                yield _member(place, member.name, member.size, file)
+
+
+def _in_zip(place: Place) -> Iterator[Input]:
+    """Its pictures in the order of its directory; one that is damaged leaves the others."""
+    with place.files.open_input_file(place.path) as file, open_zip(file) as members:
+        for member in members.infolist():
+            if member.is_dir() or not _is_picture(member.filename):
+                continue
+            name, size = member.filename, member.file_size
+            try:
+                content = members.open(member) if size <= READ_LIMIT else None
+                yield _member(place, name, size, content)
+            except BROKEN as error:
+                if isinstance(error, OSError):
+                    raise
+                yield Input(place.name, name, within=name).failed(error)
+
+
+def _member(place: Place, name: str, size: int, file: IO[bytes] | None) -> Input:
+    """A member, whose file is closed then; None for one that is too large."""
+    found = Input(place.name, name, within=name)
+    if file is None:
+        return found.failed(_too_large(found.name, size))
+    with file:
+        return replace(found, data=file.read())
 
 
 def _too_large(name: str, size: int) -> FerError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 
 import cv2
 import numpy as np
@@ -150,6 +151,47 @@ def test_shards_give_their_pictures(tmp_path):
         (2, 0, None, "failed"),
     ]
     assert table.column("reason")[3].as_py().endswith("2.tar: holds no picture, expected some")
+
+
+def test_a_zip_gives_its_pictures_and_a_damaged_one_leaves_the_others(tmp_path):
+    folder, out = tmp_path / "zips", tmp_path / "out"
+    folder.mkdir()
+    members = {"a/1.jpg": photo(), "2.png": blank(), "3.txt": b"", "__MACOSX/a/._1.jpg": b"x"}
+    with zipfile.ZipFile(folder / "0.zip", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    whole = (folder / "0.zip").read_bytes()
+    middle = whole.index(photo()) + len(photo()) // 2
+    damaged = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    (folder / "1.ZIP").write_bytes(damaged)
+    (folder / "2.zip").write_bytes(whole[:middle])
+    assert score_all(job_for(folder, out)) == PartTally(5, 1, 2, 2)
+    table = scores(out)
+    assert brief(table, "part", "member", "status") == [
+        (0, "a/1.jpg", "face"),
+        (0, "2.png", "no face"),
+        (1, "a/1.jpg", "failed"),
+        (1, "2.png", "no face"),
+        (2, None, "failed"),
+    ]
+    reasons = table.column("reason").to_pylist()
+    assert "1.ZIP: a/1.jpg: Bad CRC-32" in reasons[2]
+    assert "2.zip: File is not a zip file" in reasons[4]
+
+
+def test_members_of_a_zip_that_are_encrypted_or_too_large_are_rows(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("1.jpg", photo())
+        archive.writestr("2.png", blank())
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1  # the second member's flag in the directory
+    data[data.rindex(b"PK\x03\x04") + 6] |= 1  # and before its content
+    (tmp_path / "a.zip").write_bytes(data)
+    monkeypatch.setattr(unpacking, "READ_LIMIT", len(photo()) - 1)
+    assert score_all(job_for(tmp_path / "a.zip", tmp_path / "out")) == PartTally(2, 0, 0, 2)
+    reasons = scores(tmp_path / "out").column("reason").to_pylist()
+    assert "a.zip: 1.jpg: a file of 0 MB, expected at most 0" in reasons[0]
+    assert "a.zip: 2.png" in reasons[1] and "encrypted" in reasons[1]
 
 
 def test_tables_name_pictures_or_hold_them(tmp_path):
