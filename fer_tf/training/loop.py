@@ -81,6 +81,26 @@ class Training:
         self.run = run
         self.display = display
         self.checkpoint_minutes = checkpoint_minutes
+        self._take_faces(faces)
+        saved = checkpoint.newest_whole(run.checkpoints, display.say)
+        self.progress = self._start() if saved is None else self._go_on(saved)
+        policy = precision.POLICIES[self.progress.precision]
+        self._open_teachers(policy)
+        # A checkpoint has all weights: the file that they came from may be gone by now.
+        self._build_networks(policy, recipe.weights if saved is None else None)
+        self.schedule = learning_rate(recipe, self.steps)
+        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule, self.steps)
+        self.optimizer = precision.scaled(
+            self.inner_optimizer, self.progress.precision, self.network
+        )
+        self._metrics: list[np.ndarray] | None = None
+        if saved is not None:
+            self._restore(saved)
+        check_alike("recipe, data and checkpoint", recipe, self.progress)
+
+    def _take_faces(self, faces: Faces) -> None:
+        """What is learnt from and validated on, the targets, the loss and an epoch's steps."""
+        recipe = self.recipe
         try:
             self.faces, self.validation = faces.of("Training"), faces.of("PublicTest")
         except FerError as error:
@@ -104,29 +124,32 @@ class Training:
             raise FerError(
                 f"batch_size: {recipe.batch_size} is more than the {len(self.faces)} training faces"
             )
-        saved = checkpoint.newest_whole(run.checkpoints, display.say)
-        if saved is None:
-            self.progress = self._start()
-            weights = recipe.weights
-        else:
-            self.progress = Progress.from_state(saved.state, str(run.checkpoints))
-            # A run that keeps the last epoch writes it again, as long as one is left.
-            rewritten = recipe.keep == "last" and not self.finished
-            if self.progress.best_epoch and not run.best_file.is_file() and not rewritten:
-                raise FerError(run.why_no_best())
-            self.progress.check_faces(self.faces, self.validation, str(run.folder))
-            # The checkpoint has them all: the file that they came from may be gone by now.
-            weights = None
-        policy = precision.POLICIES[self.progress.precision]
-        self.kept_answers = None
-        self.teachers = None
-        if recipe.views:
-            if processes() > 1:
-                raise FerError(f"views: expected one process with it, found {processes()}")
-            answers = run.folder / "answers"
-            self.kept_answers = KeptAnswers(recipe, answers, self.faces.images, self.task)
-        else:
+
+    def _go_on(self, saved: checkpoint.Checkpoint) -> Progress:
+        """The progress of a run that was begun before; refuses what is not that run."""
+        run = self.run
+        progress = Progress.from_state(saved.state, str(run.checkpoints))
+        # A run that keeps the last epoch writes it again, as long as one is left.
+        rewritten = self.recipe.keep == "last" and not progress.finished(self.recipe)
+        if progress.best_epoch and not run.best_file.is_file() and not rewritten:
+            raise FerError(run.why_no_best())
+        progress.check_faces(self.faces, self.validation, str(run.folder))
+        return progress
+
+    def _open_teachers(self, policy: str) -> None:
+        """Those that answer once, or those that answer within each step."""
+        recipe, self.kept_answers, self.teachers = self.recipe, None, None
+        if not recipe.views:
             self.teachers = load_teachers(recipe, policy, self.task)
+            return
+        if processes() > 1:
+            raise FerError(f"views: expected one process with it, found {processes()}")
+        answers = self.run.folder / "answers"
+        self.kept_answers = KeptAnswers(recipe, answers, self.faces.images, self.task)
+
+    def _build_networks(self, policy: str, weights: str | None) -> None:
+        """The network that is trained, and the one that is validated and kept."""
+        recipe = self.recipe
         set_random_seed(recipe.seed)
         self.network = self._build(policy, classes=self._width)
         centre_loss = find_network(recipe.model).centre_loss
@@ -149,15 +172,6 @@ class Training:
         if weights is not None:
             copy_weights(kept, self.network)
         self.kept = KeptWeights(kept, recipe, first)
-        self.schedule = learning_rate(recipe, self.steps)
-        self.inner_optimizer = build_optimizer(recipe, self.network, self.schedule, self.steps)
-        self.optimizer = precision.scaled(
-            self.inner_optimizer, self.progress.precision, self.network
-        )
-        self._metrics: list[np.ndarray] | None = None
-        if saved is not None:
-            self._restore(saved)
-        check_alike("recipe, data and checkpoint", recipe, self.progress)
 
     @property
     def finished(self) -> bool:
