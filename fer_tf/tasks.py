@@ -32,9 +32,6 @@ FERPLUS = (
 )
 """Order of the vote columns of fer2013new.csv (Barsoum et al., 2016); NF is "not a face"."""
 
-FERPLUS_TO_FER2013 = (6, 3, 5, 4, 0, 1, 2)
-"""`FER2013` index of each of the first seven `FERPLUS` columns; the last three have none."""
-
 AFFECTNET = ("Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "Anger", "Contempt")
 """Order of AffectNet's eight classes (Mollahosseini et al., 2017)."""
 

@@ -34,15 +34,6 @@ def check_answers(model: keras.Model, task: Task) -> None:
         )
 
 
-def to_luma(pixels):
-    """Colour to grey, three equal channels: [n, h, w, 3] to the same; grey stays as it is.
-
-    A network that has seen nothing but grey faces must not be shown colour.
-    """
-    mix = tf.constant([[share] * 3 for share in LUMA], tf.float32)
-    return tf.nn.conv2d(pixels, mix[None, None], strides=1, padding="VALID")
-
-
 def grey_input(model: keras.Model, channels: int) -> keras.Model:
     """The same network, but whatever the colours of a face, it sees their luma.
 

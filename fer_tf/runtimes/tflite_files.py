@@ -8,7 +8,7 @@ import zipfile
 from typing import Any
 
 from fer_tf.archives import open_zip
-from fer_tf.errors import FerError, reason
+from fer_tf.errors import reason
 
 LABELS = "labels.txt"
 """Name of the label file within the TFLite file."""
@@ -18,19 +18,6 @@ CALIBRATION = "calibration.json"
 
 CALIBRATION_LIMIT = 1 << 12
 """Bytes of it that are read: a number takes twenty, and a packed file can unpack to gigabytes."""
-
-
-def read_labels(content: bytes) -> tuple[str, ...]:
-    """The labels in a TFLite file, as the export wrote them.
-
-    Raises:
-        FerError: there is no label file in `content`.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return tuple(archive.read(LABELS).decode().splitlines())
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-        raise FerError(f"expected a TFLite file with {LABELS}, found {error}") from error
 
 
 def read_temperature(content: bytes) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from small_tflite import described, small_file
 from fer_tf import FerError
 from fer_tf.exporting.delegation import delegation
 from fer_tf.exporting.tflite_model import delegate_input, sign
-from fer_tf.runtimes.tflite_files import read_labels
+from fer_tf.runtimes.task_files import tflite_task
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,8 @@ LABEL = st.lists(LINE, min_size=1, max_size=3).map(" ".join).filter(str.isprinta
 @settings(max_examples=60, deadline=None)
 @given(st.lists(LABEL, min_size=3, max_size=3, unique=True))
 def test_any_label_of_one_line_comes_back(three_classes, labels):
-    assert read_labels(described(three_classes, labels)) == tuple(labels)
+    task = tflite_task(described(three_classes, labels), Path("file.tflite"))
+    assert task is not None and task.labels == tuple(labels)
 
 
 def test_mediapipe_shows_labels_in_any_script(three_classes, tmp_path):
@@ -73,8 +76,7 @@ def test_what_is_no_tflite_file_is_refused(content, tmp_path):
     for work in (sign, delegate_input, described, lambda _: delegation(tmp_path / "bad.tflite")):
         with pytest.raises(FerError, match=r"expected .*TFLite file"):
             work(content)
-    with pytest.raises(FerError, match=r"labels\.txt"):
-        read_labels(content)
+    assert tflite_task(content, tmp_path / "bad.tflite") is None
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,7 +11,7 @@ from small_tflite import SIDE, answers, convert, described, faces, quantise
 from fer_tf.exporting.delegation import delegation
 from fer_tf.exporting.tflite_metadata import METADATA
 from fer_tf.exporting.tflite_model import ALIGNMENT, SIGNATURE, delegate_input, read_tflite, sign
-from fer_tf.runtimes.tflite_files import read_labels
+from fer_tf.runtimes.task_files import tflite_task
 from fer_tf.tasks import FER2013
 
 FORMATS = ("float32", "float16", "int8")
@@ -175,7 +175,7 @@ def test_metadata_is_replaced_not_doubled_and_the_same_each_time(files):
     content = (files / "float32.tflite").read_bytes()
     other = tuple(f"class {index}" for index in range(7))
     renamed = described(content, other)
-    assert read_labels(renamed) == other
+    assert tflite_task(renamed, files / "float32.tflite").labels == other
     assert described(renamed) == content
     entries = [entry.name for entry in read_tflite(renamed).metadata]
     assert entries.count(METADATA.encode()) == 1
