@@ -70,9 +70,16 @@ def test_lines_beside_each_other_are_in_one_font():
     assert np.array_equal(text_mask("Wut", 20, ("Wut",))[0], alone)
 
 
-def test_figures_find_letters_too(installed):
+def joy_figure() -> bytes:
     figure = new_figure(LIGHT, 2, 2)
     figure.subplots().set_yticks([0, 1], ["Happy", JOY])
+    return png(figure)
+
+
+def test_figures_find_letters_and_draw_a_box_for_those_that_no_font_has(installed, monkeypatch):
+    written = joy_figure()
+    monkeypatch.setattr(fonts, "FILES", ())
+    fonts.font_file.cache_clear()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # Matplotlib warns of a letter that it draws as a box
-        assert png(figure)
+        warnings.simplefilter("error")
+        assert joy_figure() != written
