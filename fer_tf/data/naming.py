@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -60,10 +61,11 @@ def task_of_names(
     if len(names) > 256:
         raise FerError(f"{source}: has {len(names):,} classes, expected at most 256")
     try:
-        task = Task(own, tuple(names))
+        # As macOS writes "ü", two characters, other systems neither write nor draw it.
+        task = Task(own, tuple(unicodedata.normalize("NFC", name) for name in names))
     except FerError as error:
         raise FerError(f"{source}: {error}") from None
-    say(f"{source}: classes of its own, in this order: {', '.join(names)}")
+    say(f"{source}: classes of its own, in this order: {', '.join(task.labels)}")
     return task
 
 
