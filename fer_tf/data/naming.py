@@ -36,8 +36,8 @@ def split_indices(names: Sequence[str], source: object, *, divided: bool) -> dic
     """
     indices = {name: SPLIT_NAMES[plain(name)] for name in names if plain(name) in SPLIT_NAMES}
     tests = [name for name in indices if plain(name) == "test"]
-    if tests and (divided or len(indices) > len({*indices.values()})):
-        indices[tests[0]] = SPLITS.index("PrivateTest")
+    if divided or len(indices) > len({*indices.values()}):
+        indices |= dict.fromkeys(tests, SPLITS.index("PrivateTest"))
     refuse_twins(source, {name: SPLITS[index] for name, index in indices.items()})
     return indices
 

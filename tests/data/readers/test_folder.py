@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fer_tf.data import load_faces
+from fer_tf.data.naming import split_indices
 from fer_tf.data.reader import Options
 from fer_tf.data.readers.folder import read
 from fer_tf.errors import FerError
@@ -61,6 +62,11 @@ def test_names_of_splits(tmp_path, files, split):
         picture(tmp_path / file, 9)
     faces = read(str(tmp_path))
     assert faces.split.tolist() == [0, *split]
+
+
+def test_a_split_is_named_once():
+    with pytest.raises(FerError, match="set: Test and test both mean PrivateTest, expected one"):
+        split_indices(["Test", "test", "train"], "set", divided=False)
 
 
 def test_refuses_what_is_not_the_copy(tmp_path):
