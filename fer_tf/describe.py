@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.data, votes=args.votes, split=args.split, say=print, **vars(args.reading)
     )
     summary = summarise(faces)
-    name = "Drawn faces" if args.data == "synthetic" else os.path.basename(args.data.rstrip("/"))
+    name = "Drawn faces" if args.data == "synthetic" else Path(args.data).name or args.data
     _write(page, dataset_page(faces, summary, title=name))
     _print(summary, name)
     print(f"{page}: the same with pictures")

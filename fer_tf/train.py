@@ -122,7 +122,7 @@ def train(args: Arguments, command: str = "the same call", hosts: Hosts | None =
         FerError: bad data or settings; see `fer_tf.training.loop.Training`.
         SystemExit: code 130, the training was stopped and saved.
     """
-    from fer_tf.data import load_faces
+    from fer_tf.data import load_faces, say_nothing
     from fer_tf.trained.run_folder import Run
 
     recipe = args.recipe
@@ -130,7 +130,7 @@ def train(args: Arguments, command: str = "the same call", hosts: Hosts | None =
     first = hosts is None or hosts.first
     run.check(recipe)
     with run.open(recipe) if first else nullcontext():
-        say = print if first else _nothing
+        say = print if first else say_nothing
         faces = load_faces(
             recipe.data, votes=recipe.votes, split=recipe.split, say=say, **vars(recipe.reading)
         )
@@ -198,10 +198,6 @@ def _report(recipe: Recipe, run: Run, faces: Faces) -> None:
     _say_where(run)
     if recipe.data == "synthetic":
         print(f"\n{GET_FER2013}")
-
-
-def _nothing(text: str) -> None:
-    """Say nothing: the first process does."""
 
 
 def _say_where(run: Run) -> None:

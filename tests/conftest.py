@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from small import register_small
 from tiny import register_tiny
 
@@ -12,6 +13,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As in a shell's background job; the children that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# No test asserts a time, which a busy machine decides.
+settings.register_profile("fer_tf", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fer_tf")
 
 LONGEST = (
     "test_every_network.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_an_interrupted_page_leaves_the_one_before(tmp_path, monkeypatch):
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(describe.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(FerError, match="No space left"):
         describe._write(page, "after")
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.html"]

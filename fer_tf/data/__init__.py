@@ -49,6 +49,8 @@ def load_faces(
         )
     if face_size is not None and not 1 <= face_size <= 1024:
         raise FerError(f"--face-size: expected 1 to 1024 pixels, found {face_size}")
+    if not 0 < unpack_limit <= 1e6:
+        raise FerError(f"--unpack-limit: expected GiB above 0 to 1e6, found {unpack_limit:g}")
     # Reading may take minutes, and both are used after it.
     if split is not None:
         parse_shares(split)

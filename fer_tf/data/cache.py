@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_tf.archives import open_file
+from fer_tf.cores import cores
 from fer_tf.data.faces import Faces
 from fer_tf.errors import FerError
 from fer_tf.files import written_beside
@@ -65,7 +66,7 @@ def content_key(path: str) -> str:
     with open_file(path) as file:
         length = file.seek(0, io.SEEK_END)
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             pieces = list(pool.map(digest, range(0, length, _PIECE)))
     except OSError as error:
         raise FerError(f"{path}: can't be read ({error.strerror})") from error
@@ -120,6 +121,8 @@ def prune(folder: Path, own: re.Pattern[str], keep: int) -> None:
 
     The folder may be one that the user named, with files of the user's in it.
     """
-    files = (file for file in folder.iterdir() if own.fullmatch(file.name))
-    for file in sorted(files, key=lambda file: file.stat().st_mtime)[:-keep]:
-        file.unlink(missing_ok=True)
+    # Another process may drop them at the same time, and Windows drops none that is open.
+    with suppress(OSError):
+        files = (file for file in folder.iterdir() if own.fullmatch(file.name))
+        for file in sorted(files, key=lambda file: file.stat().st_mtime)[:-keep]:
+            file.unlink(missing_ok=True)

@@ -58,7 +58,8 @@ def decoded(
                 _fill(path, shape, decode)
             lock.unlink(missing_ok=True)
         images = np.load(path, mmap_mode="r")
-        os.utime(path)  # so that `prune` drops what was not used for longest
+        with suppress(OSError):  # it may be another user's
+            os.utime(path)  # so that `prune` drops what was not used for longest
     except OSError as error:
         if size > IN_MEMORY:
             raise FerError(
@@ -76,6 +77,8 @@ def _fill(path: Path, shape: tuple[int, ...], decode: Decode) -> None:
         return
     partial, done = path.with_suffix(".partial"), path.with_suffix(".done")
     start = _rows_done(done) if partial.is_file() else 0
+    if not start:  # of a file that is gone
+        done.unlink(missing_ok=True)
     mode = "r+" if start else "w+"
     images = np.lib.format.open_memmap(partial, mode, dtype=np.uint8, shape=shape)
     with open(partial, "r+b") as file:
@@ -88,6 +91,7 @@ def _fill(path: Path, shape: tuple[int, ...], decode: Decode) -> None:
         images.flush()
         start = rows.stop
         write_beside(done, str(start).encode())
+    del images  # Windows renames no file that is mapped
     os.replace(partial, path)
     done.unlink(missing_ok=True)
     prune(path.parent, _OWN, _KEEP)

@@ -190,6 +190,8 @@ def draw_epoch(
         own = draws(number)[..., COLUMN["mix_ratio"], None]
         clean = targets[rows[number * window : (number + 1) * window]]
         made = own * clean + (1 - own) * np.roll(clean, 1, axis=1)
+        # One who is not mixed keeps its values, also beside one who has none: 0 * NaN is NaN.
+        made = np.where(own < 1, made, clean)
         return np.repeat(made, images_per_face, axis=1)
 
     every = range(len(rows))

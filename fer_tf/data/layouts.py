@@ -5,7 +5,6 @@ So that each reader can be tried, and tested, on real files without anybody's pi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +13,7 @@ import numpy as np
 
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.mapped import Images
+from fer_tf.data.reader import say_nothing
 from fer_tf.data.readers.affectnet import COLUMNS
 from fer_tf.data.readers.rafdb import LIST
 from fer_tf.data.relabel import relabel
@@ -27,10 +27,10 @@ TINT = np.array([1.0, 0.85, 0.72])
 
 def write_ferplus(root: Path, faces: Faces) -> None:
     """FERPlus: fer2013.csv, and fer2013new.csv, in which seven of ten name the label."""
-    _make(root)
+    root.mkdir(parents=True, exist_ok=True)
     write_csv(root / "fer2013.csv", faces)
     lines = [",".join(("Usage", "Image name", *FERPLUS))]
-    order = relabel(faces, "ferplus", str(root), _nobody).labels
+    order = relabel(faces, "ferplus", str(root), say_nothing).labels
     for row, (label, split) in enumerate(zip(order.tolist(), faces.split.tolist(), strict=True)):
         votes = np.zeros(len(FERPLUS), int)
         votes[label] += 7
@@ -50,7 +50,7 @@ def write_folder(root: Path, faces: Faces) -> None:
 
 def write_affectnet(root: Path, faces: Faces) -> None:
     """AffectNet's later layout: a .jpg and three .npy files a face; test rows are left out."""
-    labels = relabel(faces, "affectnet8", str(root), _nobody).labels
+    labels = relabel(faces, "affectnet8", str(root), say_nothing).labels
     for row, image in _tinted(faces):
         folder = root / ("train_set", "val_set")[faces.split[row]]
         _save(folder / "images" / f"{row}.jpg", image)
@@ -60,13 +60,13 @@ def write_affectnet(root: Path, faces: Faces) -> None:
         }
         for name, number in numbers.items():
             file = folder / "annotations" / f"{row}_{name}.npy"
-            _make(file.parent)
+            file.parent.mkdir(parents=True, exist_ok=True)
             np.save(file, np.array(str(number)))
 
 
 def write_affectnet_csv(root: Path, faces: Faces) -> None:
     """AffectNet's first layout: each face within a larger picture; test rows are left out."""
-    labels = relabel(faces, "affectnet8", str(root), _nobody).labels
+    labels = relabel(faces, "affectnet8", str(root), say_nothing).labels
     lists: list[list[str]] = [[",".join(COLUMNS)], []]
     for row, image in _tinted(faces):
         height, width = image.shape[:2]
@@ -84,13 +84,12 @@ def write_affectnet_csv(root: Path, faces: Faces) -> None:
 
 def write_rafdb(root: Path, faces: Faces) -> None:
     """RAF-DB: a list, and aligned pictures; validation rows are test rows there."""
-    labels = relabel(faces, "rafdb", str(root), _nobody).labels
+    labels = relabel(faces, "rafdb", str(root), say_nothing).labels
     lines = []
     for row, image in enumerate(in_colour(faces.images)):
         name = f"{'train' if faces.split[row] == 0 else 'test'}_{row:05}"
         lines.append(f"{name}.jpg {labels[row] + 1}")
         _save(root / "basic" / "Image" / "aligned" / f"{name}_aligned.jpg", image)
-    _make(root / "basic" / "EmoLabel")
     _write(root / "basic" / "EmoLabel" / LIST, lines)
 
 
@@ -110,10 +109,6 @@ AFFECTNETS = ("affectnet", "affectnet-csv")
 """The layouts whose faces have contempt, valence and arousal, too."""
 
 
-def _nobody(text: str) -> None:
-    """Nothing is left out where the layout has the faces' classes."""
-
-
 def _tinted(faces: Faces) -> list[tuple[int, np.ndarray]]:
     """Row and RGB picture of the faces that are no test rows."""
     rows = np.flatnonzero(faces.split < 2)
@@ -131,19 +126,13 @@ def _values(faces: Faces, row: int) -> list[float]:
     return faces.values[row].round(4).tolist()
 
 
-def _make(folder: Path) -> None:
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise FerError(f"{folder}: can't be made ({error.strerror}), expected a folder") from error
-
-
 def _write(file: Path, lines: list[str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
 def _save(file: Path, pixels: np.ndarray) -> None:
     from PIL import Image
 
-    _make(file.parent)
+    file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(file, quality=95)

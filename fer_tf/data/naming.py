@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -35,8 +36,8 @@ def split_indices(names: Sequence[str], source: object, *, divided: bool) -> dic
     """
     indices = {name: SPLIT_NAMES[plain(name)] for name in names if plain(name) in SPLIT_NAMES}
     tests = [name for name in indices if plain(name) == "test"]
-    if tests and (divided or len(indices) > len({*indices.values()})):
-        indices[tests[0]] = SPLITS.index("PrivateTest")
+    if divided or len(indices) > len({*indices.values()}):
+        indices |= dict.fromkeys(tests, SPLITS.index("PrivateTest"))
     refuse_twins(source, {name: SPLITS[index] for name, index in indices.items()})
     return indices
 
@@ -60,10 +61,11 @@ def task_of_names(
     if len(names) > 256:
         raise FerError(f"{source}: has {len(names):,} classes, expected at most 256")
     try:
-        task = Task(own, tuple(names))
+        # As macOS writes "ü", two characters, other systems neither write nor draw it.
+        task = Task(own, tuple(unicodedata.normalize("NFC", name) for name in names))
     except FerError as error:
         raise FerError(f"{source}: {error}") from None
-    say(f"{source}: classes of its own, in this order: {', '.join(names)}")
+    say(f"{source}: classes of its own, in this order: {', '.join(task.labels)}")
     return task
 
 

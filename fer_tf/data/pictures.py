@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from fer_tf.cores import cores
 from fer_tf.data.decoded import BLOCK, decoded
 from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
+from fer_tf.progress_bar import progress_bar
 
 LOOKED_AT = 64
 """Pictures, evenly spread, that tell whether a data set is grey."""
@@ -64,7 +65,8 @@ def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> Images:
     size = seen[0].shape[:2] if face_size is None else (face_size, face_size)
     shape = (len(pictures), *size, *(() if grey else (3,)))
     exact = face_size is None
-    with ThreadPoolExecutor(cores()) as pool, _bar(2 * len(pictures)) as advance:
+    bar = progress_bar(2 * len(pictures), "pictures read, then decoded")
+    with ThreadPoolExecutor(cores()) as pool, bar as (_, advance):
 
         def decode(images: np.ndarray, rows: range) -> None:
             def one(row: int) -> None:
@@ -79,15 +81,6 @@ def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> Images:
                 key.update(digest)
                 advance(1)
         return decoded(key.hexdigest(), shape, decode)
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of reading each picture and decoding it."""
-    from fer_tf.progress_bar import progress_bar
-
-    with progress_bar(total, "pictures read, then decoded") as (_, advance):
-        yield advance
 
 
 def _digest(picture: Picture) -> bytes:

@@ -71,7 +71,7 @@ def write_shards(
         FerError: the folder holds something, there is no room for the faces, it can't be written,
             or `array_record` or `tensorflow_datasets` is not installed.
     """
-    out = Path(os.path.abspath(out))
+    out = Path(os.path.realpath(out))  # a link may lead to a larger disk
     refuse_taken(out)
     tfds = _tensorflow_datasets(out)
     size = int(np.prod(faces.images.shape[1:])) + _BESIDE_PIXELS

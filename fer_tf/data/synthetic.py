@@ -247,7 +247,11 @@ def main(argv: list[str] | None = None) -> None:
         if args.layout != "fer2013":
             refuse_taken(args.out)
         faces = draw_dataset(args.count, args.seed, affect=args.layout in AFFECTNETS)
-        LAYOUTS[args.layout](args.out, faces)
+        try:
+            LAYOUTS[args.layout](args.out, faces)
+        except OSError as error:
+            place = error.filename or args.out
+            raise FerError(f"{place}: cannot be written ({error.strerror or error})") from error
         print(f"{args.out}: {args.count} drawn faces")
     if args.grid is not None:
         _write_png(args.grid, draw_grid(seed=args.seed))

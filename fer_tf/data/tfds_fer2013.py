@@ -87,6 +87,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = cli.parse(Args, argv, prog="python -m fer_tf.data.tfds_fer2013")
     builder = Fer2013(data_dir=args.data_dir)
+    if builder.info.splits:
+        print(f"{builder.data_path}: was prepared before, and stays as it is")
+        return
     fer2013.read(str(args.csv))
     with tempfile.TemporaryDirectory() as folder:
         # The builder takes a file of this name alone.

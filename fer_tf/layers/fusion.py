@@ -37,18 +37,15 @@ class StageFusion(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        last = inputs[-1]
+        earlier, last = inputs[:-1], inputs[-1]
+        # Each stage halves the grid: 8, 4, 2 for four of them.
+        strides = [2**i for i in range(len(earlier), 0, -1)]
         pooled = [
             ops.max_pool(x, stride, stride, padding="same")
-            for x, stride in zip(inputs[:-1], self._strides(len(inputs)), strict=True)
+            for x, stride in zip(earlier, strides, strict=True)
         ]
         fused = self.project(ops.concatenate([*pooled, last], axis=-1))
         return fused * last + last
-
-    @staticmethod
-    def _strides(stages: int) -> list[int]:
-        """Each stage halves the grid: 8, 4, 2 for four of them."""
-        return [2 ** (stages - 1 - i) for i in range(stages - 1)]
 
     def compute_output_shape(self, input_shape):
         return input_shape[-1]

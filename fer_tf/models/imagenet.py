@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
+from fer_tf.installed import command
 
 PRESET = "mit_b0_imagenet"
 DIMS, DEPTHS = (32, 64, 160, 256), (2, 2, 2, 2)
@@ -81,7 +82,7 @@ def load_imagenet(model: keras.Model, source: str) -> None:
     except Exception as error:
         raise FerError(
             f'weights="imagenet": keras.applications\' {source} could not be downloaded, '
-            f"is there a network? ({_first_line(error)})"
+            f"is there a network? ({reason(error)})"
         ) from None
     copy_features(network, model, blue_first=source in _BLUE_FIRST)
 
@@ -153,14 +154,14 @@ def copy_imagenet_encoder(model: keras.Model) -> None:
     except ImportError as error:
         raise FerError(
             'weights="imagenet" needs KerasCV, which can\'t be imported here '
-            f"({_first_line(error)}): pip install 'fer_tf[imagenet]'"
+            f"({reason(error)}): {command('imagenet')}"
         ) from None
     try:
         source = keras_cv.models.MiTBackbone.from_preset(PRESET)
     except Exception as error:
         raise FerError(
             f'weights="imagenet": KerasCV\'s {PRESET} could not be downloaded from Kaggle, '
-            f"is there a network? ({_first_line(error)})"
+            f"is there a network? ({reason(error)})"
         ) from None
     copy_encoder(source, model)
 
@@ -179,7 +180,7 @@ def copy_encoder(source: keras.Model, model: keras.Model) -> None:
         pairs = list(_pairs(source, model))
     except (ValueError, AttributeError) as error:
         raise FerError(
-            f"{model.name}: not an encoder like {source.name}, {_first_line(error)}"
+            f"{model.name}: not an encoder like {source.name}, {reason(error)}"
         ) from None
     for layer, values in pairs:
         found, expected = [v.shape for v in values], [tuple(w.shape) for w in layer.weights]
@@ -252,7 +253,3 @@ def _check_is_mit_b0(model: keras.Model) -> None:
             f'weights="imagenet" are those of MiT-B0 with dims {DIMS} and depths {DEPTHS}, '
             f"but {model.name} has dims {dims} and depths {depths}"
         )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -117,7 +117,9 @@ def create_model(
         grey = row.input_shape[2] == 1 < shape[2]
         x = keras.ops.mean(images, axis=-1, keepdims=True) if grey else images
         x = keras.layers.Rescaling(*pixel_scale, dtype=dtype, name="scale")(x)
-        mine, others = _divide(overrides, row.family)
+        family = inspect.signature(row.family).parameters
+        mine = {key: overrides[key] for key in overrides if key in family}
+        others = {key: overrides[key] for key in overrides if key not in family}
         maps = row.family(x, **{**row.arguments, **mine}, dtype=dtype)
         answers = row.head(maps, classes=classes, values=len(task.values), **others, dtype=dtype)
     except ValueError as error:
@@ -128,7 +130,12 @@ def create_model(
             raise FerError(f"weights: {' and '.join(SHIPPED)} ship, {name} does not")
         weights = str(shipped_weights(name))
         source = create_model(name, input_shape=(None, None, 3), weights=weights)
-        go_on_from(source, TASKS["fer2013"], model, task)
+        try:
+            go_on_from(source, TASKS["fer2013"], model, task)
+        except ValueError as error:
+            raise FerError(
+                f"the weights that ship don't fit this {name}: {reason(error)}"
+            ) from None
     elif row.imagenet and weights == "imagenet":
         load_imagenet(model, row.imagenet)
     elif weights is not None:
@@ -157,15 +164,6 @@ def network_arguments(name: str) -> Mapping[str, inspect.Parameter]:
     head, family = (inspect.signature(part).parameters for part in (row.head, row.family))
     own = ("images", "maps", "classes", "values", "dtype")
     return {key: each for key, each in {**head, **family}.items() if key not in own}
-
-
-def _divide(
-    overrides: Mapping[str, Any], family: Callable[..., Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Overrides that the family takes, and the head's."""
-    known = inspect.signature(family).parameters
-    mine = {key: value for key, value in overrides.items() if key in known}
-    return mine, {key: value for key, value in overrides.items() if key not in known}
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:

@@ -119,7 +119,8 @@ def save_model(
             with zipfile.ZipFile(beside, "a") as archive:
                 archive.writestr(TASK, task.to_json())
     except OSError as error:
-        raise FerError(f"{path}: the model could not be written, {error.strerror}") from None
+        why = error.strerror or error
+        raise FerError(f"{path}: the model could not be written, {why}") from None
 
 
 def save_half_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:

@@ -6,7 +6,6 @@ Plain Python without imports of any framework, so that the command line answers 
 from __future__ import annotations
 
 import difflib
-import os
 from pathlib import Path
 
 from fer_tf.errors import FerError
@@ -27,11 +26,11 @@ def get_recipe(name: str) -> Recipe:
     """
     if name in RECIPES:
         return RECIPES[name]
-    if name.endswith(".json") or os.sep in name:
-        path = Path(name)
+    path = Path(name)
+    if path.suffix == ".json" or path.name != name:
         if not path.is_file():
-            raise FerError(f"{name}: no such recipe file")
-        return from_json(path.read_text(encoding="utf-8", errors="replace"), source=name)
+            raise FerError(f"{name}: no such recipe file, expected the recipe.json of a run")
+        return from_json(path.read_text(encoding="utf-8-sig", errors="replace"), source=name)
     close = difflib.get_close_matches(name, RECIPES, 1)
     hint = f"did you mean {close[0]!r}?" if close else "python -m fer_tf.train --help lists them"
     raise FerError(f"unknown recipe {name!r}: {hint}")

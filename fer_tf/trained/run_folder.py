@@ -79,7 +79,7 @@ class Run:
         """
         if not self.recipe_file.is_file():
             raise FerError(f"{self.folder}: has no recipe.json: expected a run folder")
-        text = self.recipe_file.read_text(encoding="utf-8", errors="replace")
+        text = self.recipe_file.read_text(encoding="utf-8-sig", errors="replace")
         return from_json(text, source=str(self.recipe_file))
 
     @contextlib.contextmanager
@@ -143,7 +143,8 @@ class Run:
         """Remove what a run writes; the folder stays where somebody else's files are in it."""
         for path in (self.recipe_file, self.history_file, self.best_file, self.wandb_file):
             path.unlink(missing_ok=True)
-        for path in (self.checkpoints, self.logs, self.report):
+        theirs = (self.folder / "answers", self.folder / "wandb")  # the teachers' and wandb's own
+        for path in (self.checkpoints, self.logs, self.report, *theirs):
             shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.folder.rmdir()

@@ -63,8 +63,6 @@ def save(folder: Path, number: int, checkpoint: Checkpoint) -> Path:
         raise FerError(
             f"{path}: the checkpoint could not be written, {disk_trouble(error)}; {good}"
         ) from None
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside
+from fer_tf.installed import absent
 from fer_tf.recipes.as_json import to_json
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.run_folder import Run
@@ -147,7 +148,7 @@ def _start_wandb(recipe: Recipe, run: Run) -> Any:
     try:
         wandb = importlib.import_module("wandb")
     except ImportError:
-        raise FerError("--wandb needs Weights & Biases: pip install 'fer_tf[wandb]'") from None
+        raise FerError(f"--wandb: {absent('wandb', 'wandb')}") from None
     if not run.wandb_file.exists():
         write_beside(run.wandb_file, secrets.token_hex(4))
     return wandb.init(

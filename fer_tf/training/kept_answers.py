@@ -20,6 +20,7 @@ from fer_tf.data.mapped import Images
 from fer_tf.data.targets import mix_targets
 from fer_tf.files import write_beside
 from fer_tf.recipes.schema import Recipe
+from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import Runner
 from fer_tf.tasks import Task
 from fer_tf.trained.model import open_trained
@@ -75,7 +76,7 @@ class KeptAnswers:
         how = self._recipe.augmentation
         for pixels in augmented(self._images, epoch, size=teacher.size, how=how):
             faces = np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
-            answers = teacher.answer(faces[..., : teacher.channels])
+            answers = teacher.answer(to_input(faces, teacher.size, teacher.channels))
             yield np.concatenate(
                 [each for each in answers if each is not None], axis=1, dtype=np.float32
             )

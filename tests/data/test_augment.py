@@ -181,7 +181,7 @@ def as_map(matrices: np.ndarray) -> np.ndarray:
 
 
 @given(size=sizes, flip=st.booleans(), angle=angles, zoom=zooms, x=shifts, y=shifts)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_warp_and_its_inverse_are_the_identity(size, flip, angle, zoom, x, y):
     height, width = size
     there = as_map(matrices_of(size, size, flip=flip, angle=angle, zoom=zoom, shift_x=x, shift_y=y))
@@ -202,7 +202,7 @@ def test_a_warp_and_its_inverse_are_the_identity(size, flip, angle, zoom, x, y):
 
 
 @given(source=sizes, size=sizes, flip=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_resize_maps_corners_to_corners(source, size, flip):
     corners = np.array([[-0.5, -0.5, 1], [size[1] - 0.5, size[0] - 0.5, 1]])
     left, right = -0.5, source[1] - 0.5
@@ -222,7 +222,7 @@ def test_a_resize_maps_corners_to_corners(source, size, flip):
     x=shifts,
     y=shifts,
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_two_warps_agree(source, size, flip, angle, zoom, x, y):
     images = noise(1, *source, 1).astype(np.float32)
     matrices = matrices_of(source, size, flip=flip, angle=angle, zoom=zoom, shift_x=x, shift_y=y)
@@ -289,7 +289,6 @@ def test_erasing_by_the_recipe(run, warp):
 
 
 @given(*[st.floats(0, 1, exclude_max=True, width=32)] * 4)
-@settings(deadline=None)
 def test_an_erasing_box_lies_inside_and_has_its_area_and_shape(area, aspect, x, y):
     box = augment.erasing_box(*(tf.constant([v], tf.float32) for v in (area, aspect, x, y)))
     top, left, bottom, right = (float(edge[0]) for edge in box)
@@ -342,7 +341,7 @@ def test_cutmix_pastes_a_box_of_the_image_before(run):
     size=st.tuples(st.integers(8, 64), st.integers(8, 64)),
     cut=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_image_keeps_the_share_of_its_pixels_that_it_was_drawn(ratios, at_x, at_y, size, cut):
     # Each image is of one level, so that the mean tells whose pixels are there.
     levels = np.arange(5, dtype=np.float32) * 50
@@ -376,7 +375,7 @@ def test_an_image_keeps_the_share_of_its_pixels_that_it_was_drawn(ratios, at_x, 
     ),
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_the_draws_the_result_is_a_grey_picture(draws, size):
     images = noise(len(draws), 12, 17)
     draws = np.array(draws, np.float32)

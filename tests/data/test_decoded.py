@@ -75,6 +75,44 @@ def test_who_is_stopped_goes_on_after_the_last_block(tmp_path):
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".npy"]
 
 
+def test_a_note_of_rows_whose_file_is_gone_is_not_believed(tmp_path):
+    for fails_at in (7, 1):
+        with pytest.raises(FerError, match="damaged"):
+            decoded(KEY, SHAPE, Decoder(fails_at))
+        if fails_at == 7:
+            next((tmp_path / "cache").glob("*.partial")).unlink()
+    images = decoded(KEY, SHAPE, Decoder())
+    assert images[:, 0, 0].tolist() == list(range(10))
+
+
+def test_a_file_is_renamed_when_nothing_is_mapped_any_more(monkeypatch):
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        pytest.skip("only Linux lists them")
+    mapped, replace = [], os.replace
+
+    def look(source, target):
+        mapped.append(".partial" in maps.read_text())
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", look)
+    decoded(KEY, SHAPE, Decoder())
+    # While it is filled, each note of the rows that are done is renamed, too.
+    assert mapped == [True] * 4 + [False]
+
+
+def test_another_users_file_is_read(monkeypatch):
+    decoded(KEY, SHAPE, Decoder())
+
+    def refuse(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    again = Decoder()
+    decoded(KEY, SHAPE, again)
+    assert again.rows == []
+
+
 def test_what_is_large_stays_in_its_file(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "IN_MEMORY", 199)
     images = decoded(KEY, SHAPE, Decoder())

@@ -142,7 +142,7 @@ def test_a_part_is_as_in_the_whole_epoch(stop):
 
 
 @given(seed=st.integers(0, 2**32 - 1), epoch=st.integers(0, 1000), batch_size=st.integers(1, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_targets_are_mixed_as_the_images_are(seed, epoch, batch_size):
     targets = targets_of(40)
     drawn = draw_epoch(targets, seed=seed, epoch=epoch, batch_size=batch_size, augmentation=MIXED)
@@ -154,6 +154,13 @@ def test_targets_are_mixed_as_the_images_are(seed, epoch, batch_size):
             np.testing.assert_allclose(mixed[i], expected, atol=1e-6)
             if draws[i, COLUMN["mix"]] >= MIXED.mix_probability:
                 assert own == 1
+
+
+def test_a_face_that_is_not_mixed_keeps_its_values_beside_one_without():
+    targets = np.hstack([targets_of(40), np.linspace(-1, 1, 40, dtype=np.float32)[:, None]])
+    targets[::2, -1] = np.nan
+    drawn = draw_epoch(targets, seed=0, epoch=0, batch_size=8, augmentation=PLAIN)
+    np.testing.assert_array_equal(drawn.targets, targets[drawn.rows])
 
 
 def uniform(count: int = 4001, **fixed: float) -> np.ndarray:

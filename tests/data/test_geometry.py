@@ -74,7 +74,7 @@ pairs = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
     area=pairs.map(lambda p: (0.01 + 0.99 * p[0], 0.01 + 0.99 * p[0] + 3 * (p[1] - p[0]))),
     aspect=pairs.map(lambda p: (0.1 * 100 ** p[0], 0.1 * 100 ** p[1])),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_crop_lies_inside_and_is_torchvisions(seed, source, area, aspect):
     numbers = np.asarray(hashed.uniform(column(seed / 2**24), 2 * geometry.TRIES + 2))
     crop = geometry.random_crop(numbers, source, area=area, aspect=aspect)
@@ -151,7 +151,7 @@ def test_shifts_by_whole_pixels_show_each_border(warp):
     x=st.floats(-3, 3),
     y=st.floats(-3, 3),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_both_warps_are_scipys_however_far_outside(source, size, angle, zoom, x, y):
     # Smooth, so that the rounding of positions far outside, 1e-4 pixels, is not seen.
     image = cv2.GaussianBlur(noise(*source, seed=1).astype(np.float32), (0, 0), 2).reshape(source)
@@ -165,7 +165,6 @@ def test_both_warps_are_scipys_however_far_outside(source, size, angle, zoom, x,
 
 
 @given(st.integers(1, 60), st.floats(-1e3, 1e3, width=32))
-@settings(deadline=None)
 def test_a_mirror_is_symmetrical_periodic_and_leaves_the_inside(length, position):
     last = length - 1
 
@@ -330,7 +329,7 @@ EVERYTHING = Augmentation(
     border=st.sampled_from(BORDERS),
     ten_crops=st.booleans(),
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_both_warps_make_the_same_picture(seed, size, border, ten_crops):
     images = noise(2, 24, 17, seed=seed)
     draws = np.random.default_rng(seed).random((2, len(COLUMNS)), np.float32)

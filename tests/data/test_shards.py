@@ -114,10 +114,13 @@ def test_a_shuffled_batch_is_copied_from_where_the_faces_lie(written, copied, mo
     assert asked.pop() == 96
 
 
-def test_colour_stays(tmp_path):
+def test_colour_stays_and_a_link_is_followed(tmp_path):
     drawn = draw_dataset(24)
     images = np.random.default_rng(0).integers(0, 256, (24, 5, 7, 3)).astype(np.uint8)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
     shards.write_shards(tmp_path / "out", dataclasses.replace(drawn, images=images))
+    assert (tmp_path / "disk" / shards.MANIFEST).is_file()
     read = load_faces(str(tmp_path / "out"))
     np.testing.assert_array_equal(read.images, images)
     assert read.task.face == (5, 7, 3)

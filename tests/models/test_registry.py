@@ -148,6 +148,7 @@ def test_arguments_of_the_head_are_overridden_too():
         ("mit_b0_fusion", {"depths": (2, 2)}, "must be as long, got [4, 2, 4, 4]"),
         ("mit_b0_fusion", {"drop_path": 1.5}, "drop_path must be in [0, 1), got 1.5"),
         ("mit_b0_fusion", {"dtype": "float17"}, "float17"),
+        ("nano", {"input_shape": (48, 48, 1), "weights": "shipped"}, "don't fit this nano: "),
     ],
 )
 def test_what_cannot_be_built_is_refused_in_a_sentence(name, arguments, sentence):

@@ -8,7 +8,7 @@ import typing
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_tf.errors import FerError
@@ -66,7 +66,6 @@ recipes = st.builds(
 
 
 @given(recipes)
-@settings(deadline=None)
 def test_json_gives_the_recipe_back(recipe):
     assert from_json(to_json(recipe)) == recipe
 
@@ -257,6 +256,7 @@ def test_values_that_do_not_go_together(changes, message):
         ("scrach", "unknown recipe 'scrach': did you mean 'scratch'"),
         ("xyz", "unknown recipe 'xyz': python -m fer_tf.train --help lists them"),
         ("absent/recipe.json", "absent/recipe.json: no such recipe file"),
+        ("absent/run", "absent/run: no such recipe file, expected the recipe.json of a run"),
     ],
 )
 def test_an_unknown_recipe_names_the_nearest(name, message):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fer_tf import FerError
-from fer_tf.recipes import RECIPES
+from fer_tf.recipes import RECIPES, get_recipe
 from fer_tf.recipes.as_json import from_json
 from fer_tf.recipes.schema import Augmentation, Recipe
 from fer_tf.trained.model import open_trained
@@ -36,6 +36,13 @@ def test_a_new_folder_holds_its_recipe(run: Run) -> None:
         assert from_json(run.recipe_file.read_text()) == RECIPE
     with run.open(RECIPE):
         pass
+
+
+def test_a_recipe_with_a_byte_order_mark_is_read(run: Run) -> None:
+    with run.open(RECIPE):
+        pass
+    run.recipe_file.write_text(run.recipe_file.read_text(), encoding="utf-8-sig")
+    assert run.recipe() == get_recipe(str(run.recipe_file)) == RECIPE
 
 
 def test_other_settings_are_refused_and_named(run: Run) -> None:
@@ -97,6 +104,9 @@ def test_a_broken_recipe_file_is_refused(run: Run) -> None:
 
 def test_an_error_before_the_first_checkpoint_leaves_nothing(run: Run) -> None:
     with pytest.raises(FerError, match="bad data"), run.open(RECIPE):
+        for folder in ("answers", "wandb"):
+            (run.folder / folder).mkdir()
+            (run.folder / folder / "0000.npy").write_bytes(b"kept")
         raise FerError("bad data")
     assert not run.folder.exists()
 

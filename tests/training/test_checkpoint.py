@@ -53,9 +53,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return save(tmp_path_factory.mktemp("whole"), 1).read_bytes()
 
 
-fuzz = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzz = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @fuzz
@@ -165,6 +163,12 @@ def test_a_full_disk_leaves_the_last_good_one(
     monkeypatch.undo()
     assert list(tmp_path.iterdir()) == [last]
     assert same(load(last))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FerError, match="a file is in the way; there is none before it"):
+        save(tmp_path / "file" / "checkpoints", 1)
 
 
 LIMITED = """

@@ -30,11 +30,11 @@ RECIPE = Recipe(
 class Teacher:
     """Answers how bright a face is; counts what it is asked."""
 
-    def __init__(self, size: int, task: Task = TASK):
-        self.size, self.channels, self.task, self.asked = (size, size), 3, task, 0
+    def __init__(self, size: int):
+        self.size, self.channels, self.task, self.asked = (size, size), 3, TASK, 0
 
     def answer(self, faces: np.ndarray) -> Answers:
-        assert faces.dtype == np.uint8 and faces.shape[1:] == (*self.size, 3)
+        assert faces.dtype == np.uint8 and faces.shape[1:] == (*self.size, self.channels)
         self.asked += len(faces)
         bright = faces.mean(axis=(1, 2, 3), dtype=np.float32)[:, None] / 255
         return Answers(np.hstack([1 - bright, bright]), np.hstack([bright, -bright]))
@@ -85,6 +85,21 @@ def test_each_view_is_asked_for_once(teachers: list[Teacher], tmp_path: Path) ->
     answers = np.concatenate([1 - mixed, mixed, mixed, -mixed], axis=-1).reshape(10, 4)
     expected = mix_targets(before.targets.reshape(10, 4), answers, 0.75, values=2)
     np.testing.assert_allclose(epochs[0].targets.reshape(10, 4), expected, atol=2e-3)
+
+
+def test_a_grey_teacher_sees_the_brightness_of_colours(
+    teachers: list[Teacher], tmp_path: Path
+) -> None:
+    for teacher in teachers:
+        teacher.channels = 1
+    recipe = dataclasses.replace(RECIPE, augmentation=Augmentation())
+    red = np.full((2, 8, 8, 3), (200, 0, 0), np.uint8)
+    epoch = draw_epoch(
+        np.zeros((2, 4), np.float32), seed=0, epoch=0, batch_size=2, augmentation=Augmentation()
+    )
+    KeptAnswers(recipe, tmp_path / "answers", red, TASK).mix_into(epoch, 0)
+    answers = np.load(tmp_path / "answers" / "0000.npy")
+    np.testing.assert_allclose(answers[:, 1], round(0.299 * 200) / 255, atol=1e-6)
 
 
 def test_a_teacher_of_another_task_is_refused(teachers: list[Teacher], tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     labels, splits, affect = array("B"), array("B"), array("f")
     left_out = dict.fromkeys((*WITHOUT_EMOTION, "valence or arousal of -2"), 0)
     for row in _from_annotations(root) if _annotated(root) else _from_lists(root):
-        expression = int(row.expression)
-        if expression != row.expression or not 0 <= expression < len(AFFECTNET) + 3:
+        if row.expression not in range(len(AFFECTNET) + 3):
             raise FerError(f"{row.where}: expression is {row.expression:g}, expected 0..10")
+        expression = int(row.expression)
         if expression >= len(AFFECTNET):
             left_out[WITHOUT_EMOTION[expression - len(AFFECTNET)]] += 1
         elif UNKNOWN in row.values:

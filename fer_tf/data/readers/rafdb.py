@@ -21,6 +21,7 @@ from fer_tf.tasks import RAFDB, TASKS
 LIST = "list_patition_label.txt"
 _LISTS = (f"basic/EmoLabel/{LIST}", f"EmoLabel/{LIST}", LIST)
 _SPLITS = {"train": 0, "test": SPLITS.index("PrivateTest")}
+_LABELS = {str(index + 1): index for index in range(len(RAFDB))}
 _LIMIT = 1 << 26  # bytes; the real list has 0.3 million
 
 
@@ -50,15 +51,14 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
     seen: set[str] = set()
     for number, (name, label) in enumerate(_rows(file), 1):
         split = _SPLITS.get(name.partition("_")[0])
-        known = label.isascii() and label.isdigit() and 1 <= int(label) <= len(RAFDB)
-        if split is None or not known or name in seen or Path(name).name != name:
+        if split is None or label not in _LABELS or name in seen or Path(name).name != name:
             raise FerError(
                 f"{file}: line {number} is '{name} {label}', expected a train_ or test_ picture, "
                 f"each once, and a label in 1..{len(RAFDB)}"
             )
         seen.add(name)
         aligned = f"{Path(name).stem}_aligned{Path(name).suffix}"
-        rows.append((split, int(label) - 1, Picture(str(pictures / aligned))))
+        rows.append((split, _LABELS[label], Picture(str(pictures / aligned))))
     if not rows:
         raise FerError(f"{file}: empty, expected lines like 'train_00001.jpg 5'")
     rows.sort(key=lambda row: row[0])

@@ -12,7 +12,7 @@ NAMES = ("synthetic", "synthetic-affect")
 def read(path: str, options: Options) -> Faces:
     """Draw 4,800 faces: uint8 [n, 48, 48], grey, with FER2013's classes and in its splits.
 
-    Those of "synthetic-affect" are the same, with valence and arousal.
+    Those of "synthetic-affect" have AffectNet's eight classes, valence and arousal.
 
     Raises:
         FerError: another path than the two.

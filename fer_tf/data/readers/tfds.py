@@ -18,7 +18,7 @@ from fer_tf.data.naming import indices_in, split_indices, task_of_names
 from fer_tf.data.pictures import fitted
 from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.data.records import EXTRA
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.installed import absent
 
 PREFIX = "tfds:"
@@ -96,8 +96,9 @@ def _builder(path: str) -> Any:
     except ModuleNotFoundError as error:
         raise FerError(f"{path}: {absent(error.name or '', EXTRA)}") from error
     except Exception as error:  # whatever a builder raises
-        text = str(error).strip().partition("\n")[0]
-        raise FerError(f"{path}: no such builder ({text}), expected one of TFDS'") from error
+        raise FerError(
+            f"{path}: no such builder ({reason(error)}), expected one of TFDS'"
+        ) from error
 
 
 def _arrays(

@@ -118,20 +118,18 @@ def edited(data: bytes, edits: list[tuple[str, float, bytes]]) -> bytes:
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
-@settings(deadline=None)
 def test_any_bytes(data):
     check(data)
     check(b"emotion,pixels,Usage\n" + data)
 
 
 @given(st.booleans(), EDITS)
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_a_mutated_csv(other_layout, edits):
     check(edited(BASES[other_layout], edits))
 
 
 @given(st.booleans(), st.floats(0, 1))
-@settings(deadline=None)
 def test_a_cut_csv(other_layout, at):
     base = BASES[other_layout]
     check(base[: int(at * len(base))])
@@ -164,7 +162,7 @@ WHOLE = slow_read(BASES[0])
 
 
 @given(st.sampled_from(sorted(ARCHIVES)), EDITS, st.floats(0, 1), st.booleans())
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_a_mutated_archive_gives_the_same_faces_or_an_error(name, edits, at, cut):
     data = edited(ARCHIVES[name], edits)
     faces = read_bytes(data[: int(at * len(data))] if cut else data, name)
@@ -181,7 +179,7 @@ TOKENS = st.one_of(
 
 
 @given(st.lists(st.lists(st.tuples(st.floats(0, 1), TOKENS), max_size=2), min_size=1, max_size=3))
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_the_fast_parser_agrees_with_the_plain_one(rows):
     fields = []
     for changes in rows:

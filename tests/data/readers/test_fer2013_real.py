@@ -38,7 +38,7 @@ def check(faces: Faces, split: np.ndarray = SPLIT) -> None:
     np.testing.assert_array_equal(faces.split, split)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     extra=st.lists(st.sampled_from(["", "Unnamed: 0", "index"]), unique=True),
     random=st.randoms(use_true_random=False),

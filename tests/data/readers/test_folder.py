@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from fer_tf.data import load_faces
+from fer_tf.data.naming import split_indices
 from fer_tf.data.reader import Options
 from fer_tf.data.readers.folder import read
 from fer_tf.errors import FerError
-from fer_tf.tasks import canonical
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +62,11 @@ def test_names_of_splits(tmp_path, files, split):
         picture(tmp_path / file, 9)
     faces = read(str(tmp_path))
     assert faces.split.tolist() == [0, *split]
+
+
+def test_a_split_is_named_once():
+    with pytest.raises(FerError, match="set: Test and test both mean PrivateTest, expected one"):
+        split_indices(["Test", "test", "train"], "set", divided=False)
 
 
 def test_refuses_what_is_not_the_copy(tmp_path):
@@ -187,7 +192,7 @@ def test_variants_differ_between_splits(tmp_path):
     picture(tmp_path / "test" / "Anger" / "a.png", 9)
     picture(tmp_path / "test" / unicodedata.normalize("NFD", "müde") / "a.png", 9)
     faces = read(str(tmp_path))
-    assert [canonical(label) for label in faces.task.labels] == ["angry", "müde"]
+    assert faces.task.labels == ("Anger", "müde")
     assert faces.labels.tolist() == [0, 1, 0, 1] and faces.split.tolist() == [0, 0, 1, 1]
 
 

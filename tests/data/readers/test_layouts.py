@@ -195,6 +195,7 @@ def test_affectnet_names_the_row_of_its_list(roots, tmp_path):
         "0/0.jpg,0,0,-9,9,0,1,0,0": "box .* lies outside its",
         "0/none.jpg,0,0,9,9,0,1,0,0": r"none\.jpg: no such file",
         "0/0.jpg,0,0,9,9,0,1.5,0,0": r"expression is 1\.5",
+        "0/0.jpg,0,0,9,9,0,nan,0,0": "expression is nan",
         "0/0.jpg,0,0,9": "4 fields, expected 9",
     }.items():
         (root / "training.csv").write_text("\n".join([*good[:2], line, *good[3:]]))
@@ -217,6 +218,7 @@ def test_rafdb(roots, drawn):
         ("train_00000.jpg 8", "line 2 is 'train_00000.jpg 8', expected"),
         ("train_00000.jpg 0", "and a label in 1..7"),
         ("train_00001.jpg \u0663", "and a label in 1..7"),
+        ("train_00001.jpg " + 5000 * "1", "and a label in 1..7"),
         ("other_00000.jpg 1", "expected a train_ or test_ picture"),
         ("train_00000.jpg 1", "each once"),
         ("train_/../x.jpg 1", "expected a train_"),
@@ -237,6 +239,15 @@ def test_rafdb_names_the_line(roots, tmp_path, line, reason):
 def test_the_command_writes_a_layout(tmp_path):
     main([str(tmp_path / "set"), "--layout", "rafdb", "--count", "24"])
     assert len(load_faces(str(tmp_path / "set"))) == 24
+
+
+def test_a_full_disk_under_a_layout_is_told(tmp_path, monkeypatch):
+    def full(*arguments, **keywords):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("PIL.Image.Image.save", full)
+    with pytest.raises(FerError, match=r"set: cannot be written \(No space left"):
+        main([str(tmp_path / "set"), "--layout", "folder", "--count", "24"])
 
 
 def test_drawn_affect_follows_the_action_units():

@@ -96,7 +96,11 @@ def test_what_a_reader_does_not_do_is_refused(with_toy):
 
 @pytest.mark.parametrize(
     ("flags", "words"),
-    [({"task": "x"}, "--task 'x': expected one of fer2013"), ({"split": "80"}, "--split '80'")],
+    [
+        ({"task": "x"}, "--task 'x': expected one of fer2013"),
+        ({"split": "80"}, "--split '80'"),
+        ({"unpack_limit": float("nan")}, "--unpack-limit: expected GiB above 0"),
+    ],
 )
 def test_flags_are_checked_before_anything_is_read(monkeypatch, flags, words):
     monkeypatch.setattr(readers, "READERS", {"toy": replace(TOY, read=None)})

@@ -69,6 +69,8 @@ def test_fer2013_is_prepared_from_its_csv(tmp_path, capsys):
         load_faces("tfds:fer2013")
     main([str(tmp_path / "drawn.csv"), "--data-dir", str(tmp_path / "tfds")])
     assert "as train, validation, test" in capsys.readouterr().out.replace("test, train", "")
+    main([str(tmp_path / "other.csv"), "--data-dir", str(tmp_path / "tfds")])
+    assert "1.0.0: was prepared before, and stays as it is" in capsys.readouterr().out
     for name in ("tfds:fer2013", "tfds:fer2013:1.0.0"):
         faces = load_faces(name)
         for field in ("images", "labels", "split"):
