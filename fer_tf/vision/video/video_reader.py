@@ -37,7 +37,7 @@ OPEN_TIMEOUT_S, READ_TIMEOUT_S = 15.0, 10.0
 _LONGEST_WAIT_S = 10.0  # from one try to the next, which begins with 1 s and doubles
 _BEFORE_S = 10.0  # from where a seek goes to the first frame that is wanted: seeks are not exact
 
-_CAMERA = re.compile(r"camera|\d+")
+_CAMERA = re.compile(r"camera|\d{1,9}")  # OpenCV takes an int of C
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
 _SCHEMES = ("http", "https", *_LIVE)
 
@@ -168,6 +168,11 @@ class VideoReader:
                     break
                 index += 1
                 now = clock.at(self._stamp(started))
+            if not given and now > wanted.end:
+                raise FerError(
+                    f"--to {wanted.end:g}: {self._shown} has no frame between --from "
+                    f"{wanted.start:g} and then, expected a later one"
+                )
             if not given:
                 raise FerError(
                     f"--from {wanted.start:g}: {self._shown} ends after {now:.1f} seconds, "
@@ -254,7 +259,8 @@ class VideoReader:
                 f"{self._shown}: can't be read as a video, expected a whole file that FFmpeg "
                 "knows (MP4, WebM, MKV, AVI, ...), and no playlist of others"
             )
-        what = "a camera that is connected and free" if self.live else "the address of a video"
+        camera = _CAMERA.fullmatch(self.source)
+        what = "a camera that is connected and free" if camera else "the address of a video"
         return f"{self._shown} can't be opened, expected {what}"
 
     def _grab(self) -> bool:
@@ -321,12 +327,25 @@ def _file_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "stream"
 
 
+def opencv_name(name: str) -> str:
+    """`name` of a file or an address, for OpenCV, which dies of one that is not UTF-8.
+
+    Raises:
+        FerError: it is not.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise FerError(f"{name!r}: is not UTF-8, expected another name") from None
+    return name
+
+
 def _open(source: int | str) -> cv2.VideoCapture:
     with _quiet():
         if isinstance(source, str):
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * OPEN_TIMEOUT_S)]
             limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * READ_TIMEOUT_S)]
-            return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+            return cv2.VideoCapture(opencv_name(source), cv2.CAP_FFMPEG, limits)
         capture = cv2.VideoCapture(source)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
