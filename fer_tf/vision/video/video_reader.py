@@ -112,22 +112,20 @@ class VideoReader:
         self.live = is_live(source)
         if self.live and self.wanted.start:
             raise FerError(f"--from {self.wanted.start:g}: {source} is live, expected a file")
+        self._shown = source
+        self._place: int | str = source
         if _CAMERA.fullmatch(source):
-            number = 0 if source == "camera" else int(source)
-            self.name = f"camera-{number}"
-            self._shown = f"camera {number}"
-            self._capture = _open(number)
+            self._place = 0 if source == "camera" else int(source)
+            self.name = f"camera-{self._place}"
+            self._shown = f"camera {self._place}"
         elif scheme:
             self.name = _file_name(Path(urlsplit(source).path).stem)
-            self._shown = source
-            self._capture = _open(source)
         else:
             self.path = _checked(source)
             self.name = self.path.stem
-            self._shown = source
             # Absolute, or FFmpeg takes what stands before a colon for a protocol.
-            with _files_alone():
-                self._capture = _open(str(self.path))
+            self._place = str(self.path)
+        self._capture = self._opened()
         self._stretch = 1.0, 1.0
         self._check_size(
             int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -190,6 +188,10 @@ class VideoReader:
         """Try a stream that broke no longer; called from any thread."""
         self._stopped.set()
 
+    def _opened(self) -> cv2.VideoCapture:
+        with nullcontext() if self.path is None else _files_alone():
+            return _open(self._place)
+
     def _stamp(self, started: float) -> float:
         if self.live:
             return time.monotonic() - started
@@ -204,8 +206,7 @@ class VideoReader:
         if index > 0 and 0 <= stamp - origin <= target + _BEFORE_S:
             return index, clock.jump(stamp, stamp - origin)
         self._capture.release()
-        with _files_alone() if self.path is not None else nullcontext():
-            self._capture = _open(self.source if self.path is None else str(self.path))
+        self._capture = self._opened()
         self._first = self._read_first()
         return 0, 0.0
 
@@ -217,7 +218,7 @@ class VideoReader:
         lost, wait = time.monotonic(), 1.0
         while time.monotonic() - lost < RECONNECT_S and not self._stopped.wait(wait):
             self._capture.release()
-            self._capture = _open(self.source)
+            self._capture = self._opened()
             if self._capture.isOpened() and self._grab():
                 self._tell(f"the stream goes on after {time.monotonic() - lost:.0f} s")
                 return True
