@@ -18,6 +18,7 @@ from fer_tf import cli
 from fer_tf.detecting import Finding
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD, Method
+from fer_tf.predicting.answer_texts import escape_names, shown_path
 from fer_tf.predicting.opening import open_analyzer
 
 if TYPE_CHECKING:
@@ -66,13 +67,13 @@ def explain(
     if not args.pictures:
         raise FerError("nothing to explain: expected pictures or folders of pictures")
     from fer_tf.files import mark_for
-    from fer_tf.pictures.finding import find_images
+    from fer_tf.pictures.finding import find_new
     from fer_tf.vision.picture_folder import PictureFolder
 
     analyzer = _analyzer(args)
     folder = PictureFolder(args.out)
     done, troubles = 0, 0
-    paths = list(find_images(args.pictures))
+    paths = list(find_new(args.pictures, args.out))
     for path in paths:
         try:
             faces = _panels(analyzer, path, args)
@@ -83,11 +84,12 @@ def explain(
             continue
         done += 1
         if not faces:
-            yield f"{path}: no face was found"
+            yield f"{shown_path(path)}: no face was found"
         for number, (told, panels) in enumerate(faces, 1):
             ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
             name = Path(f"{path.stem}.png")
-            yield f"{folder.save(panels, name, ending, mark=mark_for([path]))}: {told}"
+            written = folder.save(panels, name, ending, mark=mark_for([path]))
+            yield f"{shown_path(written)}: {told}"
         step(1, len(paths))
     if troubles:
         raise FerError(f"{troubles} of {done + troubles} pictures could not be explained")
@@ -131,6 +133,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from fer_tf.progress_bar import progress_bar
 
     args = cli.parse(Explain, argv, "python -m fer_tf.explain")
+    escape_names()
     with progress_bar(0, unit="pictures") as (say, step):
         for line in explain(args, step):
             say(line)

@@ -148,7 +148,7 @@ class _Worker:
                 "OMP_NUM_THREADS": "1",
             },
         )
-        with suppress(BrokenPipeError):  # of a process that can't start; the first call tells it
+        with suppress(OSError):  # of a process that can't start; the first call tells it
             self._send(self._task)
 
     def _stop(self) -> None:
@@ -174,7 +174,7 @@ def work() -> None:
     function, seconds, memory = pickle.load(requests)
     _limit_memory(memory)
     gc.freeze()  # what was imported stays: looking through it would cost each call milliseconds
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, OSError):
         while True:
             arguments = pickle.load(requests)
             _alarm(math.ceil(seconds) + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import matplotlib
@@ -67,6 +68,20 @@ def test_tells_how_far_it_is(tmp_path):
     args = Explain(pictures=(tmp_path,), out=tmp_path / "out")
     list(explain(args, lambda *step: steps.append(step)))
     assert steps == [(1, 2), (1, 2)]
+
+
+def test_own_pictures_are_not_explained_and_any_name_is_written(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fer_tf.explain._analyzer", lambda args: None)
+    panels = np.zeros((8, 8, 3), np.uint8)
+    monkeypatch.setattr("fer_tf.explain._panels", lambda *_: [("Happy 90%", panels)])
+    name = os.fsdecode(b"caf\xe9")
+    Image.new("L", (64, 64)).save(f"{name}.png")
+    for _ in range(2):
+        main(["."])
+        assert os.listdir("explained") == [f"{name}-explained.png"]
+        told = repr(os.path.join("explained", f"{name}-explained.png"))
+        assert capfd.readouterr().out == f"{told}: Happy 90%\n"
 
 
 def test_a_given_emotion_of_a_cropped_face(astronaut, tmp_path, capsys):

@@ -539,6 +539,10 @@ def test_explain_needs_a_network_with_gradients(photo, here):
         main([str(photo), "--explain", "--model", str(shipped_model())])
 
 
+def test_a_place_at_the_edge_is_no_negative_zero():
+    assert describe(Face(Box(-0.4, -0.3, 9, 9), 0.8, SHARES)).endswith("pixels at 0, 0)")
+
+
 def test_describe_names_the_likely_ones():
     shares = (0.05, 0.0, 0.0, 0.6, 0.01, 0.3, 0.04)
     answer = describe(Face(Box(10.4, 20.6, 30, 40), 0.9, shares))

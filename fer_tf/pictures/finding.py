@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from fer_tf.files import mark_of
 
 SUFFIXES = frozenset(
     f".{suffix}"
@@ -44,6 +46,15 @@ def find_images(paths: Iterable[Path]) -> Iterator[Path]:
         known = file in given or (parent in walked and _is_picture(path.name))
         given.add(file)
         if not known:
+            yield path
+
+
+def find_new(paths: Sequence[Path], folder: Path | None) -> Iterator[Path]:
+    """As `find_images`, but for what this package wrote to `folder` and is not among `paths`."""
+    own = None if folder is None else os.path.join(os.path.abspath(folder), "")
+    for path in find_images(paths):
+        inside = own is not None and os.path.abspath(path).startswith(own)
+        if not inside or path in paths or not mark_of(path):
             yield path
 
 

@@ -242,8 +242,7 @@ def _plugin(prefix: bytes) -> tuple[str, Any]:
     from PIL import Image
 
     for module in _PLUGINS:
-        with suppress(ImportError):  # AVIF came with Pillow 11.3
-            importlib.import_module(f"PIL.{module}ImagePlugin")
+        importlib.import_module(f"PIL.{module}ImagePlugin")
     if prefix[4:8] == b"ftyp" and "HEIF" not in Image.OPEN:
         with suppress(ImportError):
             importlib.import_module("pillow_heif").register_heif_opener()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,20 @@ def describe(face: Face) -> str:
     if not face.sure:
         answer = f"{face.label} ({answer})"
     answer = ", ".join([answer, *face.value_texts])
-    return f"{answer} ({box.width:.0f}x{box.height:.0f} pixels at {box.left:.0f}, {box.top:.0f})"
+    return f"{answer} ({box.width:.0f}x{box.height:.0f} pixels at {box.left:z.0f}, {box.top:z.0f})"
 
 
 def shown_path(path: str | Path) -> str:
     """The path on one line, and without what a terminal would take for a command."""
     name = os.fspath(path)
     return name if name.isprintable() else repr(name)
+
+
+def escape_names() -> None:
+    """From now on, what the terminal's encoding lacks, of a file's name say, is an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def count(number: int, one: str, many: str = "") -> str:

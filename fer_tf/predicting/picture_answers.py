@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,19 @@ def predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | No
         FerError: not one picture can be read, or a file can't be written.
         KeyboardInterrupt: Ctrl-C; what was done until then is kept, and has been summed up.
     """
+    from fer_tf.pictures.finding import find_new
     from fer_tf.progress_bar import progress_bar
     from fer_tf.vision.picture_folder import PictureFolder
     from fer_tf.vision.stream import read_ahead
 
     tally = Tally()
     folder = None if args.folder is None else PictureFolder(args.folder)
-    total = sum(1 for _ in _find(args)) if sys.stderr.isatty() else 0
+    found = partial(find_new, args.paths, args.folder)
+    total = sum(1 for _ in found()) if sys.stderr.isatty() else 0
     try:
         with (
             progress_bar(total) as (say, step),
-            contextlib.closing(read_ahead(_find(args), analyzer.detect)) as chunks,
+            contextlib.closing(read_ahead(found(), analyzer.detect)) as chunks,
         ):
             for chunk in chunks:
                 for picture, faces in _answer(analyzer, chunk, tally):
@@ -80,18 +83,6 @@ def predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | No
             print(f"pictures in {shown_path(folder.root)}", file=sys.stderr)
     if not tally.pictures:
         raise FerError(_nothing_read(args, tally))
-
-
-def _find(args: Predict) -> Iterator[Path]:
-    """The pictures, but for those that an earlier run wrote to the same folder."""
-    from fer_tf.files import MARK, mark_of
-    from fer_tf.pictures.finding import find_images
-
-    own = None if args.folder is None else os.path.join(os.path.abspath(args.folder), "")
-    for path in find_images(args.paths):
-        inside = own is not None and os.path.abspath(path).startswith(own)
-        if not inside or path in args.paths or not mark_of(path).startswith(MARK):
-            yield path
 
 
 def _answer(

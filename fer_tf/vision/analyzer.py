@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +71,8 @@ class FaceAnalyzer:
     ):
         if not 0 <= min_certainty <= 1:
             raise FerError(f"min_certainty: found {min_certainty:g}, expected 0 to 1")
+        if threads is not None and threads < 1:
+            raise FerError(f"threads: found {threads}, expected at least 1")
         self.min_certainty = min_certainty
         sides = (size, size) if isinstance(size, int) else size
         self.model, self._threads = model, threads
@@ -320,20 +321,16 @@ class FaceAnalyzer:
             FerError: the network answers NaN, or a value out of [-1, 1].
         """
         answers = self.recognizer.answer(np.array(crops, np.uint8))
-        values = iter([] if answers.values is None else answers.values.tolist())
-        faces = (
-            partial(
-                Face,
-                probabilities=tuple(shares),
-                labels=self.task.labels,
-                values=tuple(next(values, ())),
-                value_names=self.task.values,
-                min_certainty=self.min_certainty,
-            )
-            for shares in answers.probabilities.tolist()
-        )
+        values = [()] * len(crops) if answers.values is None else answers.values.tolist()
+        answered = zip(answers.probabilities.tolist(), values, strict=True)
         return [
-            tuple(next(faces)(box=d.box, score=d.score, eyes=d.eyes) for d in found)
+            tuple(
+                Face(
+                    *(face.box, face.score, tuple(shares), self.task.labels, face.eyes),
+                    *(tuple(own), self.task.values, self.min_certainty),
+                )
+                for face, (shares, own) in zip(found, answered, strict=False)
+            )
             for found in detections
         ]
 

@@ -147,8 +147,7 @@ class Face:
     @property
     def value_texts(self) -> tuple[str, ...]:
         """The values for people: "valence +0.4"."""
-        # Adding 0 turns -0.0 into 0.0.
-        return tuple(f"{name} {round(value, 1) + 0:+.1f}" for name, value in self.by_value.items())
+        return tuple(f"{name} {value:+z.1f}" for name, value in self.by_value.items())
 
 
 @dataclass(frozen=True)

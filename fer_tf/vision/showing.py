@@ -84,7 +84,7 @@ def as_html(analysis: Analysis) -> str:
             ", ".join([face.label, *face.value_texts]),
             f"{face.certainty:.0%}",
             f"{face.labels[second]} {face.probabilities[second]:.0%}",
-            f"{box.width:.0f}x{box.height:.0f} at {box.left:.0f}, {box.top:.0f}",
+            f"{box.width:.0f}x{box.height:.0f} at {box.left:z.0f}, {box.top:z.0f}",
         ]
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
     rest = len(analysis.faces) - len(rows)

@@ -50,6 +50,12 @@ class OneBox:
         return [Detection(ASTRONAUT, 0.5)] if image.shape[0] > 300 else []
 
 
+@pytest.mark.parametrize("numbers", [{"threads": 0}, {"min_certainty": 2}])
+def test_numbers_that_can_not_be_meant(numbers) -> None:
+    with pytest.raises(FerError, match=f"{next(iter(numbers))}: found"):
+        FaceAnalyzer(**numbers)
+
+
 def test_a_smile_is_found_and_called_happy(analyzer, astronaut) -> None:
     analysis = analyzer.analyze(astronaut)
     (face,) = analysis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import os
 import shutil
 import threading
 
@@ -337,11 +338,18 @@ def test_a_file_that_is_not_yunets(tmp_path, network):
     damaged = tmp_path / "cut.onnx"
     damaged.write_bytes(network.read_bytes()[:200])
     (tmp_path / "text.onnx").write_text("no network")
-    for path in (damaged, tmp_path / "text.onnx"):
+    (tmp_path / "empty.onnx").touch()
+    for path in (damaged, tmp_path / "text.onnx", tmp_path / "empty.onnx"):
         with pytest.raises(FerError, match=f"{path.name}: OpenCV .* can't use it: expected face_"):
             open_detector(path)
     with pytest.raises(FerError, match=r"there is no such file"):
         open_detector(tmp_path / "missing.onnx")
+
+
+def test_a_file_whose_name_is_not_utf8(tmp_path, network):
+    path = tmp_path / os.fsdecode(b"caf\xe9.onnx")
+    shutil.copy(network, path)
+    assert open_detector(path).detect(np.zeros((64, 64, 3), np.uint8)) == []
 
 
 @pytest.fixture

@@ -67,18 +67,21 @@ class YunetDetector:
         if not min_face >= 0:
             raise FerError(f"min_face: found {min_face:g}, expected pixels, at least 0")
         try:
-            self._path = brought_file() if path is None else Path(path)
+            file = brought_file() if path is None else Path(path)
         except FerError as error:
             raise FerError(f"{error}, or give --detector FILE.onnx") from None
-        if not self._path.is_file():
+        if not file.is_file():
             raise FerError(f"{path}: there is no such file: expected YuNet's .onnx file")
         self._size, self._score, self._smallest = detect_size, min_score, min_face
         self._idle: list[cv2.FaceDetectorYN] = []
         try:
+            # By its bytes: names of files that are not ASCII OpenCV can't open on Windows, and dies
+            # of those that are not UTF-8.
+            self._model = np.fromfile(file, np.uint8)
             self._look(np.zeros((_LEAST, _LEAST, 3), np.uint8))
-        except cv2.error as error:
+        except (OSError, cv2.error) as error:
             raise FerError(
-                f"{self._path}: OpenCV {cv2.__version__} can't use it: expected {FILE}"
+                f"{file}: OpenCV {cv2.__version__} can't use it: expected {FILE}"
             ) from error
 
     def detect(self, image: np.ndarray) -> list[Detection]:
@@ -120,9 +123,9 @@ class YunetDetector:
         try:
             return self._idle.pop()
         except IndexError:
-            return cv2.FaceDetectorYN.create(
-                os.fspath(self._path), "", (_LEAST, _LEAST), self._score, OVERLAP, _CANDIDATES
-            )
+            size, nothing = (_LEAST, _LEAST), np.empty(0, np.uint8)
+            numbers = self._score, OVERLAP, _CANDIDATES
+            return cv2.FaceDetectorYN.create("onnx", self._model, nothing, size, *numbers)
 
 
 def _detection(row: np.ndarray) -> Detection:

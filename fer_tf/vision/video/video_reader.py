@@ -37,7 +37,7 @@ OPEN_TIMEOUT_S, READ_TIMEOUT_S = 15.0, 10.0
 _LONGEST_WAIT_S = 10.0  # from one try to the next, which begins with 1 s and doubles
 _BEFORE_S = 10.0  # from where a seek goes to the first frame that is wanted: seeks are not exact
 
-_CAMERA = re.compile(r"camera|\d+")
+_CAMERA = re.compile(r"camera|\d{1,9}")  # OpenCV takes an int of C
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt")
 _SCHEMES = ("http", "https", *_LIVE)
 
@@ -112,22 +112,20 @@ class VideoReader:
         self.live = is_live(source)
         if self.live and self.wanted.start:
             raise FerError(f"--from {self.wanted.start:g}: {source} is live, expected a file")
+        self._shown = source
+        self._place: int | str = source
         if _CAMERA.fullmatch(source):
-            number = 0 if source == "camera" else int(source)
-            self.name = f"camera-{number}"
-            self._shown = f"camera {number}"
-            self._capture = _open(number)
+            self._place = 0 if source == "camera" else int(source)
+            self.name = f"camera-{self._place}"
+            self._shown = f"camera {self._place}"
         elif scheme:
             self.name = _file_name(Path(urlsplit(source).path).stem)
-            self._shown = source
-            self._capture = _open(source)
         else:
             self.path = _checked(source)
             self.name = self.path.stem
-            self._shown = source
             # Absolute, or FFmpeg takes what stands before a colon for a protocol.
-            with _files_alone():
-                self._capture = _open(str(self.path))
+            self._place = str(self.path)
+        self._capture = self._opened()
         self._stretch = 1.0, 1.0
         self._check_size(
             int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
@@ -168,6 +166,11 @@ class VideoReader:
                     break
                 index += 1
                 now = clock.at(self._stamp(started))
+            if not given and now > wanted.end:
+                raise FerError(
+                    f"--to {wanted.end:g}: {self._shown} has no frame between --from "
+                    f"{wanted.start:g} and then, expected a later one"
+                )
             if not given:
                 raise FerError(
                     f"--from {wanted.start:g}: {self._shown} ends after {now:.1f} seconds, "
@@ -185,6 +188,10 @@ class VideoReader:
         """Try a stream that broke no longer; called from any thread."""
         self._stopped.set()
 
+    def _opened(self) -> cv2.VideoCapture:
+        with nullcontext() if self.path is None else _files_alone():
+            return _open(self._place)
+
     def _stamp(self, started: float) -> float:
         if self.live:
             return time.monotonic() - started
@@ -199,8 +206,7 @@ class VideoReader:
         if index > 0 and 0 <= stamp - origin <= target + _BEFORE_S:
             return index, clock.jump(stamp, stamp - origin)
         self._capture.release()
-        with _files_alone() if self.path is not None else nullcontext():
-            self._capture = _open(self.source if self.path is None else str(self.path))
+        self._capture = self._opened()
         self._first = self._read_first()
         return 0, 0.0
 
@@ -212,7 +218,7 @@ class VideoReader:
         lost, wait = time.monotonic(), 1.0
         while time.monotonic() - lost < RECONNECT_S and not self._stopped.wait(wait):
             self._capture.release()
-            self._capture = _open(self.source)
+            self._capture = self._opened()
             if self._capture.isOpened() and self._grab():
                 self._tell(f"the stream goes on after {time.monotonic() - lost:.0f} s")
                 return True
@@ -254,7 +260,8 @@ class VideoReader:
                 f"{self._shown}: can't be read as a video, expected a whole file that FFmpeg "
                 "knows (MP4, WebM, MKV, AVI, ...), and no playlist of others"
             )
-        what = "a camera that is connected and free" if self.live else "the address of a video"
+        camera = _CAMERA.fullmatch(self.source)
+        what = "a camera that is connected and free" if camera else "the address of a video"
         return f"{self._shown} can't be opened, expected {what}"
 
     def _grab(self) -> bool:
@@ -321,12 +328,25 @@ def _file_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "stream"
 
 
+def opencv_name(name: str) -> str:
+    """`name` of a file or an address, for OpenCV, which dies of one that is not UTF-8.
+
+    Raises:
+        FerError: it is not.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise FerError(f"{name!r}: is not UTF-8, expected another name") from None
+    return name
+
+
 def _open(source: int | str) -> cv2.VideoCapture:
     with _quiet():
         if isinstance(source, str):
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * OPEN_TIMEOUT_S)]
             limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * READ_TIMEOUT_S)]
-            return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+            return cv2.VideoCapture(opencv_name(source), cv2.CAP_FFMPEG, limits)
         capture = cv2.VideoCapture(source)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture

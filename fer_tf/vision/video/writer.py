@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from fer_tf.errors import FerError
 from fer_tf.files import free
+from fer_tf.vision.video.video_reader import opencv_name
 
 COPIED_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
 """What an MP4 file holds and players play; other sound becomes AAC."""
@@ -148,7 +150,7 @@ class VideoWriter:
             *("-t", f"{seconds:.3f}", "-movflags", "+faststart"),
             _url(self._sounding),
         ]
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        done = _run(command)
         if done.returncode == 0:
             return "kept"
         return f"ffmpeg can't copy it ({_last_line(done.stderr)})"
@@ -184,6 +186,9 @@ class _Ffmpeg:
             *("-colorspace", "smpte170m", "-color_range", "tv", "-movflags", "+faststart"),
             _url(path),
         ]
+        # Ctrl-C interrupts the main thread alone, and of a frame it must not leave a part in the
+        # pipe, by which all that follows would be shifted.
+        self._thread = ThreadPoolExecutor(1, "fer_tf-encode")
         self._errors: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             command,
@@ -196,7 +201,10 @@ class _Ffmpeg:
 
     def write(self, pixels: np.ndarray) -> None:
         planes = cv2.cvtColor(_even(pixels, self._size), cv2.COLOR_RGB2YUV_I420)
-        rest = memoryview(planes.tobytes())
+        self._thread.submit(self._send, planes.tobytes()).result()
+
+    def _send(self, planes: bytes) -> None:
+        rest = memoryview(planes)
         assert self._process.stdin is not None
         while rest:
             rest = rest[self._process.stdin.write(rest) :]
@@ -214,6 +222,7 @@ class _Ffmpeg:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self._thread.shutdown()
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._errors.close()
@@ -229,7 +238,8 @@ class _OpenCv:
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float):
         self._size = size
-        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+        name, fourcc = opencv_name(str(path)), cv2.VideoWriter.fourcc(*"mp4v")
+        self._writer = cv2.VideoWriter(name, fourcc, fps, size)
         if not self._writer.isOpened():
             raise FerError(f"{path}: can't be written by OpenCV, expected its FFmpeg to do it")
 
@@ -258,10 +268,19 @@ def _audio_codec(path: Path) -> str | None:
         return None
     command = ["ffprobe", "-v", "error", "-select_streams", "a:0"]
     command += ["-show_entries", "stream=codec_name", "-of", "csv=p=0", _url(path)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, start_new_session=True
+    return _run(command).stdout.strip().split("\n")[0].strip(",")
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    # What it says holds names of files, in any encoding.
+    return subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    return done.stdout.strip().split("\n")[0].strip(",")
 
 
 def _url(path: Path) -> str:

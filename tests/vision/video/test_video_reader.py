@@ -162,6 +162,14 @@ def test_a_name_with_a_colon_or_a_dash(clip, tmp_path, monkeypatch):
         assert len(read(name)[1]) == 50
 
 
+def test_a_name_that_is_not_utf8_is_told(clip, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    shutil.copy(clip, path)
+    for source in (str(path), os.fsdecode(b"http://127.0.0.1:9/\xe9")):  # OpenCV would crash
+        with pytest.raises(FerError, match="is not UTF-8, expected another name"):
+            VideoReader(source)
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
@@ -251,9 +259,14 @@ def test_a_camera_that_is_not_there():
         VideoReader("63")
 
 
+def test_a_number_that_is_no_cameras():
+    with pytest.raises(FerError, match="20261127120000: is not there"):
+        VideoReader("20261127120000")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/x.mp4", "rtsp://127.0.0.1:9/live", "no://x"])
 def test_a_url_that_can_not_be_opened(url):
-    with pytest.raises(FerError, match="can't be opened"):
+    with pytest.raises(FerError, match=r"can't be opened.* address"):
         VideoReader(url)
 
 
@@ -347,6 +360,11 @@ def test_the_wanted_frames_are_those_of_the_whole(long_clip, wanted, indices):
     assert [index for index, *_ in got] == list(indices)
     np.testing.assert_allclose(got, [whole[index] for index in indices], atol=0.01)
     assert abs(VideoReader(str(long_clip), wanted).expected - len(got)) <= 1
+
+
+def test_a_stretch_between_two_frames_is_told(clip):
+    with pytest.raises(FerError, match=r"--to 0.55: .* has no frame between --from 0.53 and then"):
+        moments(clip, Stretch(start=0.53, end=0.55))
 
 
 @pytest.mark.parametrize("too_far", [0.0, 3.0])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import threading
 
+import cv2
 import numpy as np
 import pytest
 from clips import ffmpeg
@@ -173,6 +178,51 @@ def test_a_folder_that_can_not_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FerError, match=r"out\.mp4: can't be written"):
         VideoWriter(tmp_path / "file" / "out.mp4", 25, mark=MARK)
+
+
+@needs_ffmpeg
+def test_sound_of_a_file_whose_name_is_not_utf8(tmp_path):
+    source = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    source.write_text("no video")
+    writer = VideoWriter(tmp_path / "out.mp4", 25, source, mark=MARK)
+    writer.write(grey(1), 0)
+    assert writer.finish() == "the video has no sound"
+    # And where the folder is called so, which OpenCV would crash of.
+    with pytest.raises(FerError, match="is not UTF-8"):
+        module._OpenCv(source, (64, 48), 25)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how full a pipe is")
+def test_ctrl_c_within_a_frame_leaves_it_whole(tmp_path, monkeypatch):
+    import fcntl
+    import termios
+
+    # In ffmpeg's place: waits until it may read, and keeps what it is given.
+    script = '#!/bin/sh\nuntil [ -e "$0.go" ]; do sleep 0.01; done\nfor out; do :; done\n'
+    encoder = tmp_path / "bin/ffmpeg"
+    encoder.parent.mkdir()
+    encoder.write_text(f'{script}exec cat > "${{out#file:}}"\n')
+    encoder.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{encoder.parent}:{os.environ['PATH']}")
+    frame = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    writer = VideoWriter(tmp_path / "out.mp4", 25, mark=MARK)
+    writer.write(frame, 0)
+
+    def interrupt():
+        full = bytearray(4)
+        while not int.from_bytes(full, sys.byteorder):  # until the frame has been begun
+            fcntl.ioctl(writer._encoder._process.stdin, termios.FIONREAD, full)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        writer.write(frame, 0.04)
+    thread.join()
+    encoder.with_name("ffmpeg.go").touch()
+    writer.finish()
+    whole = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes()
+    assert (tmp_path / "out.mp4").read_bytes().startswith(whole * 2)
 
 
 @needs_ffmpeg
