@@ -18,7 +18,7 @@ from pyarrow import fs, parquet
 
 from fer_tf.errors import FerError, reason
 from fer_tf.pictures.finding import SUFFIXES
-from fer_tf.scoring.picture_tables import TABLES, RowGroup, in_table
+from fer_tf.scoring.picture_tables import TABLES, in_table
 from fer_tf.scoring.places import (
     Place,
     exists,
@@ -92,8 +92,8 @@ def find_entries(source: str, column: str | None) -> Iterator[Entry]:
                 yield entry
             continue
         for number, found in enumerate(in_table(file, column)):
-            if isinstance(found, RowGroup):
-                yield Entry(ROWS, file.name, file.name, found.number)
+            if isinstance(found, int):
+                yield Entry(ROWS, file.name, file.name, found)
             else:
                 yield Entry(PICTURE, found, file.name, number)
 

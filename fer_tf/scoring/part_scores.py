@@ -17,15 +17,7 @@ from fer_tf.errors import FerError, reason
 from fer_tf.scoring.input_lists import InputList
 from fer_tf.scoring.places import Unreachable, is_gone, place_of, write_whole
 from fer_tf.scoring.score_jobs import ScoreJob, sha256_of
-from fer_tf.scoring.score_table import (
-    EMPTY,
-    FACE,
-    FAILED,
-    answer_rows,
-    row_of,
-    to_parquet,
-    to_table,
-)
+from fer_tf.scoring.score_table import EMPTY, FACE, FAILED, answer_rows, row_of, to_parquet
 from fer_tf.scoring.unpacking import Input, NamedBytes, unpacked
 from fer_tf.vision.analyzer import FaceAnalyzer
 from fer_tf.vision.results import VideoFrame
@@ -33,7 +25,8 @@ from fer_tf.vision.results import VideoFrame
 BATCH, BATCH_BYTES = 32, 2**25
 """Pictures, and bytes of their files, with which a batch ends."""
 
-_FRAMES = 64  # of a video, whose rows become a table at a time
+_FRAMES = 64  # of a video, whose rows are handed on at a time
+_ROWS = 1024  # of a table: a table for each picture of a shard would take 20 kB a picture
 _COPIED = 2**22  # bytes of a video at a time
 
 Rows = list[dict[str, Any]]
@@ -97,7 +90,7 @@ def score_part(
         alive()
         for found, rows in _answered(batch, job, answer, alive):
             writer.add(found, rows)
-    nothing = writer.tally.failed == writer.tally.inputs
+    nothing = 0 < writer.tally.inputs == writer.tally.failed
     if nothing and len(outages) == writer.tally.inputs:
         raise Unreachable(
             f"{outages[0]}; nothing of part {number} could be read, expected a file system that "
@@ -138,6 +131,7 @@ class _Part:
         self._job, self._number = job, number
         self._schema = job.schema
         self._tables: list[pa.Table] = []
+        self._rows: Rows = []
         self._last = -1
         self.tally = PartTally()
 
@@ -152,7 +146,9 @@ class _Part:
             "task": self._job.task.name,
             "model": self._job.model_sha256,
         }
-        self._tables.append(to_table([{**row, **own} for row in rows], self._schema))
+        self._rows += [{**row, **own} for row in rows]
+        if len(self._rows) >= _ROWS:
+            self._flush()
         statuses = [row["status"] for row in rows]
         self.tally += PartTally(
             int(found.number != self._last),
@@ -164,8 +160,13 @@ class _Part:
 
     def finish(self) -> None:
         """Write the file."""
+        self._flush()
         data = to_parquet(self._tables, self._schema, self._job.about)
         write_whole(self._job.file(self._number), data)
+
+    def _flush(self) -> None:
+        self._tables.append(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
 
 
 def _counted(inputs: Iterable[Input], outages: list[str]) -> Iterator[_Numbered]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -19,19 +18,8 @@ USUAL = ("path", "file", "file_name", "filename", "source", "image.bytes", "imag
 _ROWS = 64  # that are read at a time
 
 
-@dataclass(frozen=True)
-class RowGroup:
-    """A row group that holds pictures as bytes.
-
-    Attributes:
-        number: in its file, from 0.
-    """
-
-    number: int
-
-
-def in_table(table: Place, column: str | None) -> Iterator[str | RowGroup]:
-    """The paths that a table names, or the row groups of bytes that it holds, in its order.
+def in_table(table: Place, column: str | None) -> Iterator[str | int]:
+    """The paths that a table names, or the numbers of the row groups of bytes that it holds.
 
     A relative path counts from the table's folder. A missing one is "".
 
@@ -46,7 +34,7 @@ def in_table(table: Place, column: str | None) -> Iterator[str | RowGroup]:
             name = _column(_leaves(file.schema_arrow), column, table)
             kind = _leaves(file.schema_arrow)[name]
             if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-                yield from map(RowGroup, range(file.num_row_groups))
+                yield from range(file.num_row_groups)
                 return
             if not _is_text(kind):
                 raise FerError(
