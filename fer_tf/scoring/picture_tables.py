@@ -76,11 +76,15 @@ def pictures_in(table: Place, group: int, column: str | None) -> Iterator[tuple[
 
 def _csv_paths(table: Place, column: str | None) -> Iterator[str | None]:
     with table.files.open_input_stream(table.path) as stream:
-        names = csv.open_csv(stream).schema.names
+        header = stream.read(2**16).partition(b"\n")[0].decode(errors="replace")
+    # Where decimals have a comma, spreadsheets write semicolons between columns.
+    parts = csv.ParseOptions(delimiter=max(",;\t", key=header.count))
+    with table.files.open_input_stream(table.path) as stream:
+        names = csv.open_csv(stream, parse_options=parts).schema.names
     name = _column(dict.fromkeys(names), column, table)
     options = csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
     with table.files.open_input_stream(table.path) as stream:
-        for batch in csv.open_csv(stream, convert_options=options):
+        for batch in csv.open_csv(stream, parse_options=parts, convert_options=options):
             yield from batch.column(0).to_pylist()
 
 
