@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,10 @@ from fer_tf.scoring.score_jobs import ScoreJob, sha256_of
 from fer_tf.scoring.score_table import EMPTY, FACE, FAILED, answer_rows, row_of, to_parquet
 from fer_tf.scoring.unpacking import Input, NamedBytes, unpacked
 from fer_tf.vision.analyzer import FaceAnalyzer
-from fer_tf.vision.results import VideoFrame
 
 BATCH, BATCH_BYTES = 32, 2**25
 """Pictures, and bytes of their files, with which a batch ends."""
 
-_FRAMES = 64  # of a video, whose rows are handed on at a time
 _ROWS = 1024  # of a table: a table for each picture of a shard would take 20 kB a picture
 _COPIED = 2**22  # bytes of a video at a time
 
@@ -86,10 +83,11 @@ def score_part(
     entries = InputList(job.place).read(number)
     writer = _Part(job, number)
     outages: list[str] = []
-    for batch in _batches(_counted(unpacked(entries, job.column), outages)):
+    for batch in _batches(enumerate(unpacked(entries, job.column))):
         alive()
-        for found, rows in _answered(batch, job, answer, alive):
-            writer.add(found, rows)
+        for index, found, rows in _answered(batch, job, answer, alive):
+            writer.add(index, found, rows)
+            outages += [found.trouble] if found.outage else []
     nothing = 0 < writer.tally.inputs == writer.tally.failed
     if nothing and len(outages) == writer.tally.inputs:
         raise Unreachable(
@@ -113,15 +111,9 @@ def give_up(job: ScoreJob, number: int, why: str) -> PartTally:
     writer = _Part(job, number)
     for index, entry in enumerate(InputList(job.place).read(number)):
         row = entry.row if entry.kind == "picture" else None
-        writer.add(_Numbered(index, Input(entry.path, row=row)), [row_of(FAILED, why)])
+        writer.add(index, Input(entry.path, row=row), [row_of(FAILED, why)])
     writer.finish()
     return writer.tally
-
-
-@dataclass(frozen=True)
-class _Numbered:
-    number: int
-    input: Input
 
 
 class _Part:
@@ -135,14 +127,14 @@ class _Part:
         self._last = -1
         self.tally = PartTally()
 
-    def add(self, found: _Numbered, rows: Rows) -> None:
+    def add(self, index: int, found: Input, rows: Rows) -> None:
         """Rows of an input; those of one that has many come in several calls."""
         own = {
             "part": self._number,
-            "input": found.number,
-            "source": found.input.source,
-            "member": found.input.member,
-            "row": found.input.row,
+            "input": index,
+            "source": found.source,
+            "member": found.member,
+            "row": found.row,
             "task": self._job.task.name,
             "model": self._job.model_sha256,
         }
@@ -151,12 +143,12 @@ class _Part:
             self._flush()
         statuses = [row["status"] for row in rows]
         self.tally += PartTally(
-            int(found.number != self._last),
+            int(index != self._last),
             statuses.count(FACE),
             statuses.count(EMPTY),
             statuses.count(FAILED),
         )
-        self._last = found.number
+        self._last = index
 
     def finish(self) -> None:
         """Write the file."""
@@ -169,24 +161,17 @@ class _Part:
         self._rows = []
 
 
-def _counted(inputs: Iterable[Input], outages: list[str]) -> Iterator[_Numbered]:
-    for number, found in enumerate(inputs):
-        if found.outage:
-            outages.append(found.trouble)
-        yield _Numbered(number, found)
-
-
-def _batches(inputs: Iterable[_Numbered]) -> Iterator[list[_Numbered]]:
+def _batches(inputs: Iterable[tuple[int, Input]]) -> Iterator[list[tuple[int, Input]]]:
     """Pictures together, up to `BATCH` or `BATCH_BYTES`; a video alone."""
-    batch: list[_Numbered] = []
+    batch: list[tuple[int, Input]] = []
     size = 0
-    for found in inputs:
-        video = found.input.data is None and not found.input.trouble
+    for index, found in inputs:
+        video = found.data is None and not found.trouble
         if batch and video:
             yield batch
             batch, size = [], 0
-        batch.append(found)
-        size += len(found.input.data or b"")
+        batch.append((index, found))
+        size += len(found.data or b"")
         if video or len(batch) == BATCH or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -195,10 +180,10 @@ def _batches(inputs: Iterable[_Numbered]) -> Iterator[list[_Numbered]]:
 
 
 def _answered(
-    batch: list[_Numbered], job: ScoreJob, answer: Answer | None, alive: Callable[[], None]
-) -> Iterator[tuple[_Numbered, Rows]]:
+    batch: list[tuple[int, Input]], job: ScoreJob, answer: Answer | None, alive: Callable[[], None]
+) -> Iterator[tuple[int, Input, Rows]]:
     """The rows of each input of a batch, in its order."""
-    inputs = [found.input for found in batch if not found.input.trouble]
+    inputs = [found for _, found in batch if not found.trouble]
     each: Iterator[Iterable[Rows]]
     if answer is not None:
         each = map(answer, inputs)
@@ -206,12 +191,12 @@ def _answered(
         each = iter([video_rows(inputs[0], job, alive)])
     else:
         each = ([rows] for rows in picture_rows(inputs, job))
-    for found in batch:
-        if found.input.trouble:
-            yield found, [row_of(FAILED, found.input.trouble)]
+    for index, found in batch:
+        if found.trouble:
+            yield index, found, [row_of(FAILED, found.trouble)]
         else:
             for rows in next(each):
-                yield found, rows
+                yield index, found, rows
 
 
 def picture_rows(pictures: list[Input], job: ScoreJob) -> list[Rows]:
@@ -227,7 +212,7 @@ def picture_rows(pictures: list[Input], job: ScoreJob) -> list[Rows]:
 
 
 def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing) -> Iterator[Rows]:
-    """The rows of a video's faces, some frames' at a time; one without any is a single row.
+    """The rows of a video's faces, a frame's at a time; one without any is a single row.
 
     Where it can't be read to its end, the last row has the reason.
 
@@ -242,9 +227,11 @@ def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing
             _on_disk(video.source, alive) as path,
             analyzer.analyze_video(path, every=job.every) as frames,
         ):
-            for rows in _by_frames(frames, alive):
-                faces += len(rows)
-                yield rows
+            for frame in frames:
+                alive()
+                if frame.faces:
+                    faces += len(frame.faces)
+                    yield answer_rows(frame)
             notes += frames.notes
     except Unreachable:
         raise
@@ -254,15 +241,6 @@ def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing
         yield [row_of(FAILED, " ".join(notes).replace(path, video.source))]
     elif not faces:
         yield [row_of()]
-
-
-def _by_frames(frames: Iterable[VideoFrame], alive: Callable[[], None]) -> Iterator[Rows]:
-    for _, several in groupby(enumerate(frames), key=lambda pair: pair[0] // _FRAMES):
-        rows = []
-        for _, frame in several:
-            alive()
-            rows += answer_rows(frame) if frame.faces else []
-        yield rows
 
 
 @contextmanager
