@@ -88,8 +88,11 @@ def run(main: Callable[[], None]) -> None:
     """Call a command's `main`; a FerError becomes one line on stderr and exit code 2.
 
     So do a full disk and a package that is not installed, with the command that adds it. Ctrl-C
-    exits with code 130 and a closed pipe (`... | head`) with 141, both without a traceback.
+    exits with code 130 and a closed pipe (`... | head`) with 141, both without a traceback. What
+    standard output can't encode, of a file's name say, is written as an escape.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
         sys.stdout.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
@@ -105,7 +105,8 @@ def serve(args: Demo) -> None:
         ) as address,
     ):
         print(f"{address} (Ctrl-C ends it)", flush=True)
-        threading.Event().wait()
+        while True:  # not an Event's wait, which Ctrl-C does not end on Windows
+            time.sleep(3600)
 
 
 if __name__ == "__main__":

@@ -122,12 +122,9 @@ def _cache() -> dict[str, Any]:
     folder, size = cache_dir(), 0
     with contextlib.suppress(OSError):
         size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    # A report should not tell the user's name.
-    home = os.path.expanduser("~")
-    return {
-        "folder": str(folder).replace(home, "~", 1) if home != "/" else str(folder),
-        "bytes": size,
-    }
+    with contextlib.suppress(ValueError):  # a report should not tell the user's name
+        folder = "~" / folder.relative_to(os.path.expanduser("~"))
+    return {"folder": str(folder), "bytes": size}
 
 
 def _self_test() -> dict[str, Any]:

@@ -44,7 +44,8 @@ def command(extra: str) -> str:
     """What adds an extra to this package; from its folder, where it was not installed."""
     # pip keeps an installed fer_tf as it is, and adds what that lacks.
     name = "fer_tf" if version("fer_tf") else "."
-    return f"pip install '{name}[{extra}]'" if extra else f"pip install {name}"
+    # With the quotes that Windows' command line knows, too.
+    return f'pip install "{name}[{extra}]"' if extra else f"pip install {name}"
 
 
 def absent(package: str, extra: str = WHOLE) -> str:
@@ -59,8 +60,9 @@ def lacking(module: str | None) -> str | None:
     installation.
     """
     top = (module or "").partition(".")[0]
-    package = _OTHER_NAMES.get(top, top.replace("_", "-"))
+    name = _OTHER_NAMES.get(top, top).replace("_", "-")
     for extra, packages in requirements().items():
-        if package in packages and version(package) is None:
-            return f"{package} is needed here and not installed: `{command(extra)}` adds it"
+        for package in packages:
+            if package.replace("_", "-") == name and version(package) is None:
+                return f"{package} is needed here and not installed: `{command(extra)}` adds it"
     return None

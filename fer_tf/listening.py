@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -26,16 +26,18 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, UnicodeError) as error:
-        raise occupied(host, port) from error
+        raise occupied(host, port, error) from error
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
-def occupied(host: str, port: int) -> FerError:
-    """The sentence about an address that can't be listened on."""
+def occupied(host: str, port: int, error: Exception) -> FerError:
+    """The sentence about an address that can't be listened on, and why."""
+    # What Python adds in brackets names the address once more.
+    why = reason(error).partition(" (while ")[0]
     return FerError(
-        f"--host {host} --port {port}: can't be listened on, expected an address of this machine "
-        "and a free port"
+        f"--host {host} --port {port}: can't be listened on: {why}; expected an address of this "
+        "machine and a free port"
     )
 
 

@@ -141,10 +141,14 @@ def job_of(args: Score) -> ScoreJob:
     model = args.model
     if model is not None and model not in SHIPPED:
         model = os.path.abspath(model)
-    found = asdict(args.detecting)
-    if args.detecting.detector is not None and args.detecting.detector.exists():
-        found["detector"] = os.path.abspath(args.detecting.detector)
-    finding = {**found, "cropped": args.cropped, "min_certainty": args.min_certainty}
+    finding = {
+        **asdict(args.detecting),
+        "cropped": args.cropped,
+        "min_certainty": args.min_certainty,
+    }
+    if detector := args.detecting.detector:
+        # Its name, or a path that the other machines find, too.
+        finding["detector"] = os.path.abspath(detector) if detector.exists() else str(detector)
     analyzer = FaceAnalyzer(model, **finding, threads=1)
     return ScoreJob(
         source=place_of(args.source).name,

@@ -86,14 +86,18 @@ def given_keys() -> tuple[str, ...]:
     """The keys of the environment, which no process that is started from now on gets with it.
 
     Raises:
-        FerError: the variable is there and holds none: a service that should have had one would
-            stand open.
+        FerError: the variable is there and holds none, so that a service that should have had one
+            would stand open; or one that clients would send in several ways.
     """
     if KEYS not in os.environ:
         return ()
     keys = tuple(key.strip() for key in os.environ.pop(KEYS).split(",") if key.strip())
     if not keys:
         raise FerError(f"{KEYS}: is empty, expected a key, or no such variable")
+    if not all(key.isascii() for key in keys):
+        raise FerError(
+            f"{KEYS}: holds letters that HTTP's headers have no encoding for, expected ASCII"
+        )
     return keys
 
 

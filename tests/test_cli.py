@@ -160,6 +160,11 @@ def test_run_prints_a_fer_error_as_one_line(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == "fer_tf: row 3: 47 pixels, expected 2304\n"
 
 
+def test_run_writes_what_the_terminal_cannot_show_as_an_escape(capsys) -> None:
+    cli.run(lambda: print("caf\udce9"))
+    assert capsys.readouterr().out == "caf\\udce9\n"
+
+
 def test_run_exits_130_on_ctrl_c() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import importlib.util
 import io
@@ -24,6 +25,7 @@ from PIL import Image
 from fer_tf import FaceAnalyzer, cli, demo
 from fer_tf.demo_page import answers, handlers
 from fer_tf.demo_page.film import Film
+from fer_tf.demo_page.guard import UploadDoor
 from fer_tf.demo_page.handlers import Handlers, Settings
 from fer_tf.demo_page.memory import Memory
 from fer_tf.demo_page.service import Answer, Service
@@ -90,7 +92,7 @@ def test_refuses_flags_in_a_sentence(flags, told, capsys):
 
 def test_names_the_missing_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FerError, match=r"gradio, which is not .* 'fer_tf\[demo\]'"):
+    with pytest.raises(FerError, match=r'gradio, which is not .* "fer_tf\[demo\]"'):
         demo.main([])
 
 
@@ -318,6 +320,21 @@ def data_url(picture, format="png"):
     buffer = io.BytesIO()
     picture.save(buffer, format)
     return f"data:image/{format};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def test_an_upload_that_breaks_off_is_no_fault(tmp_path):
+    door, sent = UploadDoor(Memory(budget=9, cost=len), tmp_path, 9), []
+    kind = (b"content-type", b"multipart/form-data; boundary=a")
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [kind]}
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(door(scope, receive, send))
+    assert sent[0]["status"] == 400
 
 
 def test_a_camera_sees_nobody(handle, settings):

@@ -52,7 +52,8 @@ def temporary(tmp_path_factory):
 def served(service, temporary):
     """(address, handlers) of a server that takes files of a megabyte."""
     pytest.importorskip("gradio")
-    with decoding() as decode:
+    with decoding() as decode, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # where nobody is
         handle = Handlers(service, decode)
         with serving(handle, host="127.0.0.1", port=0, max_upload=MEBIBYTE) as address:
             yield address, handle

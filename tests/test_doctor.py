@@ -27,7 +27,7 @@ def test_it_lists_the_packages_and_every_extra_but_the_tests(capsys):
     told = run(capsys)
     assert told["packages"]["keras"] == installed.version("keras")
     assert {"demo", "export", "heic"} <= set(told["extras"]) and "test" not in told["extras"]
-    assert told["extras"]["demo"]["add"] == "pip install 'fer_tf[demo]'"
+    assert told["extras"]["demo"]["add"] == 'pip install "fer_tf[demo]"'
 
 
 def test_it_tells_the_size_of_the_cache_and_not_the_name_of_the_user(capsys, monkeypatch, tmp_path):
@@ -65,7 +65,7 @@ def test_a_missing_package_is_one_sentence_and_exit_code_1(capsys, monkeypatch):
     assert told.err == (
         "fer_tf: not installed: pandas; `pip install fer_tf` adds what is missing\n"
     )
-    assert "gradio not installed: pip install 'fer_tf[demo]'" in told.out
+    assert 'gradio not installed: pip install "fer_tf[demo]"' in told.out
 
 
 def test_what_is_installed_for_predict_alone_is_no_trouble(capsys, monkeypatch):

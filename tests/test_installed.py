@@ -30,7 +30,8 @@ def test_requirements_are_those_of_pyproject():
     [
         ("keras", "keras", "pip install fer_tf"),
         ("sklearn.metrics", "scikit-learn", "pip install fer_tf"),
-        ("onnx_ir", "onnx-ir", "pip install 'fer_tf[export]'"),
+        ("onnx_ir", "onnx-ir", 'pip install "fer_tf[export]"'),
+        ("array_record.python", "array_record", 'pip install "fer_tf[tfds]"'),
     ],
 )
 def test_a_missing_package_is_named_with_the_command(monkeypatch, module, package, adds):
@@ -50,7 +51,7 @@ def test_a_source_that_is_not_installed_knows_no_requirements(monkeypatch):
     monkeypatch.setattr(installed.metadata, "requires", unknown)
     monkeypatch.setattr(installed, "version", lambda name: None)
     assert requirements() == {} and lacking("keras") is None
-    assert command("demo") == "pip install '.[demo]'" and command(WHOLE) == "pip install ."
+    assert command("demo") == 'pip install ".[demo]"' and command(WHOLE) == "pip install ."
 
 
 def test_a_command_that_lacks_a_package_ends_with_one_line(monkeypatch, capsys):

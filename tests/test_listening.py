@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
+from fer_tf.errors import FerError
 from fer_tf.listening import listening
 
 
@@ -14,3 +17,10 @@ def test_connections_do_not_hold_back_what_is_written():
         listener.accept()[0] as accepted,
     ):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_it_says_why_an_address_cannot_be_listened_on():
+    with listening("127.0.0.1", 0) as busy:
+        port = busy.getsockname()[1]
+        with pytest.raises(FerError, match=r"listened on: .*[aA]ddress already in use; expected"):
+            listening("127.0.0.1", port)

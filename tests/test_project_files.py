@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -95,6 +100,19 @@ def test_what_contributing_names_is_there():
         assert any((ROOT / place / name).exists() for place in (".", "fer_tf")), name
 
 
+class Answers(BaseHTTPRequestHandler):
+    """A service in good or bad health."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/healthz" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 def test_the_image_is_made_of_files_that_are_there_and_does_not_run_as_root():
     rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert rules[0] == "*" and all((ROOT / rule[1:]).exists() for rule in rules if rule[0] == "!")
@@ -103,4 +121,13 @@ def test_the_image_is_made_of_files_that_are_there_and_does_not_run_as_root():
     assert int(words["USER"].split(":")[0]) > 0
     # A list is run without a shell, which would keep SIGTERM to itself.
     assert json.loads(words["ENTRYPOINT"])[:2] == ["fer-tf", "serve"]
-    assert json.loads(words["HEALTHCHECK"].partition("CMD ")[2])[0] == "python"
+    check = json.loads(words["HEALTHCHECK"].partition("CMD ")[2])
+    assert check[0] == "python"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        asked = check[2].replace("8000", str(server.server_port))
+        environment = {**os.environ, "HTTP_PROXY": "http://127.0.0.1:1", "NO_PROXY": ""}
+        for status, code in ((200, 0), (503, 1)):
+            Answers.status = status
+            assert subprocess.run([sys.executable, "-c", asked], env=environment).returncode == code
+        server.shutdown()

@@ -52,7 +52,7 @@ def test_names_the_missing_package_and_the_extra(monkeypatch, module):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == module else there(name)
     )
-    told = rf"serve: needs {serve.PACKAGES[module]}, which is not .*\[serve\]'` adds it"
+    told = rf'serve: needs {serve.PACKAGES[module]}, which is not .*\[serve\]"` adds it'
     with pytest.raises(FerError, match=told):
         serve.main([])
 
@@ -65,6 +65,20 @@ def test_keys_come_from_the_environment(monkeypatch):
     monkeypatch.setenv(serve.KEYS, " ,")
     with pytest.raises(FerError, match="FER_TF_API_KEY: is empty, expected a key"):
         serve.given_keys()
+    monkeypatch.setenv(serve.KEYS, "one,schlüssel")
+    with pytest.raises(FerError, match=r"FER_TF_API_KEY: holds letters .*, expected ASCII"):
+        serve.given_keys()
+
+
+def test_ctrl_c_is_no_signal_to_a_worker_from_its_first_moment_on(monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        "multiprocessing.context.SpawnProcess.start",
+        lambda process: heard.append(signal.getsignal(signal.SIGINT)),
+    )
+    before = signal.getsignal(signal.SIGINT)
+    supervisor.Supervisor(Job(), None, lambda: None)._started()
+    assert heard == [signal.SIG_IGN] and signal.getsignal(signal.SIGINT) is before
 
 
 def test_keys_are_not_shown_with_a_task():

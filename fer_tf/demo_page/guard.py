@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers, MutableHeaders, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
 from fer_tf.demo_page.memory import Memory
 
 POLICY = (
@@ -60,9 +65,6 @@ class Guard:
         self.upload = upload
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from starlette.datastructures import Headers, MutableHeaders
-        from starlette.responses import PlainTextResponse
-
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -84,7 +86,7 @@ class Guard:
         else:
             await self.app(scope, limited(receive, BODY), guarded)
 
-    def _refused(self, headers: Any, path: str) -> tuple[int, str] | None:
+    def _refused(self, headers: Headers, path: str) -> tuple[int, str] | None:
         host = headers.get("host", "")
         name = _host_name(host)
         if self.names and name not in self.names:
@@ -116,22 +118,17 @@ class UploadDoor:
         self.largest = largest
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from starlette.exceptions import HTTPException
-        from starlette.requests import Request
-        from starlette.responses import JSONResponse, PlainTextResponse, Response
-
         request = Request(scope, limited(receive, self.largest + FORM))
         response: Response
         try:
             response = JSONResponse([await self._kept(request)])
         except HTTPException as error:
             response = PlainTextResponse(error.detail, error.status_code)
+        except ClientDisconnect:  # the page was closed: nobody is there to be answered
+            response = Response(status_code=400)
         await response(scope, receive, send)
 
-    async def _kept(self, request: Any) -> str:
-        from starlette.datastructures import UploadFile
-        from starlette.exceptions import HTTPException
-
+    async def _kept(self, request: Request) -> str:
         async with request.form(max_files=1, max_fields=0) as form:
             file = form.get("files")
             if not isinstance(file, UploadFile):
@@ -151,8 +148,6 @@ def limited(receive: Any, size: int) -> Any:
 
     async def limiting() -> Any:
         nonlocal left
-        from starlette.exceptions import HTTPException
-
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:

@@ -61,7 +61,7 @@ def serving(
                 app_kwargs=_app_settings(host, handlers, folder, max_upload),
             )
         except OSError as error:
-            raise occupied(host, port) from error
+            raise occupied(host, port, error) from error
         try:
             yield address
         finally:

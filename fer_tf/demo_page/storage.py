@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SETTINGS = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-"""Environment in which Gradio tells nobody that it runs, and asks nobody for its newest version."""
+SETTINGS = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "no_proxy": "*"}
+"""Environment in which Gradio tells nobody that it runs, and asks nobody for its newest version;
+and asks its own page, as it starts, without a proxy between, such as companies have."""
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from pyarrow import fs, parquet
 
 from fer_tf.errors import FerError, reason
 from fer_tf.pictures.finding import SUFFIXES
-from fer_tf.scoring.picture_tables import TABLES, RowGroup, in_table
+from fer_tf.scoring.picture_tables import TABLES, in_table
 from fer_tf.scoring.places import (
     Place,
     exists,
@@ -92,8 +93,8 @@ def find_entries(source: str, column: str | None) -> Iterator[Entry]:
                 yield entry
             continue
         for number, found in enumerate(in_table(file, column)):
-            if isinstance(found, RowGroup):
-                yield Entry(ROWS, file.name, file.name, found.number)
+            if isinstance(found, int):
+                yield Entry(ROWS, file.name, file.name, found)
             else:
                 yield Entry(PICTURE, found, file.name, number)
 
@@ -155,7 +156,7 @@ class InputList:
         place = self._list(file)
         try:
             with parquet.ParquetFile(place.path, filesystem=place.files) as lists:
-                return _entries(lists.read_row_group(group))
+                return [Entry(**row) for row in lists.read_row_group(group).to_pylist()]
         except (OSError, pa.ArrowException, IndexError) as error:
             raise FerError(
                 f"{place.name}: can't be read: {reason(error)}; expected the list of inputs"
@@ -193,7 +194,7 @@ class InputList:
 
     def _new(self, found: Iterable[Entry]) -> Iterator[Entry]:
         """Those that no listing holds; all are sorted, so none is held in memory."""
-        known = heapq.merge(*self._each_listing(), key=_place)
+        known = heapq.merge(*self._each_listing(), key=attrgetter("place"))
         merged = heapq.merge(
             ((entry.place, 0, entry) for entry in known),
             ((entry.place, 1, entry) for entry in found),
@@ -215,24 +216,16 @@ class InputList:
             start += len(counts)
 
 
-def _place(entry: Entry) -> tuple[list[str], int]:
-    return entry.place
-
-
 def _lists(parts: Iterable[list[Entry]]) -> Iterator[tuple[int, bytes]]:
     """Files of the list: how many parts each holds, and its bytes."""
     for _, group in groupby(enumerate(parts), key=lambda pair: pair[0] // LIST_PARTS):
         data, count = io.BytesIO(), 0
         with parquet.ParquetWriter(data, _SCHEMA, compression="zstd") as writer:
             for _, part in group:
-                columns = [list(column) for column in zip(*part, strict=True)]
-                writer.write_table(pa.table(columns, schema=_SCHEMA), row_group_size=len(part))
+                rows = pa.Table.from_pylist([entry._asdict() for entry in part], schema=_SCHEMA)
+                writer.write_table(rows, row_group_size=len(part))
                 count += 1
         yield count, data.getvalue()
-
-
-def _entries(table: pa.Table) -> list[Entry]:
-    return [Entry(*row) for row in zip(*(c.to_pylist() for c in table.columns), strict=True)]
 
 
 def _listings(file: Place) -> list[list[int]]:

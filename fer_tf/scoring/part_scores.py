@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,14 @@ from fer_tf.errors import FerError, reason
 from fer_tf.scoring.input_lists import InputList
 from fer_tf.scoring.places import Unreachable, is_gone, place_of, write_whole
 from fer_tf.scoring.score_jobs import ScoreJob, sha256_of
-from fer_tf.scoring.score_table import (
-    EMPTY,
-    FACE,
-    FAILED,
-    answer_rows,
-    row_of,
-    to_parquet,
-    to_table,
-)
+from fer_tf.scoring.score_table import EMPTY, FACE, FAILED, answer_rows, row_of, to_parquet
 from fer_tf.scoring.unpacking import Input, NamedBytes, unpacked
 from fer_tf.vision.analyzer import FaceAnalyzer
-from fer_tf.vision.results import VideoFrame
 
 BATCH, BATCH_BYTES = 32, 2**25
 """Pictures, and bytes of their files, with which a batch ends."""
 
-_FRAMES = 64  # of a video, whose rows become a table at a time
+_ROWS = 1024  # of a table: a table for each picture of a shard would take 20 kB a picture
 _COPIED = 2**22  # bytes of a video at a time
 
 Rows = list[dict[str, Any]]
@@ -93,11 +83,12 @@ def score_part(
     entries = InputList(job.place).read(number)
     writer = _Part(job, number)
     outages: list[str] = []
-    for batch in _batches(_counted(unpacked(entries, job.column), outages)):
+    for batch in _batches(enumerate(unpacked(entries, job.column))):
         alive()
-        for found, rows in _answered(batch, job, answer, alive):
-            writer.add(found, rows)
-    nothing = writer.tally.failed == writer.tally.inputs
+        for index, found, rows in _answered(batch, job, answer, alive):
+            writer.add(index, found, rows)
+            outages += [found.trouble] if found.outage else []
+    nothing = 0 < writer.tally.inputs == writer.tally.failed
     if nothing and len(outages) == writer.tally.inputs:
         raise Unreachable(
             f"{outages[0]}; nothing of part {number} could be read, expected a file system that "
@@ -120,15 +111,9 @@ def give_up(job: ScoreJob, number: int, why: str) -> PartTally:
     writer = _Part(job, number)
     for index, entry in enumerate(InputList(job.place).read(number)):
         row = entry.row if entry.kind == "picture" else None
-        writer.add(_Numbered(index, Input(entry.path, row=row)), [row_of(FAILED, why)])
+        writer.add(index, Input(entry.path, row=row), [row_of(FAILED, why)])
     writer.finish()
     return writer.tally
-
-
-@dataclass(frozen=True)
-class _Numbered:
-    number: int
-    input: Input
 
 
 class _Part:
@@ -138,54 +123,55 @@ class _Part:
         self._job, self._number = job, number
         self._schema = job.schema
         self._tables: list[pa.Table] = []
+        self._rows: Rows = []
         self._last = -1
         self.tally = PartTally()
 
-    def add(self, found: _Numbered, rows: Rows) -> None:
+    def add(self, index: int, found: Input, rows: Rows) -> None:
         """Rows of an input; those of one that has many come in several calls."""
         own = {
             "part": self._number,
-            "input": found.number,
-            "source": found.input.source,
-            "member": found.input.member,
-            "row": found.input.row,
+            "input": index,
+            "source": found.source,
+            "member": found.member,
+            "row": found.row,
             "task": self._job.task.name,
             "model": self._job.model_sha256,
         }
-        self._tables.append(to_table([{**row, **own} for row in rows], self._schema))
+        self._rows += [{**row, **own} for row in rows]
+        if len(self._rows) >= _ROWS:
+            self._flush()
         statuses = [row["status"] for row in rows]
         self.tally += PartTally(
-            int(found.number != self._last),
+            int(index != self._last),
             statuses.count(FACE),
             statuses.count(EMPTY),
             statuses.count(FAILED),
         )
-        self._last = found.number
+        self._last = index
 
     def finish(self) -> None:
         """Write the file."""
+        self._flush()
         data = to_parquet(self._tables, self._schema, self._job.about)
         write_whole(self._job.file(self._number), data)
 
-
-def _counted(inputs: Iterable[Input], outages: list[str]) -> Iterator[_Numbered]:
-    for number, found in enumerate(inputs):
-        if found.outage:
-            outages.append(found.trouble)
-        yield _Numbered(number, found)
+    def _flush(self) -> None:
+        self._tables.append(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
 
 
-def _batches(inputs: Iterable[_Numbered]) -> Iterator[list[_Numbered]]:
+def _batches(inputs: Iterable[tuple[int, Input]]) -> Iterator[list[tuple[int, Input]]]:
     """Pictures together, up to `BATCH` or `BATCH_BYTES`; a video alone."""
-    batch: list[_Numbered] = []
+    batch: list[tuple[int, Input]] = []
     size = 0
-    for found in inputs:
-        video = found.input.data is None and not found.input.trouble
+    for index, found in inputs:
+        video = found.data is None and not found.trouble
         if batch and video:
             yield batch
             batch, size = [], 0
-        batch.append(found)
-        size += len(found.input.data or b"")
+        batch.append((index, found))
+        size += len(found.data or b"")
         if video or len(batch) == BATCH or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -194,10 +180,10 @@ def _batches(inputs: Iterable[_Numbered]) -> Iterator[list[_Numbered]]:
 
 
 def _answered(
-    batch: list[_Numbered], job: ScoreJob, answer: Answer | None, alive: Callable[[], None]
-) -> Iterator[tuple[_Numbered, Rows]]:
+    batch: list[tuple[int, Input]], job: ScoreJob, answer: Answer | None, alive: Callable[[], None]
+) -> Iterator[tuple[int, Input, Rows]]:
     """The rows of each input of a batch, in its order."""
-    inputs = [found.input for found in batch if not found.input.trouble]
+    inputs = [found for _, found in batch if not found.trouble]
     each: Iterator[Iterable[Rows]]
     if answer is not None:
         each = map(answer, inputs)
@@ -205,12 +191,12 @@ def _answered(
         each = iter([video_rows(inputs[0], job, alive)])
     else:
         each = ([rows] for rows in picture_rows(inputs, job))
-    for found in batch:
-        if found.input.trouble:
-            yield found, [row_of(FAILED, found.input.trouble)]
+    for index, found in batch:
+        if found.trouble:
+            yield index, found, [row_of(FAILED, found.trouble)]
         else:
             for rows in next(each):
-                yield found, rows
+                yield index, found, rows
 
 
 def picture_rows(pictures: list[Input], job: ScoreJob) -> list[Rows]:
@@ -226,7 +212,7 @@ def picture_rows(pictures: list[Input], job: ScoreJob) -> list[Rows]:
 
 
 def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing) -> Iterator[Rows]:
-    """The rows of a video's faces, some frames' at a time; one without any is a single row.
+    """The rows of a video's faces, a frame's at a time; one without any is a single row.
 
     Where it can't be read to its end, the last row has the reason.
 
@@ -241,9 +227,11 @@ def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing
             _on_disk(video.source, alive) as path,
             analyzer.analyze_video(path, every=job.every) as frames,
         ):
-            for rows in _by_frames(frames, alive):
-                faces += len(rows)
-                yield rows
+            for frame in frames:
+                alive()
+                if frame.faces:
+                    faces += len(frame.faces)
+                    yield answer_rows(frame)
             notes += frames.notes
     except Unreachable:
         raise
@@ -253,15 +241,6 @@ def video_rows(video: Input, job: ScoreJob, alive: Callable[[], None] = _nothing
         yield [row_of(FAILED, " ".join(notes).replace(path, video.source))]
     elif not faces:
         yield [row_of()]
-
-
-def _by_frames(frames: Iterable[VideoFrame], alive: Callable[[], None]) -> Iterator[Rows]:
-    for _, several in groupby(enumerate(frames), key=lambda pair: pair[0] // _FRAMES):
-        rows = []
-        for _, frame in several:
-            alive()
-            rows += answer_rows(frame) if frame.faces else []
-        yield rows
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -19,19 +18,8 @@ USUAL = ("path", "file", "file_name", "filename", "source", "image.bytes", "imag
 _ROWS = 64  # that are read at a time
 
 
-@dataclass(frozen=True)
-class RowGroup:
-    """A row group that holds pictures as bytes.
-
-    Attributes:
-        number: in its file, from 0.
-    """
-
-    number: int
-
-
-def in_table(table: Place, column: str | None) -> Iterator[str | RowGroup]:
-    """The paths that a table names, or the row groups of bytes that it holds, in its order.
+def in_table(table: Place, column: str | None) -> Iterator[str | int]:
+    """The paths that a table names, or the numbers of the row groups of bytes that it holds.
 
     A relative path counts from the table's folder. A missing one is "".
 
@@ -46,7 +34,7 @@ def in_table(table: Place, column: str | None) -> Iterator[str | RowGroup]:
             name = _column(_leaves(file.schema_arrow), column, table)
             kind = _leaves(file.schema_arrow)[name]
             if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-                yield from map(RowGroup, range(file.num_row_groups))
+                yield from range(file.num_row_groups)
                 return
             if not _is_text(kind):
                 raise FerError(
@@ -88,11 +76,15 @@ def pictures_in(table: Place, group: int, column: str | None) -> Iterator[tuple[
 
 def _csv_paths(table: Place, column: str | None) -> Iterator[str | None]:
     with table.files.open_input_stream(table.path) as stream:
-        names = csv.open_csv(stream).schema.names
+        header = stream.read(2**16).partition(b"\n")[0].decode(errors="replace")
+    # Where decimals have a comma, spreadsheets write semicolons between columns.
+    parts = csv.ParseOptions(delimiter=max(",;\t", key=header.count))
+    with table.files.open_input_stream(table.path) as stream:
+        names = csv.open_csv(stream, parse_options=parts).schema.names
     name = _column(dict.fromkeys(names), column, table)
     options = csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
     with table.files.open_input_stream(table.path) as stream:
-        for batch in csv.open_csv(stream, convert_options=options):
+        for batch in csv.open_csv(stream, parse_options=parts, convert_options=options):
             yield from batch.column(0).to_pylist()
 
 

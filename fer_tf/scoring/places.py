@@ -56,9 +56,11 @@ def place_of(name: str) -> Place:
     """The place that a path or an address names.
 
     Raises:
-        FerError: no file system is known for such an address.
+        FerError: no file system is known for such an address, or it is not UTF-8.
         Unreachable: it can't be opened.
     """
+    if re.search(r"[\ud800-\udfff]", name):
+        raise FerError(f"{name!a}: is not UTF-8, which Arrow asks of a path: expected another name")
     scheme, found, rest = name.partition("://")
     if not found or scheme == "file":
         return Place(fs.LocalFileSystem(), os.path.abspath(rest if found else name))

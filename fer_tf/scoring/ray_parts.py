@@ -92,8 +92,8 @@ def run_parts(
                 try:
                     done(ray.get(task))
                 except ray.exceptions.RayTaskError as error:
-                    outages[number] += isinstance(error.cause, Unreachable)
-                    if not 0 < outages[number] < OUTAGES:
+                    outages[number] += 1
+                    if not isinstance(error.cause, Unreachable) or outages[number] == OUTAGES:
                         raise _told(error, number) from None
                     again.append(number)
                 except ray.exceptions.RayError as error:

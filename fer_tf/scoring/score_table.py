@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -55,11 +55,6 @@ def answer_rows(analysis: Analysis) -> list[dict[str, Any]]:
 def row_of(status: str = EMPTY, reason: str = NO_FACE) -> dict[str, Any]:
     """The row of an input without a face."""
     return {"status": status, "reason": reason}
-
-
-def to_table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows as a table; what a row lacks is null."""
-    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema, about: dict[str, Any]) -> bytes:

@@ -38,7 +38,7 @@ A picture is JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PNM. `POST` it as a file o
 base64, or as it is:
 
     curl -F files=@photo.jpg -F files=@other.png http://127.0.0.1:8000/v1/analyze
-    curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg http://127.0.0.1:8000/v1/analyze
+    curl -H "Content-Type: image/jpeg" --data-binary @photo.jpg http://127.0.0.1:8000/v1/analyze
 
 What is refused is told in one sentence, as `application/problem+json` (RFC 9457). Of several
 pictures, one that can't be read has the `reason` in its own answer and stops none of the others;

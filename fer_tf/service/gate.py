@@ -158,4 +158,4 @@ class Gate:
 
 def _digest(key: str) -> bytes:
     """Of one length whatever the key's, so that comparing two takes as long."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(key.encode()).digest()

@@ -117,8 +117,9 @@ async def _form(request: Request, body: AsyncGenerator[bytes, None], most: int) 
     for field, file in form.multi_items():
         if not isinstance(file, UploadFile):
             raise HTTPException(422, f"Field {field[:60]!r}: found text, expected a file.")
-        name = (file.filename or "")[:LONGEST_NAME] or _numbered(len(uploads))
-        uploads.append(Upload(name, await file.read()))
+        # A form may name a charset in which half a character is one, and JSON can't hold that.
+        name = (file.filename or "")[:LONGEST_NAME].encode("utf-8", "replace").decode()
+        uploads.append(Upload(name or _numbered(len(uploads)), await file.read()))
     return uploads
 
 

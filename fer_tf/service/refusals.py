@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from fer_tf.errors import FerError, reason
+from fer_tf.errors import FerError
 from fer_tf.pictures.refused import TooManyPixels, UnknownFormat
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,10 +46,5 @@ def of_values(error: RequestValidationError) -> HTTPException:
     """The refusal of a query whose values are not as expected: a sentence about the first one."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "query")
-    return HTTPException(422, f"{place}: found {first['input']!r:.60}, {reason(first_said(first))}")
-
-
-def first_said(error: Mapping[str, object]) -> ValueError:
-    """What Pydantic says of a value, as an error whose text `reason` shortens."""
-    text = str(error["msg"])
-    return ValueError(text[:1].lower() + text[1:])
+    told = first["msg"][:1].lower() + first["msg"][1:]
+    return HTTPException(422, f"{place}: found {first['input']!r:.60}, {told}")

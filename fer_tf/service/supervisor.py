@@ -75,7 +75,11 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(self._job, self._listener, theirs))
+        # Ctrl-C reaches all processes of a terminal: from a worker that is still importing it would
+        # bring a traceback.
+        own = signal.signal(signal.SIGINT, signal.SIG_IGN)
         process.start()
+        signal.signal(signal.SIGINT, own)
         theirs.close()
         return _Worker(process, ours, time.monotonic())
 

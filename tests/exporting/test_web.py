@@ -294,6 +294,10 @@ def test_a_face_at_the_edge_is_cut_as_in_python_and_nobody_has_no_answer(page, p
 
 
 def test_answers_for_the_camera(page, network, camera_face):
+    page.evaluate("""() => {
+      const own = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      navigator.mediaDevices.getUserMedia = async (wanted) => (window.film = await own(wanted));
+    }""")
     page.click("#camera")
     page.wait_for_selector("#mirrorLabel:not([hidden])")
     answer = fresh(page)
@@ -312,6 +316,13 @@ def test_answers_for_the_camera(page, network, camera_face):
     page.uncheck("#mirror")
     face = np.reshape(fresh(page)["face"], (48, 48))
     assert np.corrcoef(face.ravel(), camera_face.ravel())[0, 1] > 0.97
+    turned = """async () => {
+      film.getVideoTracks()[0].applyConstraints({ width: 240, height: 320 });
+      const view = document.getElementById("view");
+      while (view.width !== 240) await new Promise((r) => setTimeout(r, 10));
+      return view.height;
+    }"""
+    assert page.evaluate(turned) == 320, "as of a phone that is turned"
     page.click("#camera")
     assert page.inner_text("#camera") == "Use the camera"
     assert not page.evaluate("document.querySelector('#error').textContent")

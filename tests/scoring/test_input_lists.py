@@ -98,6 +98,7 @@ def test_what_fsspec_reaches_is_listed_and_read(tmp_path):
     ("source", "told"),
     [
         ("no-such-folder", "is not there, expected a folder, a file or a glob"),
+        ("caf\udce9", r"'caf\\udce9': is not UTF-8"),
         ("nope://bucket/x", "expected a path or an address that Arrow or fsspec knows"),
     ],
 )
@@ -115,6 +116,9 @@ def test_a_tables_column_is_found_or_asked_for(tmp_path):
         list(find_entries(str(table), "n"))
     (entry,) = find_entries(str(table), "where")
     assert entry == Entry(PICTURE, f"{tmp_path}/a/b.jpg", str(table), 0)
+    (tmp_path / "de.csv").write_text("\ufeffpath;share\na/b.jpg;0,5\n", encoding="utf-8")
+    (entry,) = find_entries(str(tmp_path / "de.csv"), None)
+    assert entry.path == f"{tmp_path}/a/b.jpg"
     (tmp_path / "t.csv").write_text("a,b\n1\n")
     with pytest.raises(FerError, match=r"t.csv: can't be read as a table"):
         list(find_entries(str(tmp_path / "t.csv"), "a"))

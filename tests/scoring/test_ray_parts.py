@@ -15,6 +15,7 @@ from fer_tf import FerError
 from fer_tf.score import Score, score
 from fer_tf.scoring import ray_parts
 from fer_tf.scoring.part_scores import PartTally
+from fer_tf.scoring.places import Unreachable
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "prove_scoring.py"
 
@@ -59,7 +60,11 @@ def test_parts_survive_what_they_do_to_their_workers(tmp_path, monkeypatch, caps
 
 
 def full(job, number: int, alone: bool) -> PartTally:
-    """A worker that finds no room."""
+    """A worker that finds no file system, and then no room."""
+    mark = Path(job.out) / "_inputs" / DIED
+    if not mark.exists():
+        mark.touch()
+        raise Unreachable("photos: does not answer")
     raise FerError(f"{job.file(number).name}: can't be written: No space left on device")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from archive import write_archive
 
 from fer_tf import FerError
+from fer_tf.detecting import Detecting
 from fer_tf.score import Score, job_of, score
 
 
@@ -41,3 +43,5 @@ def test_the_work_does_not_depend_on_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert job_of(Score("photos", "out")) == here
     assert here.model is None and here.task.name == "fer2013"
+    named = job_of(Score("photos", "out", detecting=Detecting(detector=Path("yunet"))))
+    assert named.about["finding"]["detector"] == "yunet"

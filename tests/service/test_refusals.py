@@ -79,6 +79,13 @@ def test_forms_are_limited_and_hold_files_alone(strict):
     assert refused(none, 422, "Found no picture")
 
 
+def test_a_name_that_json_cannot_hold_is_mended(strict):
+    head = b'--a\r\nContent-Disposition: form-data; name="f"; filename="+2AA-.png"\r\n\r\n'
+    kind = "multipart/form-data; boundary=a; charset=utf-7"
+    answer = raw(strict, head + png() + b"\r\n--a--\r\n", kind=kind)
+    assert answer.status_code == 200 and answer.json()["pictures"][0]["source"] == "?.png"
+
+
 def test_a_body_that_tells_no_length_is_limited_too(strict):
     chunks = (b"x" * 65_536 for _ in range(17))
     answer = strict.post("/v1/analyze", content=chunks, headers={"Content-Type": "image/png"})

@@ -373,8 +373,10 @@ async function startCamera() {
   }
   at("camera").textContent = "Stop the camera";
   at("mirrorLabel").hidden = false;
-  open(video.videoWidth, video.videoHeight);
   const mine = stream;
+  const opened = () => stream === mine && open(video.videoWidth, video.videoHeight);
+  video.addEventListener("resize", opened);  // a phone was turned
+  opened();
   const draw = () => {
     if (stream !== mine) return;
     pixels.save();
