@@ -77,8 +77,8 @@ def add_metadata(
         The content of the new file.
 
     Raises:
-        FerError: `content` is no such file, or the labels are not one line each, or the task's
-            answers not as many as the file's.
+        FerError: `content` is no such file, or a label has blanks at its ends, or the task's
+            answers are not as many as the file's.
     """
     from fer_tf.exporting.tflite_model import ends, read_tflite
 
@@ -135,9 +135,8 @@ def describe(content: bytes, about: Mapping[str, str], tensors: _Table | None = 
 
 def _check_task(task: Task, widths: list[int]) -> None:
     for label in task.labels:
-        text = label.encode(errors="ignore").decode().strip()
-        if label.splitlines() != [text] or "\0" in label:
-            raise FerError(f"the label {label!r} is no line of text without blanks at its ends")
+        if label != label.strip():
+            raise FerError(f"the label {label!r} has blanks at its ends: expected none")
     named = [len(task.labels), *([len(task.values)] if task.values else [])]
     if named != widths:
         raise FerError(
