@@ -34,6 +34,9 @@ FILES = (
 """All that a report folder may hold; curves.png only where there is a history, and the two
 pictures of values where there are any."""
 
+NOBODYS = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""Files that macOS and Windows put into a folder that somebody looks into."""
+
 
 def write_report(
     directory: str | Path,
@@ -97,7 +100,7 @@ def check_directory(directory: Path) -> None:
         return
     if not directory.is_dir():
         raise FerError(f"{directory}: is a file: expected a folder to write the report into")
-    foreign = sorted(path.name for path in directory.iterdir() if path.name not in FILES)
+    foreign = sorted({path.name for path in directory.iterdir()} - {*FILES, *NOBODYS})
     if foreign:
         raise FerError(
             f"{directory}: holds {foreign[0]!r}, which is no part of a report: expected a new or "

@@ -83,6 +83,8 @@ def test_replaces_the_report_before_it(tmp_path, predictions, no_pictures):
     write_report(out, *predictions, FER2013)
     assert sorted(contents(out)) == ["classification_report.csv", "metrics.json", "report.html"]
     assert list(tmp_path.iterdir()) == [out]
+    (out / ".DS_Store").touch()  # as macOS does when somebody looks
+    writing.check_directory(out)
 
 
 @pytest.mark.parametrize("failing", ["report.html", "metrics.json"])
