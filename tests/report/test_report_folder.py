@@ -158,6 +158,11 @@ def test_refuses_a_folder_of_something_else(tmp_path, predictions):
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
+def test_refuses_a_disk_before_long_work():
+    with pytest.raises(FerError, match=r"is where a disk begins.*such as /report"):
+        writing.check_directory(writing.Path("/"))
+
+
 def test_refuses_a_file_and_images_that_do_not_match(tmp_path, predictions, no_pictures):
     labels, probabilities, images = predictions
     (tmp_path / "file").touch()
