@@ -88,14 +88,14 @@ def test_faces_of_fer2013s_size_are_resized_within(model, tmp_path, precision):
     )
 
 
-def test_int8_is_calibrated_on_drawn_faces_unless_given_others(model, tmp_path):
-    files = [tmp_path / name for name in ("drawn.tflite", "given.tflite")]
-    for file, faces in zip(files, (None, FACES // 2), strict=True):
+def test_int8_takes_its_ranges_from_the_faces(model, tmp_path):
+    files = [tmp_path / name for name in ("light.tflite", "dark.tflite")]
+    for file, faces in zip(files, (FACES, FACES // 2), strict=True):
         write_tflite(
             model, file, size=SIZE, precision="int8", task=TASKS["fer2013"], calibration=faces
         )
-    drawn, given = (file.read_bytes() for file in files)
-    assert drawn != given
+    light, dark = (file.read_bytes() for file in files)
+    assert light != dark
 
 
 def test_a_file_that_cannot_be_written(model, tmp_path):
