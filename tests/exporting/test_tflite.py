@@ -21,7 +21,7 @@ from fer_tf.exporting.tflite import write_tflite
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
-from fer_tf.runtimes.tflite_files import read_labels
+from fer_tf.runtimes.task_files import tflite_task
 from fer_tf.tasks import FER2013, TASKS
 
 SIZE = (40, 56)
@@ -54,7 +54,7 @@ def test_the_file_answers_as_keras_and_is_delegated_whole(model, tmp_path, preci
     assert np.ptp(reference, axis=0).max() > 0.2, "the faces must not all get the same answer"
     np.testing.assert_allclose(answers, reference, atol=TOLERANCE[precision])
     assert np.abs(answers - reference).mean() < TOLERANCE[precision] / 10
-    assert read_labels(file.read_bytes()) == FER2013
+    assert tflite_task(file.read_bytes(), file).labels == FER2013
     assert [f.name for f in tmp_path.iterdir()] == ["fer.tflite"]
 
 
