@@ -86,6 +86,7 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="fer_tf-benchmark-") as folder:
         place = Path(folder)
         faces = _load(args.data, args.reading)
+        judged = None if faces is None else faces.of("PublicTest")
         candidates = collect(args, place, faces, say)
         if not candidates:
             asked = [*args.models, *["--shipped"] * args.shipped]
@@ -97,7 +98,6 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> list[Row]:
         for candidate in candidates:
             say(f"cold start of {candidate.format} at {candidate.size[0]} px")
             starts.append(first_answer(candidate))
-        judged = None if faces is None else faces.of("PublicTest")
         arrays = {} if judged is None else write_faces(judged, candidates, place)
         times: dict[int, Times] = {}
         for number in args.threads:
@@ -109,6 +109,7 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> list[Row]:
                 rounds=args.rounds,
                 faces=arrays if last else {},
                 labels=() if judged is None else judged.labels,
+                classes=() if judged is None else judged.task.labels,
                 say=say,
             )
         return make_rows(candidates, starts, times, args.baseline)
@@ -169,7 +170,7 @@ def collect(
             trained.size((side, side))
         candidates += export_candidates(
             name,
-            _keras_file(trained.path, model, place),
+            _keras_file(trained.path, model, place / f"{number}.keras"),
             model,
             place / str(number),
             sizes=args.sizes,
@@ -180,14 +181,14 @@ def collect(
     return candidates
 
 
-def _keras_file(path: Path, model: keras.Model, place: Path) -> Path:
-    """A .keras file of the network: its own, or one in `place` where it has weights alone."""
+def _keras_file(path: Path, model: keras.Model, new: Path) -> Path:
+    """A .keras file of the network: its own, or a new one where it has weights alone."""
     if path.suffix == ".keras":
         return path
     from fer_tf.models.saving import save_model
 
-    save_model(model, place / "shipped.keras")
-    return place / "shipped.keras"
+    save_model(model, new)
+    return new
 
 
 def _load(data: str | None, reading: Reading) -> Faces | None:
@@ -235,17 +236,18 @@ def as_text(rows: Sequence[Row], baseline: str) -> str:
     from rich.console import Console
 
     table = io.StringIO()
-    Console(file=table, width=160).print(latency_table(rows, baseline))
-    counts = {row.size: row.multiply_adds for row in rows if row.multiply_adds}
-    counted = ", ".join(
-        f"{count / 1e6:,.1f} M at {size} px" for size, count in sorted(counts.items())
-    )
+    Console(file=table, width=160, markup=False).print(latency_table(rows, baseline))
     lines = [header(), "", table.getvalue()]
-    lines.append(
-        f"multiply-adds in the files (convolutions, dense, attention's products): {counted or '?'}"
-    )
-    parameters = {row.model: row.parameters for row in rows if row.parameters}
-    lines += [f"parameters of {model}: {count:,}" for model, count in parameters.items()]
+    for model in dict.fromkeys(row.model for row in rows):
+        own = [row for row in rows if row.model == model]
+        counts = {row.size: row.multiply_adds for row in own if row.multiply_adds}
+        counted = ", ".join(f"{counts[size] / 1e6:,.1f} M at {size} px" for size in sorted(counts))
+        lines.append(
+            f"multiply-adds in the files of {model} (convolutions, dense, attention's products): "
+            f"{counted or '?'}"
+        )
+        if own[0].parameters:
+            lines.append(f"parameters of {model}: {own[0].parameters:,}")
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
 
 

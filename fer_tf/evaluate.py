@@ -60,15 +60,33 @@ class Evaluate:
     each at three strengths or more, beside the clean figure. It takes 29 times as long."""
     out: str | None = None
     """The report is written into this folder. If not given, it is RUN/report, MODEL-report or
-    shipped-report, with split, tta and clean in its name unless they are the defaults."""
+    shipped-report, with split, tta and clean in its name unless they are the defaults, and with
+    data and size that are not the run's own."""
 
 
-def report_directory(trained: TrainedModel, split: str, tta: str, clean: bool = False) -> Path:
-    """Where the report goes unless --out says otherwise."""
-    if (split, tta, clean) == (Evaluate.split, Evaluate.tta, Evaluate.clean):
+def report_directory(
+    trained: TrainedModel, split: str, tta: str, clean: bool = False, foreign: str = ""
+) -> Path:
+    """Where the report goes unless --out says otherwise; `foreign` as `foreign_to` has it."""
+    if (split, tta, clean, foreign) == (Evaluate.split, Evaluate.tta, Evaluate.clean, ""):
         return trained.report
-    name = f"{trained.report.name}-{split}-{tta}{'-clean' * clean}"
+    name = f"{trained.report.name}-{split}-{tta}{'-clean' * clean}{foreign}"
     return trained.report.with_name(name)
+
+
+def foreign_to(trained: TrainedModel, args: Evaluate) -> str:
+    """Data and size that are not a run's own, such as "-RAF-DB-64x64": `export` and `compare` take
+    what RUN/report says for the run's."""
+    own, told = trained.recipe, ""
+    if own is None or trained.shipped:
+        return told
+    if args.data is not None:
+        data = Path(args.data).resolve()
+        asked = (data, args.reading, args.votes or own.votes, None)
+        if asked != (Path(own.data).resolve(), own.reading, own.votes, own.split):
+            told = f"-{data.stem}".replace(":", "-")
+    size = args.size and parse_size(args.size)
+    return told + (f"-{size[0]}x{size[1]}" if size and size != trained.best_size else "")
 
 
 def evaluate(
@@ -96,8 +114,11 @@ def evaluate(
             raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
         data, votes = trained.recipe.data, votes or trained.recipe.votes
         reading, shares = trained.recipe.reading, trained.recipe.split
+    foreign = foreign_to(trained, args)
     directory = (
-        Path(args.out) if args.out else report_directory(trained, args.split, args.tta, args.clean)
+        Path(args.out)
+        if args.out
+        else report_directory(trained, args.split, args.tta, args.clean, foreign)
     )
     check_directory(directory)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,15 +14,15 @@ import pytest
 from tiny import tiny_csv
 
 from fer_tf import FerError, benchmark, cli
-from fer_tf.benchmark import main
-from fer_tf.benchmarking import first_answer, timing
+from fer_tf.benchmark import Benchmark, main
+from fer_tf.benchmarking import candidates, first_answer, timing
 from fer_tf.benchmarking.candidates import Candidate, found_candidates
 from fer_tf.benchmarking.comparison import make_rows
 from fer_tf.benchmarking.first_answer import FirstAnswer
 from fer_tf.benchmarking.multiply_adds import multiply_adds, network_multiply_adds, precision
 from fer_tf.benchmarking.timing import Job, Times, score
 from fer_tf.report.latency import COLUMNS, NAMES, latency_figure
-from fer_tf.tasks import TASKS
+from fer_tf.tasks import FER2013, TASKS
 
 FILES = ((32, "float32"), (48, "float32"), (48, "float16"))
 
@@ -202,6 +203,46 @@ def test_a_folder_of_one_size_brings_its_saved_model(export, tmp_path):
     assert found[-1].size == (32, 32) and found[-1].face == (48, 48)
 
 
+def test_files_for_grey_faces_are_left_out_beside_others(export, tmp_path, monkeypatch):
+    """They take 48 pixels, whatever the network's size: it would stand in the wrong row."""
+    task = TASKS["fer2013"].with_face(40, 40)
+    (tmp_path / "tflite").mkdir()
+    for name in ("fer_32_float32.tflite", "fer_48_float32.tflite"):
+        (tmp_path / "tflite" / name).write_bytes((export / "tflite" / name).read_bytes())
+    assets = tmp_path / "serving/fer/1/assets"
+    assets.mkdir(parents=True)
+    (assets.parent / "saved_model.pb").touch()
+    (assets / "task.json").write_text(task.to_json())
+
+    def opened(path, opener=candidates.open_runner):
+        runner = opener(path)
+        runner.channels = 1 if "48" in path.name else 3
+        return runner
+
+    monkeypatch.setattr(candidates, "open_runner", opened)
+    found = found_candidates("m", tmp_path, sizes=(32, 48), formats=tuple(NAMES))  # type: ignore[arg-type]
+    assert {candidate.size for candidate in found} == {(32, 32)}
+    assert found[-1].format == "savedmodel" and found[-1].face == (40, 40)
+
+
+def test_each_network_of_weights_alone_has_a_file_of_its_own(model, tmp_path, monkeypatch):
+    from fer_tf.models.saving import load_model
+
+    class Shipped:
+        path, is_keras = Path("float16.weights.h5"), True
+
+        def network(self):
+            return load_model(model)
+
+        def size(self, asked):
+            return asked
+
+    monkeypatch.setattr(benchmark, "open_trained", lambda given: Shipped())
+    args = Benchmark(("nano",), shipped=True, sizes=(32,), formats=("keras-eager",))
+    nano, other = benchmark.collect(args, tmp_path, None, lambda text: None)
+    assert nano.path != other.path and nano.path.is_file() and other.path.is_file()
+
+
 def test_multiply_adds_are_counted_by_hand(tmp_path):
     import tensorflow as tf
 
@@ -253,20 +294,38 @@ class Bright:
     """Answers with the class of a face's brightness."""
 
     name, size, channels, batch = "bright", (48, 48), 3, None
+    task = TASKS["fer2013"]
 
     def __call__(self, images):
-        assert images.shape[1:] == (48, 48, 3)
+        assert images.shape[1:] == (48, 48, 3) and not np.ptp(images, axis=3).any()
         return np.eye(7, dtype=np.float32)[images[:, 0, 0, 2]]
 
 
-def test_score(tmp_path):
+def job_of(labels, classes, place, colour: bool = False) -> Job:
+    """Of faces whose brightness is FER2013's class: 0 to 6 and again."""
+    faces = np.broadcast_to(np.arange(140)[:, None, None] % 7, (140, 48, 48)).astype(np.uint8)
+    faces = np.repeat(faces[..., None], 3, axis=3) if colour else faces
+    np.save(place / "48x48.npy", faces)
+    return Job([], 1, 1, {"48x48": str(place / "48x48.npy")}, list(labels), classes)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_score(tmp_path, colour):
     labels = np.arange(140) % 7
-    faces = np.broadcast_to(labels[:, None, None], (140, 48, 48)).astype(np.uint8)
-    np.save(tmp_path / "48x48.npy", faces)
-    wrong = np.where(np.arange(140) < 14, (labels + 1) % 7, labels).tolist()
-    job = Job([], 1, 1, {"48x48": str(tmp_path / "48x48.npy")}, wrong)
+    wrong = np.where(np.arange(140) < 14, (labels + 1) % 7, labels)
+    job = job_of(wrong, FER2013, tmp_path, colour)
     assert score(Bright(), job) == pytest.approx(0.9)
     assert np.isnan(score(Bright(), Job([], 1, 1)))
+
+
+def test_classes_are_matched_by_their_names(tmp_path):
+    classes = TASKS["ferplus"].labels  # "anger", not "Angry", and in another order
+    labels = [TASKS["ferplus"].index(FER2013[i % 7]) for i in range(140)]
+    assert score(Bright(), job_of(labels, classes, tmp_path)) == 1
+    contempt = [classes.index("contempt") if i < 70 else each for i, each in enumerate(labels)]
+    assert score(Bright(), job_of(contempt, classes, tmp_path)) == 1
+    with pytest.raises(FerError, match="has the classes cat, dog: expected at least two"):
+        score(Bright(), job_of(labels, ("cat", "dog"), tmp_path))
 
 
 def made_up(milliseconds: dict[tuple[str, int], float], tmp_path: Path, noise: list[float]):
@@ -296,6 +355,15 @@ def test_ratios_hold_on_a_noisy_machine(tmp_path):
     assert rows[0].latency_ms == pytest.approx(12) and rows[0].latency_p95_ms > 50
     assert rows[0].images_per_second_8 == pytest.approx(80)
     assert rows[0].images_per_second_64 is None and rows[0].file_bytes == 5
+
+
+def test_each_network_has_its_own_count(tmp_path):
+    (candidate,), times = made_up({("onnx", 48): 12.0}, tmp_path, noise=[1, 1])
+    (row,) = make_rows([candidate], [FirstAnswer(0.5, None)], {1: times}, "onnx")
+    other = replace(row, model="runs/[b]", multiply_adds=2_000_000)
+    text = benchmark.as_text([row, other], "onnx")
+    assert "in the files of m (" in text and "500.0 M at 48 px" in text
+    assert "2.0 M at 48 px" in text and text.count("runs/[b]") == 3
 
 
 def test_without_the_baseline_there_is_no_ratio(tmp_path):

@@ -10,11 +10,11 @@ import pytest
 
 from fer_tf import FerError
 from fer_tf.data.faces import SPLITS
-from fer_tf.evaluate import main, report_directory
+from fer_tf.evaluate import Evaluate, foreign_to, main, report_directory
 from fer_tf.recipes import as_json
-from fer_tf.recipes.schema import Recipe
+from fer_tf.recipes.schema import Reading, Recipe
 from fer_tf.tasks import FER2013
-from fer_tf.trained.model import TrainedModel
+from fer_tf.trained.model import TrainedModel, open_trained
 
 LEVELS = 30 * np.arange(7) + 20
 """Grey level of the made-up faces of each emotion."""
@@ -187,6 +187,18 @@ def test_refuses_what_does_not_fit(run, tmp_path, csv):
     with pytest.raises(FerError, match="no part of a report"):
         main([str(run), "--out", str(run)])
     assert (run / "best.keras").exists()
+
+
+def test_what_is_not_the_runs_own_leaves_its_report_alone(run, csv, tmp_path):
+    trained = open_trained(run)
+    for own in ({}, {"data": str(csv)}, {"size": "40"}):
+        assert foreign_to(trained, Evaluate(**own)) == ""
+    assert foreign_to(trained, Evaluate(data=str(tmp_path / "RAF-DB/"))) == "-RAF-DB"
+    assert foreign_to(trained, Evaluate(data=str(csv), reading=Reading(task="rafdb"))) == "-fer2013"
+    assert foreign_to(trained, Evaluate(data="tfds:mine", size="32x40")) == "-tfds-mine-32x40"
+    told = report_directory(trained, "PublicTest", "none", foreign="-32x40")
+    assert told == run / "report-PublicTest-none-32x40"
+    assert foreign_to(open_trained(), Evaluate(data="other", size="32")) == ""
 
 
 def test_report_directory():

@@ -19,6 +19,7 @@ from tiny import tiny_csv
 from fer_tf import cli
 from fer_tf.export import main
 from fer_tf.exporting import parity
+from fer_tf.exporting.exporter import _stage
 from fer_tf.exporting.formats import FORMATS
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
@@ -263,6 +264,19 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, 
     with pytest.raises(KeyboardInterrupt):
         main([*arguments, "--formats", "tflite"])
     assert names(tmp_path) == {"out/mine.txt"}
+
+
+def test_files_are_written_in_the_folder_itself_which_may_be_a_disk(tmp_path):
+    for folder in (tmp_path / "new", tmp_path / "there"):
+        (tmp_path / "there").mkdir(exist_ok=True)
+        with _stage(folder) as stage:
+            (stage / "file").touch()
+            assert stage.parent == folder
+    assert [*tmp_path.iterdir()] == [tmp_path / "there"] and not [*(tmp_path / "there").iterdir()]
+    with _stage(tmp_path / "new") as stage:
+        (stage / "file").touch()
+        (stage / "file").replace(tmp_path / "new" / "file")
+    assert names(tmp_path) == {"new/file"}
 
 
 def test_bad_flags_are_refused_in_one_line(model, tmp_path, capsys):

@@ -15,6 +15,7 @@ from fer_tf.exporting.formats import FORMATS, Precision, Source
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.graph import FACE
 from fer_tf.runtimes.runner import Runtime, newest_version, open_runner
+from fer_tf.runtimes.task_files import saved_model_task
 from fer_tf.tasks import Task
 
 if TYPE_CHECKING:
@@ -166,10 +167,12 @@ def found_candidates(
         new = Candidate(name, form, path, size, size, None, adds)
         found.setdefault((form, size), new)
 
-    # Where there are files for grey and for RGB, the latter stands for both.
     with quiet():
         opened = [(open_runner(path), path) for path in tflite]
-    for runner, path in sorted(opened, key=lambda pair: -pair[0].channels):
+    colour = [pair for pair in opened if pair[0].channels == 3]
+    # An RGB file stands for the grey one of the same network, which takes faces of the data's size
+    # and does not tell at which one it runs.
+    for runner, path in colour or opened:
         adds = multiply_adds(path).total()
         form = f"litert-{precision(path)}"
         keep(form, path, runner.size, adds)
@@ -198,4 +201,6 @@ def _found_savedmodel(
         path = newest_version(place)
     except FerError:
         return []
-    return [Candidate(name, "savedmodel", path, size, FACE) for size in sizes if len(sizes) == 1]
+    task = saved_model_task(path)
+    face = task.face[:2] if task else FACE
+    return [Candidate(name, "savedmodel", path, size, face) for size in sizes if len(sizes) == 1]

@@ -46,7 +46,8 @@ class Job:
         threads: how many each runtime may use.
         rounds: at batch 1.
         faces: by "HEIGHTxWIDTH", .npy files of uint8 [n, height, width] to classify; none for none.
-        labels: their classes.
+        labels: their classes, as indices of `classes`.
+        classes: names of the data's classes, which are another network's in another order.
         batches: sizes of the larger batches that are timed beside batch 1.
     """
 
@@ -55,6 +56,7 @@ class Job:
     rounds: int
     faces: dict[str, str] = field(default_factory=dict)
     labels: list[int] = field(default_factory=list)
+    classes: Sequence[str] = ()
     batches: Sequence[int] = BATCHES
 
 
@@ -81,6 +83,7 @@ def time_candidates(
     rounds: int,
     faces: dict[str, str] | None = None,
     labels: Sequence[int] | np.ndarray = (),
+    classes: Sequence[str] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Times:
     """Time all candidates in a process of their own.
@@ -92,13 +95,15 @@ def time_candidates(
         rounds: how often each has its turn at batch 1.
         faces: as of `Job`.
         labels: as of `Job`.
+        classes: as of `Job`.
         say: is told what is being done.
 
     Raises:
         FerError: the process fails; its last words.
     """
     places = [(str(c.path.resolve()), c.runtime, c.face) for c in candidates]
-    job = Job(places, threads, rounds, faces or {}, [int(label) for label in labels])
+    labels = [int(label) for label in labels]
+    job = Job(places, threads, rounds, faces or {}, labels, classes)
     asked, told = directory / f"job-{threads}.json", directory / f"times-{threads}.json"
     asked.write_text(json.dumps(asdict(job)))
     complaints = directory / f"complaints-{threads}.txt"
@@ -142,6 +147,9 @@ def measure(job: Job) -> Times:
         open_runner(path, runtime=runtime, size=size, threads=job.threads)  # type: ignore[arg-type]
         for path, runtime, size in job.candidates
     ]
+    if job.classes:
+        for runner in runners:  # before long work
+            common_classes(runner, job)
     rng = np.random.default_rng(0)
     latency = []
     for number in range(job.rounds):
@@ -193,17 +201,39 @@ def images(runner: Runner, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def score(runner: Runner, job: Job) -> float:
-    """Share of the faces that get their label; not a number without faces."""
+    """Share of the faces that get their label, as `fer_tf.evaluate` counts it: of the classes that
+    network and data have in common. Not a number without faces."""
     file = job.faces.get("x".join(map(str, runner.size)))
     if file is None:
         return float("nan")
     print(f"accuracy of {runner.name} at {runner.size[0]} px", flush=True)
-    faces, right = np.load(file, mmap_mode="r"), 0
-    for start in range(0, len(faces), BATCHES[-1]):
-        part = to_input(faces[start : start + BATCHES[-1]], runner.size, runner.channels)
-        answers = runner(part).argmax(axis=-1)
-        right += int(np.sum(answers == job.labels[start : start + len(answers)]))
-    return right / len(faces)
+    own, theirs = common_classes(runner, job)
+    faces, labels = np.load(file, mmap_mode="r"), np.array(job.labels)
+    rows = np.flatnonzero(np.isin(labels, theirs))
+    channels, right = min(runner.task.face[2], runner.channels), 0
+    for some in np.split(rows, range(BATCHES[-1], len(rows), BATCHES[-1])):
+        # A network that learnt from grey faces is given grey ones.
+        part = to_input(faces[some], runner.size, channels)
+        part = np.repeat(part, runner.channels // channels, axis=-1)
+        right += int(np.sum(theirs[runner(part)[:, own].argmax(axis=-1)] == labels[some]))
+    return right / len(rows) if len(rows) else float("nan")
+
+
+def common_classes(runner: Runner, job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the classes in common, in the network's task and in the data's: int [c] each.
+
+    Raises:
+        FerError: there are fewer than two.
+    """
+    found = [(runner.task.index(name), place) for place, name in enumerate(job.classes)]
+    pairs = [pair for pair in found if pair[0] is not None]
+    if len(pairs) < 2:
+        raise FerError(
+            f"--data: has the classes {', '.join(job.classes)}: expected at least two of the "
+            f"network's, {', '.join(runner.task.labels)}"
+        )
+    own, theirs = np.array(pairs, int).T
+    return own, theirs
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_tf.comparing.ranking import pareto_front
 from fer_tf.comparing.table import ComparedRow
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, plain_ticks, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,7 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
         )
     axes.set_xscale("log")
     axes.margins(x=0.12, y=0.1)
-    _plain_ticks(axes)
+    plain_ticks(axes.xaxis)
     axes.set_xlabel(COSTS[cost])
     axes.set_ylabel("accuracy on PublicTest, %")
     priors = [row.prior for row in known if row.prior is not None]
@@ -98,17 +98,6 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
     )
     _name_points(figure, axes, x, y, [row.label for row in known], front, theme)
     return figure
-
-
-def _plain_ticks(axes: Axes) -> None:
-    """1, 2, 5, 10 instead of powers of ten; fewer of them over several decades."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    low, high = axes.get_xlim()
-    subs = (1, 2, 5) if high / low < 1e3 else (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _name_points(

@@ -108,7 +108,7 @@ class CostMeter:
         self._baseline = baseline
         self._say = say
         self._place: tempfile.TemporaryDirectory | None = None
-        self._baselines: dict[str, dict[str, str]] = {}
+        self._baselines: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> CostMeter:
         self._place = tempfile.TemporaryDirectory(prefix="fer_tf-compare-")
@@ -175,11 +175,12 @@ class CostMeter:
             )
             if not rounds or costs.size is None:
                 return costs
-            own = {**found.get("forms", {})}
-            base = {} if network == BASELINE else self._baseline_forms(task, place)
-            candidates = [("baseline", form, path) for form, path in base.items() if form in own]
+            own = found.get("forms", {})
+            base = {} if network == BASELINE else self._baseline_built(task, place)
+            both = [(form, path) for form, path in base.get("forms", {}).items() if form in own]
+            candidates = [("baseline", *each) for each in both]
             candidates += [("own", form, path) for form, path in own.items()]
-            side = None if network == BASELINE else self._baseline_side(task)
+            side = base["size"][0] if base else None
             times, failure = self._time(candidates, costs.size, side, Path(folder), name, rounds)
         costs = replace(
             costs,
@@ -208,8 +209,8 @@ class CostMeter:
         found = json.loads(told.read_text()) if told.is_file() else {}
         return {**found, "failure": ended.failure} if ended.failure else found
 
-    def _baseline_forms(self, task: Task | None, place: Path) -> dict[str, str]:
-        """Files of `BASELINE`, written once for each task."""
+    def _baseline_built(self, task: Task | None, place: Path) -> dict[str, Any]:
+        """What `_build` told of `BASELINE`, which is built once for each task."""
         key = "own" if task is None else task.to_json()
         if key not in self._baselines:
             folder = place / f"baseline{len(self._baselines)}"
@@ -217,11 +218,8 @@ class CostMeter:
             found = self._build(BASELINE, self._baseline, task, folder, f"{BASELINE}-beside", True)
             if not found.get("forms"):
                 raise FerError(f"{BASELINE}: {found.get('failure')}: expected it to be timed")
-            self._baselines[key] = {**found["forms"], "size": found["size"][0]}
-        return {form: path for form, path in self._baselines[key].items() if form != "size"}
-
-    def _baseline_side(self, task: Task | None) -> int:
-        return int(self._baselines["own" if task is None else task.to_json()]["size"])
+            self._baselines[key] = found
+        return self._baselines[key]
 
     def _time(
         self,

@@ -319,4 +319,4 @@ def _print(told: Shown) -> None:
             table.add_column(name, justify="left" if words else "right", no_wrap=first)
         for row in each.rows:
             table.add_row(*(row[i] for i in kept))
-        Console().print(table, "")
+        Console(markup=False).print(table, "")  # a note may say "[n, h, w, 3]"

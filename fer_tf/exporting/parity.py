@@ -116,7 +116,7 @@ def check_parity(
     if precision == "float32":
         same |= tied
     if same.mean() < allowed.agreement:
-        failures.append(f"{same.mean():.1%} of the classes agree, needed {allowed.agreement:.0%}")
+        failures.append(f"{same.mean():.2%} of the classes agree, needed {allowed.agreement:.0%}")
     if whole_split and accuracy is not None and keras_accuracy is not None:
         lost = keras_accuracy - accuracy
         if lost > allowed.loss:

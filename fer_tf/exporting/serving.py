@@ -44,12 +44,7 @@ WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 
 
 def write_serving(
-    model: keras.Model,
-    directory: Path,
-    *,
-    size: tuple[int, int],
-    task: Task,
-    warmup_faces: np.ndarray | None = None,
+    model: keras.Model, directory: Path, *, size: tuple[int, int], task: Task
 ) -> Path:
     """Write the next version of a model for TensorFlow Serving.
 
@@ -63,8 +58,6 @@ def write_serving(
         directory: the folder to write into; made where it is missing.
         size: (height, width) in pixels at which the network runs.
         task: what it answers.
-        warmup_faces: uint8 [n, h, w], grey, to be shipped in the warm-up requests; drawn faces
-            if None.
 
     Returns:
         The new folder: directory/fer/1, or the number after the highest there.
@@ -74,15 +67,13 @@ def write_serving(
             not installed, or the folder can't be written.
     """
     check(model, task)
-    if warmup_faces is None:
-        warmup_faces = draw(np.arange(WARM_FACES))
     versions = directory / MODEL
     new = versions / ".new"
     try:
         versions.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(new, ignore_errors=True)
         write_model(at_size(model, size), new, task)
-        write_warmup(new / WARM_UP, warmup_faces)
+        write_warmup(new / WARM_UP, draw(np.arange(WARM_FACES)))
         write_server_files(directory)
         version = versions / str(next_version(versions))
         os.rename(new, version)

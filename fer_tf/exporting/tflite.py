@@ -13,8 +13,6 @@ import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
 import fer_tf
-from fer_tf.data.layouts import in_colour
-from fer_tf.data.synthetic import draw_dataset
 from fer_tf.errors import FerError, reason
 from fer_tf.exporting.constant_graph import pixel_function
 from fer_tf.exporting.formats import Precision
@@ -33,9 +31,6 @@ leaves them to slow kernels. Padding is quantised with the convolution that it b
 LARGE = 0.1
 """A share of a network's weights: a layer with more of them is computed in int8, if it is neither
 the first nor the last."""
-
-DRAWN = 100
-"""Faces to calibrate on where none are given."""
 
 
 def write_tflite(
@@ -63,8 +58,8 @@ def write_tflite(
             grey within.
         channels: 3 for RGB, 1 for grey.
         face: (height, width) of the input, which the graph resizes; None for `size`.
-        calibration: uint8 [n, h, w], grey, or [n, h, w, 3], faces of the training split, for int8;
-            drawn faces if None.
+        calibration: uint8 [n, h, w], grey, or [n, h, w, 3], faces of the training split; int8 needs
+            them.
         temperature: kept in the file's metadata; see `fer_tf.runtimes.calibration`.
 
     Raises:
@@ -76,9 +71,7 @@ def write_tflite(
     )
     content = sign(_convert(function, model.name, precision))
     if precision == "int8":
-        if calibration is None:
-            drawn = draw_dataset(DRAWN).images
-            calibration = in_colour(drawn) if colour else np.asarray(drawn)
+        assert calibration is not None
         content = _quantise(content, to_input(calibration, face or size, channels), model.name)
     content = add_metadata(
         delegate_input(content),

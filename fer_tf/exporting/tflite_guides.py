@@ -15,29 +15,6 @@ from fer_tf.tasks import Task
 
 GUIDES = ("android.md", "ios.md", "python.md")
 
-KOTLIN_GREY = """
-    private fun grey(image: Bitmap): ByteArray {
-        val pixels = pixels(image)
-        return ByteArray(pixels.size) {
-            val (r, g, b) = Triple(pixels[it] shr 16, pixels[it] shr 8, pixels[it])
-            ((299 * (r and 255) + 587 * (g and 255) + 114 * (b and 255) + 500) / 1000).toByte()
-        }
-    }
-"""
-"""The input of a grey network from a bitmap's pixels, 0xAARRGGBB."""
-
-SWIFT_GREY = """
-
-  private func grey(_ colours: [UInt8]) -> [UInt8] {
-    stride(from: 0, to: colours.count, by: 3).map { i -> UInt8 in
-      let red = 299 * Int(colours[i]), green = 587 * Int(colours[i + 1])
-      let blue = 114 * Int(colours[i + 2])
-      return UInt8((red + green + blue + 500) / 1000)
-    }
-  }
-"""
-"""The same from bytes in the order red, green, blue."""
-
 DETECTOR = """\
 - The face detector takes RGB bytes [1, {side}, {side}, 3], here the photo in the upper left corner
   and black beside it, and answers with float32 [{most}, 15]: a face a row, best first, in pixels of
@@ -50,10 +27,6 @@ DETECTOR = """\
 - The detector is YuNet's, under the MIT License: `face_detector/LICENSE.txt` goes with every copy.
 """
 
-COLOURS = {3: "RGB, or grey in all three channels", 1: "grey: 0.299 R + 0.587 G + 0.114 B"}
-"""By the channels of the input; what a network sees that learnt from colours is `RGB`."""
-RGB = "RGB"
-
 VALUES = """\
 - The second output, `values`, holds {1} numbers from -1 to 1, {0}: read `outputs[1]` as the code
   reads `outputs[0]`.
@@ -64,7 +37,7 @@ MEDIAPIPE = """\
 - The labels are in the file as well, as metadata: MediaPipe's `ImageClassifier` loads it as it is
   (tested in Python, MediaPipe 1.2.2).
 """
-"""For colour and without values only: MediaPipe takes no grey networks, and no second output."""
+"""Without values only: MediaPipe takes no second output."""
 
 
 def write_guides(
@@ -72,17 +45,15 @@ def write_guides(
     *,
     files: Mapping[str, str],
     size: tuple[int, int],
-    channels: int,
     task: Task,
 ) -> None:
     """Write `GUIDES` into `directory`, each beside its place and then renamed.
 
     Args:
         directory: an existing folder, that of the TFLite files.
-        files: from a format, such as "float16", to the name of its file. The code in the guides
-            loads the first.
+        files: from a format, such as "float16", to the name of its file for RGB faces. The code in
+            the guides loads the first.
         size: (height, width) of the input in pixels.
-        channels: of the input, 3 or 1.
         task: what the network answers.
 
     Raises:
@@ -105,20 +76,13 @@ def write_guides(
         "stem": Path(first).stem,
         "height": height,
         "width": width,
-        "channels": channels,
-        "colours": RGB if task.face[2] == 3 else COLOURS[channels],
+        "colours": "RGB" if task.face[2] == 3 else "RGB, or grey in all three channels",
         "classes": len(task.labels),
         "labels": _quoted(task.labels),
         "values": VALUES.format(_quoted(task.values), len(task.values)) if task.values else "",
         **detector,
         "detector": DETECTOR.format(**detector).rstrip(),
-        "kotlin_input": "rgb(face)" if channels == 3 else "grey(face)",
-        "kotlin_grey": KOTLIN_GREY.rstrip("\n") if channels == 1 else "",
-        "swift_input": "colours" if channels == 3 else "grey(colours)",
-        "swift_grey": SWIFT_GREY.rstrip("\n") if channels == 1 else "",
-        "mode": "RGB" if channels == 3 else "L",
-        "channel_axis": "" if channels == 3 else ", ..., None",
-        "mediapipe": MEDIAPIPE if channels == 3 and not task.values else "",
+        "mediapipe": "" if task.values else MEDIAPIPE,
     }
     for name in GUIDES:
         template = (package_files("fer_tf.exporting") / "tflite_files" / name).read_text("utf-8")

@@ -55,7 +55,6 @@ def add_metadata(
     name: str,
     description: str,
     version: str,
-    license: str = "Apache-2.0",
     temperature: float = 1.0,
 ) -> bytes:
     """Put task, labels, temperature and normalisation into a TFLite file, for those that it has.
@@ -70,15 +69,14 @@ def add_metadata(
         name: of the model.
         description: of the model.
         version: of the model.
-        license: of the model.
         temperature: that calibrates the probabilities, above 0; the graph does not apply it.
 
     Returns:
         The content of the new file.
 
     Raises:
-        FerError: `content` is no such file, or the labels are not one line each, or the task's
-            answers not as many as the file's.
+        FerError: `content` is no such file, or a label has blanks at its ends, or the task's
+            answers are not as many as the file's.
     """
     from fer_tf.exporting.tflite_model import ends, read_tflite
 
@@ -92,7 +90,7 @@ def add_metadata(
             *([_values_table(task)] if task.values else []),
         ],
     )
-    about = {"name": name, "description": description, "version": version, "license": license}
+    about = {"name": name, "description": description, "version": version, "license": "Apache-2.0"}
     files = {
         LABELS: "".join(f"{label}\n" for label in task.labels),
         TASK: task.to_json() + "\n",
@@ -135,9 +133,8 @@ def describe(content: bytes, about: Mapping[str, str], tensors: _Table | None = 
 
 def _check_task(task: Task, widths: list[int]) -> None:
     for label in task.labels:
-        text = label.encode(errors="ignore").decode().strip()
-        if label.splitlines() != [text] or "\0" in label:
-            raise FerError(f"the label {label!r} is no line of text without blanks at its ends")
+        if label != label.strip():
+            raise FerError(f"the label {label!r} has blanks at its ends: expected none")
     named = [len(task.labels), *([len(task.values)] if task.values else [])]
     if named != widths:
         raise FerError(

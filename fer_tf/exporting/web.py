@@ -42,14 +42,11 @@ def write_page(directory: Path, *, model: Path, size: tuple[int, int], task: Tas
         task: what it answers, and whether it sees colours.
 
     Raises:
-        FerError: the model is missing or no TFLite file, YuNet's file is missing or altered, or a
-            file cannot be written.
+        FerError: YuNet's file is missing or altered, or a file cannot be written.
     """
     from fer_tf.exporting.face_detector_tflite import write_face_detector
 
-    model, folder = Path(model), Path(directory) / "web"
-    if not model.is_file() or model.suffix != ".tflite":
-        raise FerError(f"{model}: no model for the page, expected a .tflite file")
+    folder = directory / "web"
     page = index_page(model=model.name, size=size, task=task)
     package = {
         "private": True,

@@ -11,6 +11,7 @@ from fer_tf.fonts import font_file, lacking_letters, matplotlib_font
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 
@@ -86,6 +87,16 @@ def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
     if grid:
         axes.grid(color=theme.line, linewidth=0.8)
         axes.set_axisbelow(True)
+
+
+def plain_ticks(axis: Axis) -> None:
+    """1, 2, 5, 10 on a log scale, instead of powers of ten; fewer of them over several decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e3 else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def png(figure: Figure, dpi: int = 150, comment: str = "") -> bytes:

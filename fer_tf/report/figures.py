@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 WIDTH = 6.4
 """Of every figure, in inches: at one width their texts have one size on the page."""
 
+ROOM = 72
+"""Letters of class names that have room below a confusion matrix; more are written aslant."""
+
 EXAMPLES = 16
+LONG = 9
+"""Letters of a name above a face that has room beside the probability."""
+
 HISTORY_COLUMNS = (
     "epoch",
     "size",
@@ -58,7 +64,10 @@ def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
         count = f"{counts[row, column]:,}"
         axes.text(column, row - 0.11, share, color=colour, ha="center", va="center", fontsize=11)
         axes.text(column, row + 0.22, count, color=colour, ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(k), names, rotation=45 if k > 8 else 0)
+    if k > 8 or k * max(map(len, names)) > ROOM:
+        axes.set_xticks(range(k), names, rotation=45, ha="right", rotation_mode="anchor")
+    else:
+        axes.set_xticks(range(k), names)
     axes.set_yticks(range(k), names)
     axes.tick_params(colors=theme.ink)
     axes.set_xticks(np.arange(k + 1) - 0.5, minor=True)
@@ -210,7 +219,8 @@ def examples_figure(
     for axes, row in zip(figure.axes, rows, strict=False):
         guess = int(probabilities[row].argmax())
         axes.imshow(images[row], cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
-        answer = f"{names[guess]} {_sure(probabilities[row, guess])}"
+        between = "\n" if len(names[guess]) > LONG else " "
+        answer = f"{names[guess]}{between}{_sure(probabilities[row, guess])}"
         true = f"true: {names[int(labels[row])]}"
         axes.set_title(answer, color=theme.bad, fontsize=11, fontweight="bold", pad=18)
         axes.text(0.5, 1.03, true, transform=axes.transAxes, color=theme.faint, ha="center")

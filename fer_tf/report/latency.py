@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, plain_ticks, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -185,7 +185,7 @@ def latency_figure(rows: Sequence[Row], theme: Theme = LIGHT) -> Figure:
         axes.set_xlabel("side of the face, pixels")
         axes.set_ylabel(f"milliseconds a face, batch 1, {_threads(threads)} (log scale)")
         axes.set_title("Latency by size", pad=12)
-    _plain_ticks(axes.xaxis if accurate else axes.yaxis)
+    plain_ticks(axes.xaxis if accurate else axes.yaxis)
     axes.legend(
         loc="center left",
         bbox_to_anchor=(1.01, 0.5),
@@ -260,15 +260,6 @@ def _label_sizes(axes, rows: Sequence[Row], accuracy: dict, theme: Theme) -> Non
                 path_effects=[withStroke(linewidth=3, foreground=theme.paper)],
                 zorder=5,
             )
-
-
-def _plain_ticks(axis) -> None:
-    """1, 2, 5, 10 instead of powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_locator(NullLocator())
 
 
 def _order(row: Row) -> tuple:

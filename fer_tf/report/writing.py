@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -33,6 +34,9 @@ FILES = (
 )
 """All that a report folder may hold; curves.png only where there is a history, and the two
 pictures of values where there are any."""
+
+NOBODYS = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""Files that macOS and Windows put into a folder that somebody looks into."""
 
 
 def write_report(
@@ -91,13 +95,18 @@ def check_directory(directory: Path) -> None:
     """Refuse a place that a report must not replace; a command calls it before long work.
 
     Raises:
-        FerError: `directory` is a file, or holds files that are no report's.
+        FerError: `directory` is a file or a disk, or holds files that are no report's.
     """
     if not directory.exists():
         return
     if not directory.is_dir():
         raise FerError(f"{directory}: is a file: expected a folder to write the report into")
-    foreign = sorted(path.name for path in directory.iterdir() if path.name not in FILES)
+    if os.path.ismount(directory):
+        raise FerError(
+            f"{directory}: is where a disk begins, which can't be replaced: expected a folder in "
+            f"it, such as {directory / 'report'}"
+        )
+    foreign = sorted({path.name for path in directory.iterdir()} - {*FILES, *NOBODYS})
     if foreign:
         raise FerError(
             f"{directory}: holds {foreign[0]!r}, which is no part of a report: expected a new or "

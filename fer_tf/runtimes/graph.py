@@ -47,7 +47,18 @@ class Port(NamedTuple):
 
 
 class Base(ABC):
-    """Checks the graph and the images, and cuts these into the batches that the graph takes.
+    """A network that is ready to answer: a class a runtime, which all check the graph and the
+    images alike, and cut these into the batches that the graph takes.
+
+    Attributes:
+        name: the runtime's, like "LiteRT".
+        size: (height, width) in pixels of the images it takes.
+        channels: 3 for RGB, 1 for grey.
+        batch: how many images one run of the graph takes; None for any number.
+        temperature: that calibrates the probabilities (`fer_tf.runtimes.calibration`): from the
+            file's metadata, 1 where it has none.
+        forkable: whether the runtime can open the file anew in a process that was forked from one
+            in which it ran.
 
     Args:
         path: of the file.
@@ -135,9 +146,18 @@ class Base(ABC):
         """The outputs of one batch, in the order of the ports."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
+        """The probabilities of `answer`, float32 [n, classes]."""
         return self.answer(images).probabilities
 
     def answer(self, images: np.ndarray) -> Answers:
+        """Probabilities and values of uint8 images [n, *size, channels].
+
+        A graph of fixed batch runs as often as n needs.
+
+        Raises:
+            FerError: images of another type or shape, or an answer that is NaN or infinite, or a
+                value that is not in [-1, 1].
+        """
         expected = (*self.size, self.channels)
         if images.dtype != np.uint8 or images.shape[1:] != expected or not len(images):
             raise FerError(

@@ -9,63 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
-
-import numpy as np
+from typing import Literal
 
 from fer_tf.errors import FerError, reason
 from fer_tf.runtimes import backends
-from fer_tf.runtimes.graph import Answers
-from fer_tf.tasks import Task
+from fer_tf.runtimes.graph import Base as Runner
 
 Runtime = Literal["litert", "onnxruntime", "openvino", "savedmodel", "keras-eager", "keras-graph"]
 SERVABLE = "serving/fer"
 """Where an export folder keeps its SavedModels, one folder a version."""
-
-
-class Runner(Protocol):
-    """A network that is ready to answer.
-
-    Attributes:
-        name: the runtime's, like "LiteRT".
-        size: (height, width) in pixels of the images it takes.
-        channels: 3 for RGB, 1 for grey.
-        batch: how many images one run of the graph takes; None for any number.
-        temperature: that calibrates the probabilities (`fer_tf.runtimes.calibration`): from the
-            file's metadata, 1 where it has none.
-        task: what it answers: as the file says, or FER2013's classes where it says nothing and has
-            as many.
-        forkable: whether the runtime can open the file anew in a process that was forked from one
-            in which it ran.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def size(self) -> tuple[int, int]: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def batch(self) -> int | None: ...
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def task(self) -> Task: ...
-    @property
-    def forkable(self) -> bool: ...
-
-    def answer(self, images: np.ndarray) -> Answers:
-        """Probabilities and values of uint8 images [n, *size, channels].
-
-        A graph of fixed batch runs as often as n needs.
-
-        Raises:
-            FerError: images of another type or shape, or an answer that is NaN or infinite, or a
-                value that is not in [-1, 1].
-        """
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """The probabilities of `answer`, float32 [n, classes]."""
 
 
 def open_runner(

@@ -16,6 +16,7 @@ from tiny import tiny_csv
 from fer_tf import compare
 from fer_tf.comparing import harness
 from fer_tf.comparing.children import Children, Ended, Stopped
+from fer_tf.comparing.comparison_text import Shown, ShownTable
 from fer_tf.comparing.costs import CostMeter, Costs
 from fer_tf.errors import FerError
 from fer_tf.recipes import get_recipe
@@ -234,3 +235,9 @@ def test_a_folder_that_holds_something_else_is_refused(name, tmp_path, csv_file)
         compare.main(flags(csv_file, tmp_path, "nano"))
     assert (tmp_path / name).read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_note_in_brackets_is_printed(capsys):
+    row = ("vgg16", "expected images [n, h, w, 3], found [/b]")
+    harness._print(Shown((ShownTable("Networks", "", ("network", "note"), (row,)),), ()))
+    assert row[1] in capsys.readouterr().out

@@ -175,22 +175,10 @@ def test_reads_models_with_the_norm_of_keras(tmp_path):
 
 
 def test_refuses_what_does_not_fit(exported, tmp_path):
-    model, path, _ = exported
+    model = exported[0]
     with pytest.raises(FerError, match=r"has 7 classes .* expected as many as its task names, 2"):
         write_onnx(model, tmp_path / "model.onnx", size=SIZE, task=Task("own", ("a", "b")))
-    for images, message in (
-        (faces(4).astype(np.float32), "float32"),
-        (faces(4)[:0], "at least 1"),
-        (faces(4)[:, :32], r"takes \[40, 32, 3\]"),
-    ):
-        with pytest.raises(FerError, match=message):
-            write_onnx_int8(path, tmp_path / "int8.onnx", calibration=images)
-    (tmp_path / "text.onnx").write_text("no model")
-    with pytest.raises(FerError, match=r"text\.onnx: is no ONNX file"):
-        write_onnx_int8(tmp_path / "text.onnx", tmp_path / "int8.onnx", calibration=faces(4))
-    with pytest.raises(FerError, match=r"none\.onnx: cannot be read"):
-        write_onnx_int8(tmp_path / "none.onnx", tmp_path / "int8.onnx", calibration=faces(4))
     (tmp_path / "file").write_text("")
     with pytest.raises(FerError, match="cannot be written"):
         write_onnx(model, tmp_path / "file" / "model.onnx", size=SIZE, task=TASKS["fer2013"])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "text.onnx"]
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

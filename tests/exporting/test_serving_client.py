@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -178,6 +179,21 @@ def test_the_published_stubs_agree(server, model):
             predict("serving_default", image_bytes=[file(FACES[0]), b"?"])
         assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "image_bytes[1]: neither JPEG nor PNG" in raised.value.details()
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_shell_line_of_the_page_takes_a_large_picture(server, tmp_path):
+    """A word of a command may have 131,072 bytes at most."""
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400), np.uint8)
+    (tmp_path / "face.jpg").write_bytes(file(noise))
+    assert (tmp_path / "face.jpg").stat().st_size * 4 / 3 > 131_072
+    page = (Path(__file__).parents[2] / "docs/serving.md").read_text(encoding="utf-8")
+    (line,) = (line for line in page.splitlines() if "| curl" in line)
+    line = line.replace("localhost:8501", f"127.0.0.1:{server.rest}")
+    line = line.replace("curl", "curl --silent --noproxy '*'")
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+    (answer,) = json.loads(done.stdout)["predictions"]
+    assert answer["label"] in FER2013
 
 
 def test_rest_for_every_signature(server, model):

@@ -21,7 +21,7 @@ from fer_tf.exporting.tflite import write_tflite
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
-from fer_tf.runtimes.tflite_files import read_labels
+from fer_tf.runtimes.task_files import tflite_task
 from fer_tf.tasks import FER2013, TASKS
 
 SIZE = (40, 56)
@@ -54,7 +54,7 @@ def test_the_file_answers_as_keras_and_is_delegated_whole(model, tmp_path, preci
     assert np.ptp(reference, axis=0).max() > 0.2, "the faces must not all get the same answer"
     np.testing.assert_allclose(answers, reference, atol=TOLERANCE[precision])
     assert np.abs(answers - reference).mean() < TOLERANCE[precision] / 10
-    assert read_labels(file.read_bytes()) == FER2013
+    assert tflite_task(file.read_bytes(), file).labels == FER2013
     assert [f.name for f in tmp_path.iterdir()] == ["fer.tflite"]
 
 
@@ -88,14 +88,14 @@ def test_faces_of_fer2013s_size_are_resized_within(model, tmp_path, precision):
     )
 
 
-def test_int8_is_calibrated_on_drawn_faces_unless_given_others(model, tmp_path):
-    files = [tmp_path / name for name in ("drawn.tflite", "given.tflite")]
-    for file, faces in zip(files, (None, FACES // 2), strict=True):
+def test_int8_takes_its_ranges_from_the_faces(model, tmp_path):
+    files = [tmp_path / name for name in ("light.tflite", "dark.tflite")]
+    for file, faces in zip(files, (FACES, FACES // 2), strict=True):
         write_tflite(
             model, file, size=SIZE, precision="int8", task=TASKS["fer2013"], calibration=faces
         )
-    drawn, given = (file.read_bytes() for file in files)
-    assert drawn != given
+    light, dark = (file.read_bytes() for file in files)
+    assert light != dark
 
 
 def test_a_file_that_cannot_be_written(model, tmp_path):

@@ -54,15 +54,17 @@ def recognize_members(path: Path) -> object:
 
 def tflite_files() -> list[tuple[str, bytes]]:
     """The network as LiteRT runs it, in each precision."""
+    from fer_tf.data.synthetic import draw_dataset
     from fer_tf.exporting.formats import PRECISIONS
     from fer_tf.exporting.tflite import write_tflite
     from fer_tf.tasks import TASKS
 
-    samples = []
+    samples, common = [], {"size": SIZE, "task": TASKS["fer2013"]}
+    common["calibration"] = draw_dataset(24).images
     with TemporaryDirectory() as folder:
         for precision in PRECISIONS:
             path = Path(folder, f"{precision}.tflite")
-            write_tflite(_network(), path, size=SIZE, precision=precision, task=TASKS["fer2013"])
+            write_tflite(_network(), path, precision=precision, **common)
             samples.append((".tflite", path.read_bytes()))
     return samples
 

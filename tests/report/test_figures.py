@@ -51,6 +51,15 @@ def test_confusion_shows_counts_and_row_shares():
     assert cells[12:] == ["-", "0"] * 3
 
 
+def test_long_names_of_classes_do_not_run_into_each_other():
+    for names, turned in ((FER2013, 0), ((*FER2013[:6], "Überraschung"), 45)):
+        figure = confusion_figure(evaluate(np.arange(7), np.eye(7), names, bootstrap=1))
+        assert {text.get_rotation() for text in figure.axes[0].get_xticklabels()} == {turned}
+    images = np.zeros((1, 48, 48), np.uint8)
+    shown = texts(examples_figure(np.array([0]), np.array([[0.1, 0.9]]), images, ("a", names[6])))
+    assert "Überraschung\n90.0%" in shown
+
+
 def test_confusion_text_stands_out_of_its_cell():
     from matplotlib.colors import to_rgb
 

@@ -83,6 +83,8 @@ def test_replaces_the_report_before_it(tmp_path, predictions, no_pictures):
     write_report(out, *predictions, FER2013)
     assert sorted(contents(out)) == ["classification_report.csv", "metrics.json", "report.html"]
     assert list(tmp_path.iterdir()) == [out]
+    (out / ".DS_Store").touch()  # as macOS does when somebody looks
+    writing.check_directory(out)
 
 
 @pytest.mark.parametrize("failing", ["report.html", "metrics.json"])
@@ -154,6 +156,11 @@ def test_refuses_a_folder_of_something_else(tmp_path, predictions):
     with pytest.raises(FerError, match=r"thesis\.tex"):
         write_report(tmp_path, *predictions, FER2013)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_refuses_a_disk_before_long_work():
+    with pytest.raises(FerError, match=r"is where a disk begins.*such as /report"):
+        writing.check_directory(writing.Path("/"))
 
 
 def test_refuses_a_file_and_images_that_do_not_match(tmp_path, predictions, no_pictures):
