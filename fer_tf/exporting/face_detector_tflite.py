@@ -121,7 +121,8 @@ def yunet_weights() -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
     OpenCV reads the file, as it does to find faces, so that exporting needs no package for it.
     """
-    network = cv2.dnn.readNetFromONNX(str(brought_file()))
+    # Its bytes, as OpenCV opens no path with letters beyond the system's code page on Windows.
+    network = cv2.dnn.readNetFromONNX(np.fromfile(brought_file(), np.uint8))
     layers = (network.getLayer(network.getLayerId(name)) for name in network.getLayerNames())
     convolutions = [layer.blobs for layer in layers if layer.type == "Convolution"]
     for number, (kernel, bias) in enumerate(convolutions):

