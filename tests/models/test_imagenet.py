@@ -60,7 +60,7 @@ def test_its_pixels_are_scaled_as_the_preset_wants(monkeypatch):
 
 def test_without_kerascv_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_cv", None)
-    with pytest.raises(FerError, match=r"needs KerasCV.*pip install '.*\[imagenet\]'"):
+    with pytest.raises(FerError, match=r'needs KerasCV.*pip install ".*\[imagenet\]"'):
         create_model("mit_b0_fusion", input_shape=(64, 64, 3), weights="imagenet")
 
 

@@ -133,7 +133,7 @@ def test_a_terminal_gets_a_bar(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_wandb_absent_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(FerError, match=r"--wandb: needs wandb.*pip install '.*\[wandb\]'"):
+    with pytest.raises(FerError, match=r'--wandb: needs wandb.*pip install ".*\[wandb\]"'):
         Display(RECIPE, run, wandb=True)
 
 
