@@ -18,7 +18,7 @@ from fer_tf import cli
 from fer_tf.detecting import Finding
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD, Method
-from fer_tf.predicting.answer_texts import escape_names, shown_path
+from fer_tf.predicting.answer_texts import shown_path
 from fer_tf.predicting.opening import open_analyzer
 
 if TYPE_CHECKING:
@@ -133,7 +133,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     from fer_tf.progress_bar import progress_bar
 
     args = cli.parse(Explain, argv, "python -m fer_tf.explain")
-    escape_names()
     with progress_bar(0, unit="pictures") as (say, step):
         for line in explain(args, step):
             say(line)

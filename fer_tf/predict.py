@@ -17,7 +17,7 @@ from fer_tf import cli
 from fer_tf.detecting import Finding
 from fer_tf.errors import FerError
 from fer_tf.files import mark_for
-from fer_tf.predicting.answer_texts import escape_names, shown_path
+from fer_tf.predicting.answer_texts import shown_path
 from fer_tf.predicting.opening import open_analyzer
 from fer_tf.predicting.picture_answers import predict_pictures
 from fer_tf.predicting.video_answers import predict_video
@@ -110,7 +110,6 @@ def predict(args: Predict) -> None:
             "the pictures",
             file=sys.stderr,
         )
-    escape_names()
     analyzer = open_analyzer(args.model, args.detecting, explain=args.explain)
     with _rows(args, analyzer.task) as rows:
         if args.video is None:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer_tf import cli
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
@@ -307,7 +308,7 @@ def test_jpeg_stays_jpeg(here, quick):
 def test_a_name_that_is_not_utf8_is_written_as_an_escape(here, quick, capfd):
     name = os.fsdecode(b"caf\xe9.png")
     os.rename(blank(here / "x.png"), name)
-    main(["--json", name])
+    cli.run(lambda: main(["--json", name]))
     assert json.loads(capfd.readouterr().out)["source"] == name
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +29,6 @@ def shown_path(path: str | Path) -> str:
     """The path on one line, and without what a terminal would take for a command."""
     name = os.fspath(path)
     return name if name.isprintable() else repr(name)
-
-
-def escape_names() -> None:
-    """From now on, what the terminal's encoding lacks, of a file's name say, is an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def count(number: int, one: str, many: str = "") -> str:

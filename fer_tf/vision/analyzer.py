@@ -326,9 +326,16 @@ class FaceAnalyzer:
         return [
             tuple(
                 Face(
-                    *(face.box, face.score, tuple(shares), self.task.labels, face.eyes),
-                    *(tuple(own), self.task.values, self.min_certainty),
+                    box=face.box,
+                    score=face.score,
+                    probabilities=tuple(shares),
+                    labels=self.task.labels,
+                    eyes=face.eyes,
+                    values=tuple(own),
+                    value_names=self.task.values,
+                    min_certainty=self.min_certainty,
                 )
+                # Each face takes the next answer, across the pictures.
                 for face, (shares, own) in zip(found, answered, strict=False)
             )
             for found in detections
