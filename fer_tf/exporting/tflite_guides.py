@@ -79,6 +79,8 @@ def write_guides(
         "colours": "RGB" if task.face[2] == 3 else "RGB, or grey in all three channels",
         "classes": len(task.labels),
         "labels": _quoted(task.labels),
+        # In Kotlin's texts a $ begins the name of a variable.
+        "kotlin_labels": _quoted(task.labels).replace("$", r"\$"),
         "values": VALUES.format(_quoted(task.values), len(task.values)) if task.values else "",
         **detector,
         "detector": DETECTOR.format(**detector).rstrip(),

@@ -12,7 +12,7 @@ from fer_tf import FaceAnalyzer, FerError
 from fer_tf.exporting.face_detector_tflite import write_face_detector
 from fer_tf.exporting.tflite_guides import GUIDES, write_guides
 from fer_tf.shipped import shipped_model
-from fer_tf.tasks import TASKS
+from fer_tf.tasks import TASKS, Task
 
 FILES = {"float16": "fer_float16.tflite", "int8": "fer_int8.tflite"}
 
@@ -38,6 +38,15 @@ def test_guides_name_files_size_and_labels(tmp_path):
     assert "Rect(0, 0, 48, 64), 48, 64)" in kotlin
     assert 'Network("fer_float16")' in swift and 'Network("face_detector_320")' in swift
     assert "rgb(face, width: 48, height: 64, in: whole)" in swift
+
+
+def test_labels_are_texts_of_each_language(tmp_path):
+    task = Task("own", ("a$b", 'say "no"'))
+    write_guides(tmp_path, files=FILES, size=(64, 48), task=task)
+    kotlin, swift, python = ((tmp_path / name).read_text("utf-8") for name in GUIDES)
+    assert r'listOf("a\$b", "say \"no\"")' in kotlin
+    assert r'labels = ["a$b", "say \"no\""]' in swift
+    assert r'LABELS = ["a$b", "say \"no\""]' in python
 
 
 def test_pythons_guide_answers_as_the_package_does(tmp_path, monkeypatch, capsys):
