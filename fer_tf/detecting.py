@@ -28,6 +28,10 @@ class Detecting:
     """The smallest face that is reported has so many pixels, the mean side of its box."""
 
 
+TTA = ("none", "flip")
+"""Test-time augmentations of a face that was found: none, or its mirror image beside it."""
+
+
 @dataclass(frozen=True)
 class Finding(Detecting):
     """How faces are looked for and answered."""
@@ -38,6 +42,9 @@ class Finding(Detecting):
     min_certainty: float = 0.0
     """An answer is "unsure" if its most probable class has less than this probability, in [0, 1].
     Such a face's box is white and dashed."""
+    tta: Literal["none", "flip"] = "none"
+    """Test-time augmentation: with flip, a face's answer is the mean over the face and its mirror
+    image, which is right more often, and takes a second run of the network."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """A Keras network and its explanations are computed here: auto is a GPU where there is one. The
     network that ships, and each .tflite or .onnx file, always answers on the CPU."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -52,6 +52,9 @@ class Score:
     """Each picture is a face already, cropped as FER2013's are, so none is looked for."""
     min_certainty: float = 0.0
     """A label is "unsure" if its probability is below this, in [0, 1]."""
+    tta: Literal["none", "flip"] = "none"
+    """With flip, a face's answer is the mean over the face and its mirror image, which is right
+    more often, and takes a second run of the network."""
     detecting: Detecting = field(default_factory=Detecting)
 
 
@@ -145,6 +148,7 @@ def job_of(args: Score) -> ScoreJob:
         **asdict(args.detecting),
         "cropped": args.cropped,
         "min_certainty": args.min_certainty,
+        "tta": args.tta,
     }
     if detector := args.detecting.detector:
         # Its name, or a path that the other machines find, too.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 
-from fer_tf.vision.results import Box
+from fer_tf.vision.detectors.protocol import Detector
+from fer_tf.vision.results import Box, Detection
 
 WIDTH, HEIGHT = 640, 480
 SIZES = (48, 72, 96, 160, 280)
 """Sides of the pasted squares, in pixels."""
 BORDER = 24
 """Pixels of 48 that are added on each side of a face."""
+IOU = 0.4
+"""What a find and the face have in common at least, over what they cover together."""
 PHOTOS = ("brick", "chelsea", "coffee", "coins", "grass", "gravel", "moon", "page", "rocket")
 """Pictures of scikit-image's wheel in which there is nobody."""
 
@@ -48,6 +52,17 @@ def scene(face: np.ndarray, number: int, size: int, *, seed: int) -> Scene:
     there = large[rows.start - y : rows.stop - y, columns.start - x :][:, : WIDTH - columns.start]
     image[rows, columns] = there[..., None]
     return Scene(image, Box(left, top, size, size))
+
+
+def found_scenes(
+    faces: np.ndarray, detector: Detector, *, seed: int
+) -> Iterator[tuple[int, Scene, Detection]]:
+    """The faces, uint8 [n, 48, 48], that a detector finds in a scene each, with their numbers."""
+    for number, face in enumerate(faces):
+        pasted = scene(face, number, SIZES[number % len(SIZES)], seed=seed)
+        hits = [d for d in detector.detect(pasted.image) if d.box.iou(pasted.square) >= IOU]
+        if hits:
+            yield number, pasted, hits[0]
 
 
 def surrounded(face: np.ndarray) -> np.ndarray:

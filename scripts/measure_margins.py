@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from _machine import header
-from _scenes import SIZES, scene
+from _scenes import found_scenes
 
 import fer_tf
 from fer_tf.trained.inference import softmax
@@ -27,7 +27,6 @@ from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Detection
 
 MARGINS = (-0.2, -0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2)
-IOU = 0.4
 
 
 def main() -> None:
@@ -42,16 +41,11 @@ def main() -> None:
     public = fer_tf.load_faces(args.data).of("PublicTest")
     rows = np.random.default_rng(args.seed).permutation(len(public))[: args.faces]
     faces, labels = public.images[rows], public.labels[rows]
-    detector = YunetDetector()
     found: list[tuple[int, np.ndarray, Detection]] = []
     offsets = []
-    for number, face in enumerate(faces):
-        pasted = scene(face, number, SIZES[number % len(SIZES)], seed=args.seed)
-        hits = [d for d in detector.detect(pasted.image) if d.box.iou(pasted.square) >= IOU]
-        if not hits:
-            continue
-        found.append((number, pasted.image, hits[0]))
-        box = hits[0].box
+    for number, pasted, hit in found_scenes(faces, YunetDetector(), seed=args.seed):
+        found.append((number, pasted.image, hit))
+        box = hit.box
         side = (box.width + box.height) / 2
         (x, y), (true_x, true_y) = box.center, pasted.square.center
         offsets.append(((true_x - x) / side, (true_y - y) / side, pasted.square.width / side))

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fer_tf
 from fer_tf import cli
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
@@ -477,6 +478,16 @@ def test_an_answer_that_is_not_certain_enough_is_unsure(here, quick, photo, caps
     assert "unsure (Happy 90%)" in capsys.readouterr().out
     (row,) = csv.DictReader(io.StringIO(Path("out/faces.csv").read_text()))
     assert (row["label"], row["certainty"]) == ("unsure", "0.9")
+
+
+def test_flip_answers_as_the_analyzer_does_and_otherwise_than_without(here, capsys):
+    path = str(ROOT / "fer_tf/demo_files/drawn.jpg")
+    main([path, "--tta", "flip", "--json"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [row["certainty"] for row in rows]
+    ways = [fer_tf.FaceAnalyzer(tta=tta).analyze(path) for tta in ("flip", "none")]
+    flipped, alone = ([row["certainty"] for row in way.to_dicts()] for way in ways)
+    assert told == pytest.approx(flipped, abs=1e-4) and told != pytest.approx(alone, abs=1e-3)
 
 
 def test_files_without_a_face_are_named_up_to_a_number(here, quick, monkeypatch, capsys):

@@ -98,6 +98,7 @@ class Engine:
             **detecting,
             threads=share if job.workers > 1 else None,
             min_certainty=settings.min_certainty,
+            tta=settings.tta,
         )
         if settings.explain:
             self._analyzer.explainer.open()

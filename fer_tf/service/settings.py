@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import Literal
 
 from fer_tf.errors import FerError
 
@@ -27,6 +28,9 @@ class Settings:
     min_certainty: float = 0.0
     """An answer is "unsure" if its most probable class has less than this probability, in
     [0, 1]."""
+    tta: Literal["none", "flip"] = "none"
+    """Test-time augmentation: with flip, a face's answer is the mean over the face and its mirror
+    image, which is right more often, and takes a second run of the network."""
     explain: bool = False
     """Requests may ask for saliency maps (?explain=true). It needs Keras, which is loaded at once,
     and takes many times as long as an answer."""
@@ -57,11 +61,10 @@ def check(settings: Settings) -> None:
     Raises:
         FerError: the flag, what was found and what was expected.
     """
-    for each in fields(settings):
-        low, high = _RANGES.get(each.name, (0, 1))
-        value = getattr(settings, each.name)
+    for name, (low, high) in _RANGES.items():
+        value = getattr(settings, name)
         if not low <= value <= high:
-            flag = each.name.replace("_", "-")
+            flag = name.replace("_", "-")
             raise FerError(f"--{flag} {value:g}: expected {low:g} to {high:g}")
 
 

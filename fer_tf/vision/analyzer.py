@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
+from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE, TTA
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD
 from fer_tf.pictures.images import listed, name_of, read_image
@@ -50,6 +50,8 @@ class FaceAnalyzer:
             None for two for a face, and all cores for several.
         cropped: each picture is a face already, framed as FER2013's: none is looked for.
         min_certainty: in [0, 1]; a face's `label` is "unsure" with a lower certainty.
+        tta: test-time augmentation: "flip" answers with the mean over each face and its mirror
+            image, for a second run of the network; "none" with the face alone.
 
     Raises:
         FerError: a model or a detector that is not there, damaged, or not one of these; a number
@@ -68,15 +70,18 @@ class FaceAnalyzer:
         threads: int | None = None,
         cropped: bool = False,
         min_certainty: float = 0.0,
+        tta: str = "none",
     ):
         if not 0 <= min_certainty <= 1:
             raise FerError(f"min_certainty: found {min_certainty:g}, expected 0 to 1")
+        if tta not in TTA:
+            raise FerError(f"tta: found {tta!r}, expected {' or '.join(TTA)}")
         if threads is not None and threads < 1:
             raise FerError(f"threads: found {threads}, expected at least 1")
         self.min_certainty = min_certainty
         sides = (size, size) if isinstance(size, int) else size
         self.model, self._threads = model, threads
-        self.recognizer = open_recognizer(model, size=sides, threads=threads)
+        self.recognizer = open_recognizer(model, size=sides, threads=threads, flip=tta == "flip")
         self.cropped = cropped
         self.detector = open_detector(
             detector, detect_size=detect_size, min_score=min_score, min_face=min_face

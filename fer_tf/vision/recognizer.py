@@ -32,7 +32,7 @@ class Recognizer:
     """A network that is ready to recognise; several threads may call it, and forked children.
 
     A LiteRT file holds a graph of one face, all of which XNNPACK runs: a single face is answered
-    by it on two threads, several are spread over as many copies of it as there are cores.
+    by it on two threads, several are spread over copies of it, at most as many as there are cores.
 
     Attributes:
         name: the runtime's, like "LiteRT".
@@ -44,11 +44,13 @@ class Recognizer:
         temperature: that calibrates its probabilities, from the file's metadata.
     """
 
-    def __init__(self, trained: TrainedModel, *, size: Size | None, threads: int | None):
+    def __init__(
+        self, trained: TrainedModel, *, size: Size | None, threads: int | None, flip: bool = False
+    ):
         self.trained, self.path = trained, trained.exported or trained.path
         self._open = partial(trained.runner, size)
         self._alone_threads = threads or ALONE
-        self._threads = threads or cores()
+        self._threads, self._flip = threads or cores(), flip
         self._alone: Runner | None = None
         self._stranded = False
         self._copies: list[Runner] = []
@@ -84,11 +86,19 @@ class Recognizer:
             none = np.zeros((0, len(self.task.labels)), np.float32)
             return Answers(none, none[:, :0] if self.task.values else None)
         images = self._input(faces)
+        if self._flip:
+            images = np.concatenate([images, images[:, :, ::-1]])
         with self._lock:
             first = self._first()
             spread = first.batch == 1 and min(self._threads, len(images)) > 1
             probabilities, values = self._spread(images) if spread else first.answer(images)
-        return Answers(apply_temperature(probabilities, self.temperature), values)
+        probabilities = apply_temperature(probabilities, self.temperature)
+        if self._flip:
+            probabilities, values = (
+                each if each is None else each.reshape(2, len(faces), -1).mean(axis=0)
+                for each in (probabilities, values)
+            )
+        return Answers(probabilities, values)
 
     def _input(self, faces: np.ndarray) -> np.ndarray:
         return to_input(faces, self.size, self.channels)
@@ -112,10 +122,10 @@ class Recognizer:
         self._alone, self._copies, self._lock = None, [], Lock()
 
     def _spread(self, images: np.ndarray) -> Answers:
-        if not self._copies:
-            self._copies = [self._open(threads=1) for _ in range(self._threads)]
-            self._pool = ThreadPoolExecutor(self._threads, "fer_tf-recognize")
         parts = np.array_split(images, min(len(images), self._threads))
+        if not self._copies:
+            self._pool = ThreadPoolExecutor(self._threads, "fer_tf-recognize")
+        self._copies += [self._open(threads=1) for _ in parts[len(self._copies) :]]
         jobs = [
             self._pool.submit(run.answer, part)
             for run, part in zip(self._copies, parts, strict=False)
@@ -131,6 +141,7 @@ def open_recognizer(
     *,
     size: Size | None = None,
     threads: int | None = None,
+    flip: bool = False,
 ) -> Recognizer:
     """Open a network.
 
@@ -141,6 +152,7 @@ def open_recognizer(
         size: (height, width) in pixels of a form that takes any; None for a run's best, or what
             the file was built for, or 224x224.
         threads: how many it computes with; None for two for a face, and all cores for several.
+        flip: answer with the mean over each face and its mirror image.
 
     Raises:
         FerError: no such file, a damaged one or one with other inputs or outputs, a size that it
@@ -150,4 +162,4 @@ def open_recognizer(
     path = trained.path
     if path.suffix == ".tflite" and path.is_file() and path.parent.parent != MODELS:
         check_in_child(path)
-    return Recognizer(trained, size=size, threads=threads)
+    return Recognizer(trained, size=size, threads=threads, flip=flip)

@@ -43,5 +43,6 @@ def test_the_work_does_not_depend_on_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert job_of(Score("photos", "out")) == here
     assert here.model is None and here.task.name == "fer2013"
+    assert job_of(Score("photos", "out", tta="flip")) != here
     named = job_of(Score("photos", "out", detecting=Detecting(detector=Path("yunet"))))
     assert named.about["finding"]["detector"] == "yunet"

@@ -30,10 +30,17 @@ def service():
         yield client
 
 
-def test_a_photo_is_answered_as_the_analyzer_does(service):
-    answer = raw(service, PHOTOS["grace_hopper.jpg"]).json()
+@pytest.fixture(scope="module")
+def flipping():
+    with started(Job(Settings(tta="flip"))) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("name", "tta"), [("service", "none"), ("flipping", "flip")])
+def test_a_photo_is_answered_as_the_analyzer_does(name, tta, request):
+    answer = raw(request.getfixturevalue(name), PHOTOS["grace_hopper.jpg"]).json()
     (picture,) = answer["pictures"]
-    (row,) = fer_tf.FaceAnalyzer().analyze(PHOTOS["grace_hopper.jpg"]).to_dicts()
+    (row,) = fer_tf.FaceAnalyzer(tta=tta).analyze(PHOTOS["grace_hopper.jpg"]).to_dicts()
     (face,) = picture["faces"]
     assert answer["model"] == "mit_b0_fusion" and picture["reason"] == ""
     assert (picture["width"], picture["height"]) == (512, 600)

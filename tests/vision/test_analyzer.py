@@ -50,7 +50,7 @@ class OneBox:
         return [Detection(ASTRONAUT, 0.5)] if image.shape[0] > 300 else []
 
 
-@pytest.mark.parametrize("numbers", [{"threads": 0}, {"min_certainty": 2}])
+@pytest.mark.parametrize("numbers", [{"threads": 0}, {"min_certainty": 2}, {"tta": "ten"}])
 def test_numbers_that_can_not_be_meant(numbers) -> None:
     with pytest.raises(FerError, match=f"{next(iter(numbers))}: found"):
         FaceAnalyzer(**numbers)

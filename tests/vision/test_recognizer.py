@@ -50,6 +50,28 @@ def test_any_number_of_faces_and_of_threads_gives_the_same_answers(shipped) -> N
             np.testing.assert_allclose(answers, expected[:count], atol=1e-5)
 
 
+def test_flip_answers_with_the_mean_over_a_face_and_its_mirror_image(shipped) -> None:
+    flipped = open_recognizer(flip=True)
+    expected = np.mean([shipped(FACES), shipped(FACES[:, :, ::-1])], axis=0)
+    assert np.abs(expected - shipped(FACES)).max() > 0.01, "the mirror images differ"
+    for count in (0, 1, len(FACES)):
+        answers = flipped(FACES[:count])
+        assert answers.shape == (count, 7)
+        np.testing.assert_allclose(answers, expected[:count], atol=1e-5)
+    np.testing.assert_allclose(flipped(FACES), flipped(FACES[:, :, ::-1]), atol=1e-5)
+
+
+def test_no_more_copies_are_opened_than_faces_want(monkeypatch) -> None:
+    recognizer = open_recognizer(threads=8)
+    opened, once = [], recognizer._open
+    monkeypatch.setattr(
+        recognizer, "_open", lambda threads: opened.append(threads) or once(threads=threads)
+    )
+    for count, copies in ((1, 0), (2, 2), (5, 5), (3, 5), (9, 8)):
+        recognizer(FACES[:count])
+        assert opened == [1] * copies
+
+
 def test_threads_may_share_one(shipped) -> None:
     expected = shipped(FACES)
     with ThreadPoolExecutor(4) as pool:
