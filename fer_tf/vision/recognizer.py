@@ -94,10 +94,8 @@ class Recognizer:
             probabilities, values = self._spread(images) if spread else first.answer(images)
         probabilities = apply_temperature(probabilities, self.temperature)
         if self._flip:
-            probabilities, values = (
-                each if each is None else each.reshape(2, len(faces), -1).mean(axis=0)
-                for each in (probabilities, values)
-            )
+            probabilities = probabilities.reshape(2, len(faces), -1).mean(axis=0)
+            values = values if values is None else values.reshape(2, len(faces), -1).mean(axis=0)
         return Answers(probabilities, values)
 
     def _input(self, faces: np.ndarray) -> np.ndarray:

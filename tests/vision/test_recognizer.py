@@ -16,6 +16,7 @@ import pytest
 from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
 from fer_tf.runtimes.calibration import apply_temperature
+from fer_tf.runtimes.graph import Answers
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.shipped import shipped_model, shipped_size, shipped_weights
@@ -59,6 +60,25 @@ def test_flip_answers_with_the_mean_over_a_face_and_its_mirror_image(shipped) ->
         assert answers.shape == (count, 7)
         np.testing.assert_allclose(answers, expected[:count], atol=1e-5)
     np.testing.assert_allclose(flipped(FACES), flipped(FACES[:, :, ::-1]), atol=1e-5)
+
+
+def test_flip_takes_the_mean_of_values_too(monkeypatch) -> None:
+    recognizer = open_recognizer(flip=True)
+
+    class Left:
+        """Whose values tell how light the left and the right half of a face are."""
+
+        batch = None
+
+        def answer(self, images: np.ndarray) -> Answers:
+            halves = [images[:, :, :24].mean((1, 2, 3)), images[:, :, -24:].mean((1, 2, 3))]
+            return Answers(np.full((len(images), 7), 1 / 7, np.float32), np.stack(halves, 1) / 255)
+
+    monkeypatch.setattr(recognizer, "_first", Left)
+    values = recognizer.answer(FACES).values
+    assert values is not None and values.shape == (len(FACES), 2)
+    np.testing.assert_allclose(values[:, 0], values[:, 1], atol=1e-6)
+    assert np.ptp(values[:, 0]) > 0.01
 
 
 def test_no_more_copies_are_opened_than_faces_want(monkeypatch) -> None:
