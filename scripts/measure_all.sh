@@ -36,13 +36,17 @@ exports() {
 }
 
 sizes() { table sizes "$python" scripts/measure_sizes.py --data "$data"; }
+corrupted() {
+    "$python" -m fer_tf.evaluate "$1" --data "$data" --corruptions --out "$scratch/corrupted_$1" |
+        grep -v '^report: '
+}
 corruptions() {
     for network in mit_b0_fusion nano; do
-        table "corruptions_$network" headed "$python" -m fer_tf.evaluate "$network" --data "$data" \
-            --corruptions --out "$scratch/corrupted_$network"
+        table "corruptions_$network" headed corrupted "$network"
     done
 }
 margins() { table margins "$python" scripts/measure_margins.py --data "$data"; }
+flip() { table flip "$python" scripts/measure_flip.py --data "$data"; }
 turns() { table turns "$python" scripts/measure_turns.py --data "$data"; }
 forms() { table forms headed exports; }
 report() {
@@ -52,7 +56,7 @@ report() {
 examples() { "$python" scripts/draw_examples.py; }
 explanations() { "$python" scripts/measure_explanations.py --data "$data"; }
 
-steps=(sizes corruptions margins turns forms report examples explanations)
+steps=(sizes corruptions margins flip turns forms report examples explanations)
 for step in "${@:-${steps[@]}}"; do
     [[ " ${steps[*]} " == *" $step "* ]] || { echo "measure_all.sh: unknown step $step" >&2; exit 2; }
     if [[ -f $stamps/$step && $(<"$stamps/$step") == "$weights" ]]; then
