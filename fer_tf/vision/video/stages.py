@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.ahead import Ahead
-from fer_tf.vision.video.analysis import Seen, follow, recognize
+from fer_tf.vision.video.analysis import follow, recognize
 from fer_tf.vision.video.video_reader import VideoReader
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _PATIENCE_S = 5.0  # for a camera that hangs; its thread is then left to end wit
 @contextmanager
 def staged(
     reader: VideoReader, analyzer: FaceAnalyzer, options: VideoOptions
-) -> Iterator[Iterator[Seen]]:
+) -> Iterator[Iterator[VideoFrame]]:
     """The frames of a video and who is in them; all threads have ended with the context.
 
     Args:
@@ -35,6 +36,7 @@ def staged(
         recognize(
             followed,
             analyzer,
+            source=options.source,
             recognize_every=options.recognize_every,
             smoothing_s=options.smoothing_s,
         ),

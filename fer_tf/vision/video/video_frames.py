@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from fer_tf.vision.results import NO_FACE, VideoFrame
+from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.session import VideoOptions, check_options
 from fer_tf.vision.video.stages import staged
 from fer_tf.vision.video.video_reader import VideoReader
@@ -73,17 +73,4 @@ def _frames(
     reader: VideoReader, options: VideoOptions, analyzer: FaceAnalyzer
 ) -> Generator[VideoFrame, None, None]:
     with staged(reader, analyzer, options) as seen:
-        for item in seen:
-            frame = item.frame
-            height, width = frame.pixels.shape[:2]
-            yield VideoFrame(
-                item.faces,
-                "" if item.faces else NO_FACE,
-                width=width,
-                height=height,
-                source=options.source,
-                frame=frame.index,
-                seconds=frame.time,
-                tracks=item.tracks,
-                pixels=frame.pixels,
-            )
+        yield from seen
