@@ -108,6 +108,7 @@ def test_bad_pictures_are_named_and_the_others_done(tmp_path, capsys):
     ("argv", "told"),
     [
         ([], "nothing to explain"),
+        (["."], ".: no pictures in there, expected JPEG, PNG or the like"),
         (["missing.jpg", "--model", "missing.keras"], "missing.keras"),
         (["missing.jpg", "--size", "big"], "--size is 'big'"),
         (["missing.jpg", "--of", "valence"], "the network does not answer 'valence'"),

@@ -81,14 +81,14 @@ def _explain_moments(
     """Draw beside the video what each person's surest answer rests on; a line each."""
     from fer_tf.files import mark_of
     from fer_tf.progress_bar import progress_bar
-    from fer_tf.vision.picture_folder import PictureFolder
+    from fer_tf.vision.picture_folder import save_picture
 
-    folder = PictureFolder(video.parent)
+    name, mark = Path(f"{video.stem}.png"), mark_of(video)
     with progress_bar(len(moments), unit="explanations") as (_, step):
         for frame in moments:
             assert frame.pixels is not None
             (why,), (person,) = analyzer.explain_found(frame.pixels, frame.faces), frame.tracks
-            name, ending = Path(f"{video.stem}.png"), f"-explained-person{person}"
-            written = folder.save(why.panels(frame.pixels), name, ending, mark=mark_of(video))
+            panels, ending = why.panels(frame.pixels), f"-explained-person{person}"
+            written = save_picture(video.parent, panels, name, ending, mark=mark)
             step(1, len(moments))
             yield f"  person {person} at {frame.seconds:.1f} s explained in {shown_path(written)}"

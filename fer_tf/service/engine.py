@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
@@ -92,10 +91,9 @@ class Engine:
         settings, self._counters = job.settings, counters
         self._settings, self._detecting = settings, job.detecting
         share = max(1, cores() // job.workers)
-        detecting: dict[str, Any] = job.detecting
         self._analyzer = FaceAnalyzer(
             job.model,
-            **detecting,
+            **job.detecting,
             threads=share if job.workers > 1 else None,
             min_certainty=settings.min_certainty,
         )
@@ -181,5 +179,4 @@ class Engine:
         )
 
     def _open_detector(self, size: int) -> Detector:
-        numbers: dict[str, Any] = {**self._detecting, "detect_size": size}
-        return open_detector(numbers.pop("detector", None), **numbers)
+        return open_detector(**{**self._detecting, "detect_size": size})
