@@ -18,12 +18,6 @@ HOPPER = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
 QUICK = ["--method", "gradcam-fused"]
 
 
-@pytest.fixture(scope="module")
-def astronaut():
-    data = pytest.importorskip("skimage.data", reason="scikit-image is not installed")
-    return data.astronaut()
-
-
 def test_each_face_gets_a_picture(astronaut, tmp_path, capsys):
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -37,11 +37,10 @@ SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
 
 
 @pytest.fixture(scope="module")
-def photo(tmp_path_factory):
+def photo(astronaut, tmp_path_factory):
     """A picture with one happy face, 640x480."""
-    data = pytest.importorskip("skimage.data")
     path = tmp_path_factory.mktemp("photo") / "astronaut.png"
-    upper = cv2.resize(data.astronaut()[:384], (640, 480))
+    upper = cv2.resize(astronaut[:384], (640, 480))
     cv2.imwrite(str(path), cv2.cvtColor(upper, cv2.COLOR_RGB2BGR))
     return path
 

@@ -21,8 +21,7 @@ from fer_tf.service.settings import Job
 from fer_tf.shipped import SHIPPED_NETWORK
 from fer_tf.vision.analyzer import FaceAnalyzer, whole_picture
 from fer_tf.vision.crops import Crop
-from fer_tf.vision.detectors import open_detector
-from fer_tf.vision.detectors.protocol import Detector
+from fer_tf.vision.detectors import OneEach, open_detector
 from fer_tf.vision.explaining import ExplainedFace
 from fer_tf.vision.results import NO_FACE, Analysis, Detection, Face
 
@@ -178,5 +177,5 @@ class Engine:
             target=None,
         )
 
-    def _open_detector(self, size: int) -> Detector:
+    def _open_detector(self, size: int) -> OneEach:
         return open_detector(**{**self._detecting, "detect_size": size})

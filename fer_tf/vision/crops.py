@@ -143,6 +143,12 @@ def sampled(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA) if fine > 1 else pixels
 
 
+def turn(degrees: float) -> np.ndarray:
+    """float64 [2, 2], by so many degrees counterclockwise as one sees it, y pointing down."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
 def _pixels(image: np.ndarray, matrix: np.ndarray, size: Size, colour: bool) -> np.ndarray:
     if colour:
         return sampled(image, matrix, size)
@@ -166,9 +172,8 @@ def _check(box: Box, image: np.ndarray) -> None:
 def _square_to_crop(
     center: tuple[float, float], side: float, degrees: float, size: Size
 ) -> np.ndarray:
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     scale = np.array([size[1], size[0]]) / side
-    linear = scale[:, None] * np.array([[cosine, sine], [-sine, cosine]])
+    linear = scale[:, None] * turn(degrees)
     return np.column_stack([linear, scale * side / 2 - linear @ center])
 
 

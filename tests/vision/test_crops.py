@@ -17,7 +17,7 @@ from fer_tf.vision.results import Box, Detection
 HEIGHT, WIDTH = 90, 120
 SIZE = 48
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 margins = st.floats(-0.5, 1.0)
 boxes = st.builds(
     Box,
@@ -96,7 +96,7 @@ def test_a_mirrored_picture_gives_a_mirrored_crop(box, margin):
     assert np.abs(difference).max() <= 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.floats(100, 250), st.floats(0, 150), st.floats(0, 100), st.floats(-0.3, 0.3), eyes, st.data()
 )

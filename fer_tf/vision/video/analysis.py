@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import NO_FACE, Detection, Face, VideoFrame
 from fer_tf.vision.video.appearance import appearance
 from fer_tf.vision.video.cuts import CutFinder
@@ -53,7 +52,7 @@ def follow(
             tracker.cut()
         urgent = tracker.advance(grey, frame.time)
         if urgent or frame.index - searched >= detect_every:
-            found = glance(analyzer.detector, frame.pixels)
+            found = analyzer.detector.glance(frame.pixels)
             tracker.correct(found, [appearance(frame.pixels, face.box) for face in found])
             searched = frame.index
         alive = frozenset(tracker.alive())

@@ -103,7 +103,7 @@ def test_looks_tell_people_apart():
     assert one @ look(hopper(), 100, 100, 1.0) < UNLIKE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.floats(-300, SIZE[0] + 100),
     st.floats(-300, SIZE[1] + 100),

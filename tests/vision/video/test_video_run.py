@@ -7,43 +7,21 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import astronaut, ffmpeg, frames, sway, write
+from clips import FACE, astronaut, ffmpeg, frames, still, sway, write
 from PIL import Image
 from stub import PROBABILITIES, StubAnalyzer
 
 from fer_tf.errors import FerError
-from fer_tf.vision.results import Box
 from fer_tf.vision.video import session
 from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.video_reader import VideoReader
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 COUNT = 50
-SMALL = (320, 240)
-FACE = Box(127, 69, 58, 58)
-
-
-def still(_):
-    return 100, 40, 0.6
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    """Two seconds of 320x240 pixels with a face at `FACE`."""
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    return write(path, frames(COUNT, (astronaut(), still), size=SMALL))
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    """All threads of a run have ended when it returns or raises."""
-    before = threading.active_count()
-    yield
-    assert threading.active_count() == before
 
 
 def names(folder):
@@ -184,7 +162,7 @@ print("interrupted" if summary.interrupted else "whole", summary.frames)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
 def test_a_real_ctrl_c_to_the_whole_terminal(tmp_path):
-    long = write(tmp_path / "long.mp4", frames(600, (astronaut(), still), size=SMALL))
+    long = write(tmp_path / "long.mp4", frames(600, (astronaut(), still), size=(320, 240)))
     command = [sys.executable, "-c", SCRIPT, str(long), str(tmp_path / "out")]
     command.append(str(Path(__file__).parent))
     run = subprocess.Popen(
