@@ -69,8 +69,7 @@ def crop_face(
     size: Size,
     *,
     margin: float,
-    align: bool = False,
-    level: float = LEVEL,
+    level: float = math.inf,
     colour: bool = False,
 ) -> Crop:
     """The square around a detection's box, widened, upright if asked for, as the network takes it.
@@ -84,8 +83,8 @@ def crop_face(
         detection: its box may reach beyond the picture.
         size: (height, width) in pixels of the crop.
         margin: by which share of the square's side it is widened: 0.1 makes 110 pixels of 100.
-        align: turn the square about the middle of the box so that the eyes lie level.
-        level: degrees; a face that is turned by less stays as it is.
+        level: degrees from which a face is turned upright, infinity for never: the square turns
+            about the middle of the box so that the eyes lie level.
         colour: keep the colours, for a network that has learnt from them.
 
     Raises:
@@ -94,7 +93,7 @@ def crop_face(
     box = detection.box
     _check(box, image)
     side = (box.width + box.height) / 2 * (1 + margin)
-    angle = eye_angle(detection) if align else 0.0
+    angle = eye_angle(detection)
     matrix = _square_to_crop(box.center, side, angle if abs(angle) >= level else 0.0, size)
     return Crop(_pixels(image, matrix, size, colour), matrix)
 

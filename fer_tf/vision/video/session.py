@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,7 @@ from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.moments import Stretch
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
-from fer_tf.vision.video.stages import staged
+from fer_tf.vision.video.stages import analyzed
 from fer_tf.vision.video.timeline import Timeline
 from fer_tf.vision.video.video_reader import VideoReader
 from fer_tf.vision.video.writer import VideoWriter
@@ -140,8 +140,8 @@ def run_video(
         interrupted = False
         done, last, people = 0, 0.0, 0
         try:
-            with staged(reader, analyzer, options) as seen:
-                for frame in seen:
+            with closing(analyzed(reader, analyzer, options)) as frames:
+                for frame in frames:
                     on_frame(frame)
                     done, last, people = done + 1, frame.seconds, max((people, *frame.tracks))
                     wanted = sinks.take(frame)
