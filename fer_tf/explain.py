@@ -16,9 +16,8 @@ from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.detecting import Finding
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.explanations.methods import DEFAULT_METHOD, Method
-from fer_tf.predicting.answer_texts import shown_path
 from fer_tf.predicting.opening import open_analyzer
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.files import mark_for
-from fer_tf.predicting.answer_texts import count, describe, shown_path
+from fer_tf.predicting.answer_texts import count, describe
 
 if TYPE_CHECKING:
     from fer_tf.predict import Predict

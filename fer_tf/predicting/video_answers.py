@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_tf.predicting.answer_texts import count, shown_path
+from fer_tf.errors import shown_path
+from fer_tf.predicting.answer_texts import count
 
 if TYPE_CHECKING:
     from fer_tf.predict import Predict

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from fer_tf.errors import FerError
-from fer_tf.files import free, write_beside
+from fer_tf.errors import FerError, shown_path
+from fer_tf.files import free, write_beside, writing
 
 JPEG_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"))
 
@@ -38,9 +38,9 @@ def save_picture(folder: Path, image: np.ndarray, source: Path, ending: str, *, 
     try:
         place.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise FerError(f"{place}: a file, expected a folder for the results") from None
+        raise FerError(f"{shown_path(place)}: a file, expected a folder for the results") from None
     except OSError as error:
-        raise FerError(f"{place}: can't be made: {error.strerror or error}") from None
+        raise FerError(f"{shown_path(place)}: can't be made: {error.strerror or error}") from None
     jpeg = source.suffix.lower() in JPEG_SUFFIXES and max(image.shape) <= 65_500
     path = free(place / f"{source.stem}{ending}{'.jpg' if jpeg else '.png'}", mark)
     data = io.BytesIO()
@@ -52,8 +52,6 @@ def save_picture(folder: Path, image: np.ndarray, source: Path, ending: str, *, 
         info = PngImagePlugin.PngInfo()
         info.add_text("Comment", mark)
         picture.save(data, "PNG", compress_level=3, pnginfo=info)
-    try:
+    with writing(path):
         write_beside(path, data.getvalue())
-    except OSError as error:
-        raise FerError(f"{path}: can't be written: {error.strerror or error}") from None
     return path

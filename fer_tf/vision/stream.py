@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from fer_tf.cores import cores
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.pictures.images import read_image
 from fer_tf.vision.results import Detection
 
@@ -164,9 +164,10 @@ def _read(path: Path, detect: Detect) -> Picture:
     except FerError as error:
         trouble = str(error)
         if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-            trouble = f"{path}: a video, expected a picture: videos are given as --video {path}"
+            name = shown_path(path)
+            trouble = f"{name}: a video, expected a picture: videos are given as --video {name}"
         return Picture(path, np.empty((0, 0, 3), np.uint8), trouble=trouble)
     try:
         return Picture(path, pixels, tuple(detect(pixels)))
     except FerError as error:
-        return Picture(path, np.empty((0, 0, 3), np.uint8), trouble=f"{path}: {error}")
+        return Picture(path, np.empty((0, 0, 3), np.uint8), trouble=f"{shown_path(path)}: {error}")

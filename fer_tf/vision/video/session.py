@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.files import free, mark_for
 from fer_tf.installed import absent
 from fer_tf.vision.drawing import draw_faces
@@ -214,7 +214,8 @@ class _Sinks:
         """What is to be told when all frames are through."""
         notes = []
         if self._writer is not None and self._writer.resized:
-            notes.append(f"{self._writer.path}: the picture's size changed, its first one was kept")
+            name = shown_path(self._writer.path)
+            notes.append(f"{name}: the picture's size changed, its first one was kept")
         if self._timeline is not None and find_spec("matplotlib") is None:
             notes.append(f"the timeline is left out: it {absent('matplotlib')}")
         return notes

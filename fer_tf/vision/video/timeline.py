@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.errors import FerError
-from fer_tf.files import write_beside
+from fer_tf.files import write_beside, writing
 from fer_tf.vision.drawing import BRIGHT, class_colours, colour
 
 if TYPE_CHECKING:
@@ -115,10 +114,8 @@ class Timeline:
         from fer_tf.report.figure_theme import png
 
         data = png(timeline_figure(self), comment=mark)
-        try:
+        with writing(path):
             write_beside(path, data)
-        except OSError as error:
-            raise FerError(f"{path}: can't be written: {error.strerror}") from None
 
     def _widen(self) -> None:
         self._width *= 2

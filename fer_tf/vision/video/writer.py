@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from fer_tf.errors import FerError
-from fer_tf.files import free
+from fer_tf.files import free, writing
 from fer_tf.vision.video.video_reader import opencv_name
 
 COPIED_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
@@ -58,11 +58,9 @@ class VideoWriter:
         self._waiting: np.ndarray | None = None
         self.resized = False
         """Whether a frame had another size than the first; it was fitted in."""
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._beside.touch()
-        except OSError as error:
-            raise FerError(f"{path}: can't be written: {error.strerror}") from None
 
     @property
     def empty(self) -> bool:
@@ -106,12 +104,10 @@ class VideoWriter:
         seconds = self._written / self.fps
         audio = self._add_sound(seconds)
         whole = self._sounding if audio == "kept" else self._beside
-        try:
+        with writing(self.path):
             _add_mark(whole, self._mark)
             self.path = free(self.path, self._mark)
             os.replace(whole, self.path)
-        except OSError as error:
-            raise FerError(f"{self.path}: can't be written: {error.strerror}") from None
         self.abort()
         return audio
 

@@ -175,9 +175,9 @@ def test_aborted_leaves_nothing_and_what_was_there_stays(tmp_path, encoder):
 
 
 def test_a_folder_that_can_not_be_written(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(FerError, match=r"out\.mp4: can't be written"):
-        VideoWriter(tmp_path / "file" / "out.mp4", 25, mark=MARK)
+    (tmp_path / "two\nlines").touch()
+    with pytest.raises(FerError, match=r"^'.*two\\nlines.out\.mp4': can't be written"):
+        VideoWriter(tmp_path / "two\nlines" / "out.mp4", 25, mark=MARK)
 
 
 @needs_ffmpeg
