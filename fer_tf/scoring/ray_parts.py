@@ -33,7 +33,7 @@ GIVEN_UP = 2 * DEATHS
 """Workers that a part may kill in all, before it is given up."""
 
 OUTAGES = 3
-"""How often a part is tried whose file system fails."""
+"""How often a part is tried if its file system fails."""
 
 STALLED_S = 900
 """Seconds after which a worker in which nothing happens ends itself."""

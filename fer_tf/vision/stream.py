@@ -26,8 +26,8 @@ CHUNK = 8
 """Pictures whose faces go through the network as one batch."""
 
 CHUNK_PIXELS = 24_000_000
-"""A chunk ends with the picture that reaches this, and no further one is read while so many wait:
-with one more a thread, that is what is held, at 3 bytes a pixel."""
+"""A chunk ends with the picture that reaches this many pixels, and no other picture is read while
+so many wait. So these, and one picture more for each thread, are in memory, at 3 bytes a pixel."""
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"))
 
@@ -132,7 +132,7 @@ class _Gate:
         self._changed = threading.Condition()
 
     def enter(self, number: int) -> bool:
-        """Wait until the job of that number may begin; False if it needs not any more."""
+        """Wait until the job of that number may begin; False if nobody wants it any more."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._held < CHUNK_PIXELS or number == self._next or self._shut

@@ -1,6 +1,6 @@
-"""Finding faces: a table of detectors by name, or any object that does as `protocol.Detector` says.
+"""Finding faces: a table of detectors by name, or any object like `protocol.Detector`.
 
-A new detector is a file and a row: a function of its file, or None, and the three numbers.
+A new detector is a file and a row in `DETECTORS`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from fer_tf.vision.results import Detection
 
 
 class OneEach:
-    """A detector, of whose finds one a face is kept.
+    """Wraps a detector so that it reports each face once.
 
     Args:
-        detector: it; as of `open_detector`.
+        detector: an object like `fer_tf.vision.detectors.protocol.Detector`.
     """
 
     def __init__(self, detector: Detector):
@@ -40,8 +40,8 @@ class OneEach:
 
 
 DETECTORS: dict[str, Callable[..., Detector]] = {"yunet": YunetDetector}
-"""Each by its name, called with the path of its file, None for its own, and the numbers of
-`open_detector`."""
+"""The detectors by name. Each is called with the path of its file, or None for its own file, and
+with the three numbers of `open_detector`."""
 
 
 def open_detector(
@@ -51,7 +51,7 @@ def open_detector(
     min_score: float = MIN_SCORE,
     min_face: float = MIN_FACE,
 ) -> OneEach:
-    """A detector by its name, or of a file, or an object; one find a face.
+    """Open a detector, which then reports each face once.
 
     Of two boxes one of which lies in the other, as of a mouth that is taken for a face, the one
     with the better score is kept (`fer_tf.vision.detectors.reduce.one_each`).
