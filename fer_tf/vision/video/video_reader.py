@@ -162,7 +162,7 @@ class VideoReader:
                     yield Frame(index, now, pixels)
                     given, due = given + 1, wanted.due(now)
                 pixels = None
-                if not (self._capture.grab() or self._reconnected()):
+                if not (self._grab() or self._reconnected()):
                     break
                 index += 1
                 now = clock.at(self._stamp(started))
@@ -201,7 +201,7 @@ class VideoReader:
         """Go near to a second: index and time of the frame there, or 0 and 0 if it can't be."""
         origin = self._stamp(0.0)
         self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * (origin + target))
-        stamp = self._stamp(0.0) if self._capture.grab() else math.nan
+        stamp = self._stamp(0.0) if self._grab() else math.nan
         index = round(self._capture.get(cv2.CAP_PROP_POS_FRAMES)) - 1
         if index > 0 and 0 <= stamp - origin <= target + _BEFORE_S:
             return index, clock.jump(stamp, stamp - origin)
@@ -219,7 +219,7 @@ class VideoReader:
         while time.monotonic() - lost < RECONNECT_S and not self._stopped.wait(wait):
             self._capture.release()
             self._capture = self._opened()
-            if self._capture.isOpened() and self._capture.grab():
+            if self._capture.isOpened() and self._grab():
                 self._tell(f"the stream goes on after {time.monotonic() - lost:.0f} s")
                 return True
             wait = min(2 * wait, _LONGEST_WAIT_S)
@@ -239,7 +239,7 @@ class VideoReader:
     def _read_first(self) -> np.ndarray:
         if not self._capture.isOpened():
             raise FerError(self._refusal())
-        pixels = self._retrieve() if self._capture.grab() else None
+        pixels = self._retrieve() if self._grab() else None
         if pixels is None:
             self._capture.release()
             raise FerError(f"{self._shown}: gives no picture, expected a video with frames")
@@ -263,6 +263,10 @@ class VideoReader:
         camera = _CAMERA.fullmatch(self.source)
         what = "a camera that is connected and free" if camera else "the address of a video"
         return f"{self._shown} can't be opened, expected {what}"
+
+    def _grab(self) -> bool:
+        """Decode the next frame; False where there is none."""
+        return self._capture.grab()
 
     def _retrieve(self) -> np.ndarray | None:
         _, pixels = self._capture.retrieve()
