@@ -49,9 +49,7 @@ class Picture:
     trouble: str = ""
 
 
-def read_ahead(
-    paths: Iterable[Path], detect: Detect, *, threads: int | None = None
-) -> Generator[list[Picture], None, None]:
+def read_ahead(paths: Iterable[Path], detect: Detect) -> Generator[list[Picture], None, None]:
     """The pictures of `paths`, in their order, in chunks; the next ones are read meanwhile.
 
     Nothing is raised for a file that can't be read.
@@ -59,12 +57,11 @@ def read_ahead(
     Args:
         paths: taken from on the calling thread.
         detect: finds the faces of an RGB picture; called by several threads.
-        threads: that read and detect; None for one a core.
     """
     chunk: list[Picture] = []
     pixels = 0
     work = partial(_read, detect=detect)
-    for picture in worked_ahead(paths, work, lambda done: done.pixels.size // 3, threads=threads):
+    for picture in worked_ahead(paths, work, lambda done: done.pixels.size // 3):
         chunk.append(picture)
         pixels += picture.pixels.size // 3
         del picture

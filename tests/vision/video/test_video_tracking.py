@@ -25,8 +25,8 @@ def placed(place, face=FACE):
     )
 
 
-def grey(*paths, index=0):
-    [picture] = frames(1, *((face, lambda _, p=path: p(index)) for face, path in paths))
+def grey(*paths):
+    [picture] = frames(1, *paths)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
 
 
