@@ -18,7 +18,7 @@ from typing import IO, Protocol
 import cv2
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.files import free, writing
 from fer_tf.vision.video.video_reader import opencv_name
 
@@ -100,7 +100,8 @@ class VideoWriter:
         self._flush(self._written + 1)
         if self._encoder is None:
             raise FerError(f"{self.path}: no frame came, expected at least one")
-        self._encoder.close()
+        with writing(self.path):
+            self._encoder.close()
         seconds = self._written / self.fps
         audio = self._add_sound(seconds)
         whole = self._sounding if audio == "kept" else self._beside
@@ -125,7 +126,7 @@ class VideoWriter:
                 self._encoder.write(self._waiting)
             except OSError as error:
                 reason = self._encoder.complaint() or error.strerror
-                raise FerError(f"{self.path}: can't be written: {reason}") from None
+                raise FerError(f"{shown_path(self.path)}: can't be written: {reason}") from None
             self._written += 1
 
     def _add_sound(self, seconds: float) -> str:
@@ -170,7 +171,6 @@ class _Ffmpeg:
     """H.264 by libx264, in a process of its own that reads frames from a pipe."""
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float):
-        self._path = path
         self._size = size
         # Presets that are faster save a millisecond a frame and take three times the bytes
         # (scripts/bench_video.py --details); one thread leaves a core to the network.
@@ -212,7 +212,7 @@ class _Ffmpeg:
         finally:
             status = self._process.wait()
         if status:
-            raise FerError(f"{self._path}: can't be written: {self.complaint()}")
+            raise OSError(status, self.complaint())
 
     def kill(self) -> None:
         if self._process.poll() is None:
