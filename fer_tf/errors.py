@@ -1,5 +1,6 @@
 """The one exception that bad input raises."""
 
+import os
 import re
 
 
@@ -17,6 +18,12 @@ def reason(error: BaseException) -> str:
     """
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return line if len(line) <= 200 else f"{line[:197]}..."
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """A path for a sentence: on one line, and without what a terminal would take for a command."""
+    name = os.fspath(path)
+    return name if name.isprintable() else repr(name)
 
 
 def wrapped(error: BaseException) -> str | None:

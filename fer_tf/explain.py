@@ -16,9 +16,8 @@ from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.detecting import Finding
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.explanations.methods import DEFAULT_METHOD, Method
-from fer_tf.predicting.answer_texts import shown_path
 from fer_tf.predicting.opening import open_analyzer
 
 if TYPE_CHECKING:
@@ -68,33 +67,31 @@ def explain(
         raise FerError("nothing to explain: expected pictures or folders of pictures")
     from fer_tf.files import mark_for
     from fer_tf.pictures.finding import find_new
-    from fer_tf.vision.picture_folder import PictureFolder
+    from fer_tf.vision.picture_folder import save_picture
 
     analyzer = _analyzer(args)
-    folder = PictureFolder(args.out)
-    done, troubles = 0, 0
+    troubles = 0
     paths = list(find_new(args.pictures, args.out))
+    if not paths:
+        given = ", ".join(map(shown_path, args.pictures))
+        raise FerError(f"{given}: no pictures in there, expected JPEG, PNG or the like")
     for path in paths:
         try:
             faces = _panels(analyzer, path, args)
         except FerError as error:
             print(f"fer_tf: {error}", file=sys.stderr)
             troubles += 1
-            step(1, len(paths))
-            continue
-        done += 1
-        if not faces:
-            yield f"{shown_path(path)}: no face was found"
-        for number, (told, panels) in enumerate(faces, 1):
-            ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
-            name = Path(f"{path.stem}.png")
-            written = folder.save(panels, name, ending, mark=mark_for([path]))
-            yield f"{shown_path(written)}: {told}"
+        else:
+            if not faces:
+                yield f"{shown_path(path)}: no face was found"
+            for number, (told, panels) in enumerate(faces, 1):
+                ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
+                name, mark = Path(f"{path.stem}.png"), mark_for([path])
+                written = save_picture(args.out, panels, name, ending, mark=mark)
+                yield f"{shown_path(written)}: {told}"
         step(1, len(paths))
     if troubles:
-        raise FerError(f"{troubles} of {done + troubles} pictures could not be explained")
-    if not done:
-        raise FerError(f"{', '.join(map(str, args.pictures))}: no picture in there")
+        raise FerError(f"{troubles} of {len(paths)} pictures could not be explained")
 
 
 def _analyzer(args: Explain) -> FaceAnalyzer:

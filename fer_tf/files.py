@@ -17,7 +17,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 
 MARK = "fer_tf.predict"
 """Begins the mark of each file that is written from pictures or a video."""
@@ -141,6 +141,20 @@ def write_beside(path: Path, data: bytes | str) -> None:
     """
     with written_beside(path) as beside:
         beside.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Where the file system refuses something in the block, a sentence tells it.
+
+    Raises:
+        FerError: `path` can't be written, and why.
+    """
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise FerError(f"{shown_path(path)}: can't be written: {why}") from None
 
 
 def _note(path: Path) -> Path:

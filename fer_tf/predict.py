@@ -15,9 +15,8 @@ from tyro.conf import Positional, arg
 
 from fer_tf import cli
 from fer_tf.detecting import Finding
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.files import mark_for
-from fer_tf.predicting.answer_texts import shown_path
 from fer_tf.predicting.opening import open_analyzer
 from fer_tf.predicting.picture_answers import predict_pictures
 from fer_tf.predicting.video_answers import predict_video

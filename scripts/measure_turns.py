@@ -108,7 +108,6 @@ def main() -> None:
                     with_angle(face, each),
                     recognise.size,
                     margin=detector.margin,
-                    align=True,
                     level=0,
                 )
                 column.append(crop.pixels)

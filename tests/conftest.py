@@ -81,3 +81,19 @@ def no_report(monkeypatch):
     from fer_tf import train
 
     monkeypatch.setattr(train, "_report", lambda *arguments: None)
+
+
+@pytest.fixture(scope="session")
+def astronaut():
+    """Eileen Collins (NASA, public domain), who smiles: uint8 RGB [512, 512, 3]."""
+    return pytest.importorskip("skimage.data", reason="scikit-image is not installed").astronaut()
+
+
+@pytest.fixture(scope="session")
+def hopper():
+    """Grace Hopper (US Navy, public domain): uint8 RGB [600, 512, 3]."""
+    import cv2
+    import matplotlib
+
+    path = matplotlib.get_data_path() + "/sample_data/grace_hopper.jpg"
+    return cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)

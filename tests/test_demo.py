@@ -31,7 +31,6 @@ from fer_tf.demo_page.memory import Memory
 from fer_tf.demo_page.service import Answer, Service
 from fer_tf.demo_page.storage import private_folder
 from fer_tf.errors import FerError
-from fer_tf.listening import is_loopback
 from fer_tf.pictures.data_urls import decode_data_url
 from fer_tf.pictures.decoding import decode as decode_here
 from fer_tf.pictures.decoding import decoding
@@ -46,11 +45,6 @@ EXAMPLES = ("astronaut.jpg", "drawn.jpg", "grace_hopper.jpg")
 @pytest.fixture(scope="module")
 def service():
     return Service([None, str(shipped_model())])
-
-
-@pytest.fixture(scope="module")
-def astronaut():
-    return np.asarray(Image.open(io.BytesIO(handlers.example_file("astronaut.jpg"))))
 
 
 @pytest.fixture(scope="module")
@@ -102,16 +96,6 @@ def test_warns_of_other_machines_and_names_a_busy_port(capsys):
         with pytest.raises(FerError, match=f"--host 0.0.0.0 --port {port}: can't be listened on"):
             demo.serve(demo.Demo(host="0.0.0.0", port=port))
     assert "--host 0.0.0.0 lets other machines use this page" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_knows_loopback(host):
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "::", "example.org"])
-def test_knows_what_is_not_loopback(host):
-    assert not is_loopback(host)
 
 
 def test_ends_without_a_trace_when_killed(tmp_path):

@@ -36,11 +36,6 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def astronaut():
-    return np.asarray(Image.open(io.BytesIO(handlers.example_file("astronaut.jpg"))))
-
-
-@pytest.fixture(scope="module")
 def temporary(tmp_path_factory):
     """The only place for temporary files while the page is served."""
     before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("temporary"))
@@ -145,22 +140,14 @@ def test_leaves_other_files_and_addresses_alone(served, tmp_path):
     assert path.exists()
 
 
-def test_the_camera_takes_what_uploads_may_be(served):
+def test_the_camera_is_answered(served):
     address, handle = served
     network = handle.service.networks[0]
     photo = base64.b64encode(handlers.example_file("astronaut.jpg")).decode()
     success, html = Client(address).film(f"data:image/jpeg;base64,{photo}", network)
     assert success and "Happy" in html
-    huge = io.BytesIO()
-    Image.new("1", (13_000, 13_000)).save(huge, "png")
-    huge = base64.b64encode(huge.getvalue()).decode()
-    for url, told in [
-        (f"data:image/png;base64,{huge}", "169 megapixels, expected at most 67"),
-        ("data:application/postscript,%!PS-Adobe-3.0 EPSF-3.0", "not a picture"),
-        ("data:image/svg+xml,<svg></svg>", "an SVG drawing"),
-    ]:
-        success, html = Client(address).film(url, network)
-        assert success and "role=alert" in html and told in html
+    success, html = Client(address).film("data:image/svg+xml,<svg></svg>", network)
+    assert success and "role=alert" in html and "an SVG drawing" in html
 
 
 def test_refuses_too_much_in_a_sentence(served):

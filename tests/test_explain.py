@@ -18,12 +18,6 @@ HOPPER = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
 QUICK = ["--method", "gradcam-fused"]
 
 
-@pytest.fixture(scope="module")
-def astronaut():
-    data = pytest.importorskip("skimage.data", reason="scikit-image is not installed")
-    return data.astronaut()
-
-
 def test_each_face_gets_a_picture(astronaut, tmp_path, capsys):
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -108,6 +102,7 @@ def test_bad_pictures_are_named_and_the_others_done(tmp_path, capsys):
     ("argv", "told"),
     [
         ([], "nothing to explain"),
+        (["."], ".: no pictures in there, expected JPEG, PNG or the like"),
         (["missing.jpg", "--model", "missing.keras"], "missing.keras"),
         (["missing.jpg", "--size", "big"], "--size is 'big'"),
         (["missing.jpg", "--of", "valence"], "the network does not answer 'valence'"),

@@ -38,11 +38,10 @@ SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
 
 
 @pytest.fixture(scope="module")
-def photo(tmp_path_factory):
+def photo(astronaut, tmp_path_factory):
     """A picture with one happy face, 640x480."""
-    data = pytest.importorskip("skimage.data")
     path = tmp_path_factory.mktemp("photo") / "astronaut.png"
-    upper = cv2.resize(data.astronaut()[:384], (640, 480))
+    upper = cv2.resize(astronaut[:384], (640, 480))
     cv2.imwrite(str(path), cv2.cvtColor(upper, cv2.COLOR_RGB2BGR))
     return path
 
@@ -176,16 +175,18 @@ def test_unreadable_files_are_listed_and_the_others_done(here, quick, capsys):
     blank(here / "in/good.png")
     (here / "in/empty.jpg").write_bytes(b"")
     (here / "in/cut.png").write_bytes((here / "in/good.png").read_bytes()[:60])
-    (here / "clip.mp4").write_bytes(b"\0" * 64)
-    main(["in", "missing.png", "clip.mp4"])
+    for name in ("clip.mp4", "a\nb.mp4"):
+        (here / name).write_bytes(b"\0" * 64)
+    main(["in", "missing.png", "a\nb.mp4", "clip.mp4"])
     out, err = capsys.readouterr()
     assert "in/good.png: Happy 90%" in out
     lines = err.splitlines()
-    assert lines[0] == "1 picture, 1 face, 4 unreadable"
+    assert lines[0] == "1 picture, 1 face, 5 unreadable"
     assert [line.split(":")[1].strip() for line in lines[1:]] == [
         "in/cut.png",
         "in/empty.jpg",
         "missing.png",
+        r"'a\nb.mp4'",
         "clip.mp4",
     ]
     assert "--video clip.mp4" in lines[-1]

@@ -20,7 +20,7 @@ LONGEST_SIDE = 1280
 """Pixels of a picture on the page; a larger one is reduced."""
 JPEG_QUALITY = 88
 ROOMY = 0.16
-"""Share of the picture's width from which on a box has its label, chosen or not."""
+"""Share of the picture's width from which a box shows its label, even if it is not chosen."""
 LABEL = (0.2, 0.07)
 """Shares of the picture's width and height that a label takes, about."""
 

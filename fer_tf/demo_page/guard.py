@@ -37,14 +37,14 @@ CALLS = {
     "startup-events",
     "stream",
 }
-"""Of Gradio's API what the page asks; the rest reads files, addresses and recordings."""
+"""The calls of Gradio's API that the page makes; others, which read files, are refused."""
 
 BODY = 2**21
 """Bytes of a request other than an upload; a frame of the camera has about 100 kB."""
 FORM = 2**14
 """Bytes that an upload's form may have besides the file."""
 UPLOAD_SECONDS = 600
-"""After that an upload is forgotten for which no answer was asked."""
+"""Seconds after which an upload is forgotten if no answer was asked for it."""
 
 
 class Guard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from importlib import resources
 from pathlib import PurePath
 
@@ -200,11 +200,12 @@ class Handlers:
 
     def _render(self, page: str, shown: Shown) -> Iterator[str]:
         self.memory.keep(page, shown)
-        wanted = shown.settings.why and shown.answer.faces
-        waiting = answers.Reason((), WAITING)
-        yield self._html(shown, waiting if wanted else None)
-        if wanted:
-            yield self._html(shown, self._why(shown))
+        show = partial(answers.picture_html, shown.answer, shown.address, shown.chosen)
+        if not (shown.settings.why and shown.answer.faces):
+            yield show(None)
+            return
+        yield show(answers.Reason((), WAITING))
+        yield show(self._why(shown))
 
     def _why(self, shown: Shown) -> answers.Reason:
         try:
@@ -213,12 +214,8 @@ class Handlers:
             return answers.Reason((), f"That can't be shown: {error}.")
         return answers.Reason(
             tuple((answers.data_uri(pixels), shows) for shows, pixels in pictures.items()),
-            reasons.told(),
+            reasons.TOLD,
         )
-
-    @staticmethod
-    def _html(shown: Shown, reason: answers.Reason | None) -> str:
-        return answers.picture_html(shown.answer, shown.address, shown.chosen, reason)
 
 
 def example_file(name: str) -> bytes:

@@ -40,10 +40,10 @@ QUEUE = 24
 CAMERAS = 4
 """How many pages may stream at the same time."""
 CAMERA_SECONDS = 600
-"""After that the camera must be started anew."""
+"""Seconds after which the camera must be started again."""
 FRAME_SECONDS = 0.1
-"""From one frame of the camera to the next at the fastest; those that come while one is answered
-are dropped, but for the last."""
+"""Seconds between two frames of the camera, at least. Of the frames that come while one is answered
+only the last is kept."""
 
 PICK = """element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-pick], [data-example]");

@@ -18,6 +18,11 @@ SIDE = 240
 """Pixels of the pictures; the map has 48."""
 SCALE = 12
 """Pixels of the scale's width, beside the heat map."""
+TOLD = (
+    f"Brighter: {METHODS[DEFAULT_METHOD]}. The scale goes from 0 below to 1. Salient points "
+    "are the pixels with the largest values, not places of the face's anatomy."
+)
+"""How the pictures are made."""
 
 
 def reasons(analyzer: FaceAnalyzer, pixels: np.ndarray, face: Face) -> dict[str, np.ndarray]:
@@ -43,11 +48,3 @@ def reasons(analyzer: FaceAnalyzer, pixels: np.ndarray, face: Face) -> dict[str,
         "Heat map": np.hstack([heat, gap, heat_scale(SIDE, SCALE)]),
         "Salient points": np.hstack([salient_points(large, why.explanation.map), gap, nothing]),
     }
-
-
-def told() -> str:
-    """How the pictures are made, in a sentence."""
-    return (
-        f"Brighter: {METHODS[DEFAULT_METHOD]}. The scale goes from 0 below to 1. Salient points "
-        "are the pixels with the largest values, not places of the face's anatomy."
-    )

@@ -15,7 +15,6 @@ import numpy as np
 from fer_tf.demo_page.reasons import reasons
 from fer_tf.errors import FerError
 from fer_tf.shipped import SHIPPED, SHIPPED_NETWORK, shipped_accuracy
-from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.results import Detection, Face
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class Service:
             if follow is None:
                 detections = analyzer.detect(pixels)
             else:
-                detections = follow(glance(analyzer.detector, pixels))
+                detections = follow(analyzer.detector.glance(pixels))
             found = perf_counter()
             (faces,) = analyzer.recognize([pixels], [detections])
             end = perf_counter()

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.installed import absent
 from fer_tf.pictures.data_urls import LONGEST_PATH, decode_data_url, is_data_url
 from fer_tf.pictures.jpeg_scans import check_scans
@@ -134,7 +134,7 @@ def _label(source: Any) -> str:
         filename = getattr(source, "filename", "")
         name = filename if isinstance(filename, str) else ""
     if name:
-        return name if name.isprintable() else repr(name)
+        return shown_path(name)
     if isinstance(source, (str, os.PathLike)):
         return "''"
     return f"the {type(source).__name__} given"

@@ -1,9 +1,7 @@
-"""Answers, paths and counts in words, for a person at a terminal."""
+"""Answers and counts in words, for a person at a terminal."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,12 +21,6 @@ def describe(face: Face) -> str:
         answer = f"{face.label} ({answer})"
     answer = ", ".join([answer, *face.value_texts])
     return f"{answer} ({box.width:.0f}x{box.height:.0f} pixels at {box.left:z.0f}, {box.top:z.0f})"
-
-
-def shown_path(path: str | Path) -> str:
-    """The path on one line, and without what a terminal would take for a command."""
-    name = os.fspath(path)
-    return name if name.isprintable() else repr(name)
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -21,7 +21,7 @@ def open_analyzer(
     finding: Finding,
     *,
     size: tuple[int, int] | None = None,
-    explain: bool = False,
+    explain: bool,
 ) -> FaceAnalyzer:
     """Open the network and the detector.
 

@@ -11,15 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.files import mark_for
-from fer_tf.predicting.answer_texts import count, describe, shown_path
+from fer_tf.predicting.answer_texts import count, describe
 
 if TYPE_CHECKING:
     from fer_tf.predict import Predict
     from fer_tf.predicting.row_writer import RowWriter
     from fer_tf.vision.analyzer import FaceAnalyzer
-    from fer_tf.vision.picture_folder import PictureFolder
     from fer_tf.vision.results import Face
     from fer_tf.vision.stream import Picture
 
@@ -55,12 +54,10 @@ def predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | No
     """
     from fer_tf.pictures.finding import find_new
     from fer_tf.progress_bar import progress_bar
-    from fer_tf.vision.picture_folder import PictureFolder
     from fer_tf.vision.stream import read_ahead
 
-    tally = Tally()
-    folder = None if args.folder is None else PictureFolder(args.folder)
-    found = partial(find_new, args.paths, args.folder)
+    tally, folder = Tally(), args.folder
+    found = partial(find_new, args.paths, folder)
     total = sum(1 for _ in found()) if sys.stderr.isatty() else 0
     try:
         with (
@@ -80,7 +77,7 @@ def predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | No
     finally:
         _sum_up(tally)
         if args.rows_on_stdout and tally.faces and folder is not None:
-            print(f"pictures in {shown_path(folder.root)}", file=sys.stderr)
+            print(f"pictures in {shown_path(folder)}", file=sys.stderr)
     if not tally.pictures:
         raise FerError(_nothing_read(args, tally))
 
@@ -106,13 +103,14 @@ def _keep(
     args: Predict,
     picture: Picture,
     faces: tuple[Face, ...],
-    folder: PictureFolder | None,
+    folder: Path | None,
     rows: RowWriter | None,
     analyzer: FaceAnalyzer,
 ) -> list[str]:
     """Write one picture's rows and files; returns what there is to say."""
     from fer_tf.vision.drawing import draw_faces
     from fer_tf.vision.face_table import face_dict
+    from fer_tf.vision.picture_folder import save_picture
     from fer_tf.vision.results import NO_FACE
 
     name = os.fspath(picture.path)
@@ -126,12 +124,13 @@ def _keep(
         source = _relative(picture.path, args.paths)
         drawn = draw_faces(picture.pixels, faces)
         mark = mark_for([picture.path])
-        lines.append(f"  drawn in {shown_path(folder.save(drawn, source, '-faces', mark=mark))}")
+        written = save_picture(folder, drawn, source, "-faces", mark=mark)
+        lines.append(f"  drawn in {shown_path(written)}")
         if args.explain:
             for number, why in enumerate(analyzer.explain_found(picture.pixels, faces), 1):
                 ending = "-explained" if len(faces) == 1 else f"-explained-face{number}"
-                panels = why.panels(picture.pixels)
-                written = folder.save(panels, source.with_suffix(".png"), ending, mark=mark)
+                panels, as_png = why.panels(picture.pixels), source.with_suffix(".png")
+                written = save_picture(folder, panels, as_png, ending, mark=mark)
                 lines.append(f"  explained in {shown_path(written)}")
     return lines
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fer_tf.predicting.answer_texts import count, shown_path
+from fer_tf.errors import shown_path
+from fer_tf.predicting.answer_texts import count
 
 if TYPE_CHECKING:
     from fer_tf.predict import Predict
     from fer_tf.predicting.row_writer import RowWriter
     from fer_tf.vision.analyzer import FaceAnalyzer
-    from fer_tf.vision.video.session import FaceRow
+    from fer_tf.vision.results import VideoFrame
 
 
 def predict_video(
@@ -26,21 +27,16 @@ def predict_video(
         KeyboardInterrupt: Ctrl-C; what was done until then is kept.
     """
     from fer_tf.progress_bar import progress_bar
-    from fer_tf.vision.face_table import face_dict
     from fer_tf.vision.video.moments import Stretch
     from fer_tf.vision.video.people import People
     from fer_tf.vision.video.session import VideoOptions, run_video
 
     people = People(moments=args.explain)
-    frame, index = -1, 0
 
-    def keep(row: FaceRow) -> None:
-        nonlocal frame, index
-        frame, index = row.frame, index + 1 if row.frame == frame else 0
-        people.add(row)
-        if rows is not None:
-            place: dict[str, Any] = {"source": source, "frame": frame, "seconds": row.time}
-            rows.write([face_dict(row.face, index, **place, track=row.track)])
+    def keep(frame: VideoFrame) -> None:
+        people.add(frame)
+        if rows is not None and frame.faces:
+            rows.write(frame.to_dicts())
 
     options = VideoOptions(
         source,
@@ -52,19 +48,12 @@ def predict_video(
         wanted=Stretch(args.every, args.start, args.end),
     )
     with progress_bar(0, unit="frames") as (_, step):
-        done = 0
-
-        def progress(frames: int, total: int) -> None:
-            nonlocal done
-            step(frames - done, total)
-            done = frames
-
         summary = run_video(
             options,
             analyzer,
-            rows=keep,
+            on_frame=keep,
             say=lambda text: print(text, file=sys.stderr),
-            progress=progress,
+            step=step,
         )
     if rows is not None:
         rows.write(())
@@ -88,18 +77,19 @@ def predict_video(
 
 
 def _explain_moments(
-    video: Path, analyzer: FaceAnalyzer, moments: Sequence[FaceRow]
+    video: Path, analyzer: FaceAnalyzer, moments: Sequence[VideoFrame]
 ) -> Iterator[str]:
     """Draw beside the video what each person's surest answer rests on; a line each."""
     from fer_tf.files import mark_of
     from fer_tf.progress_bar import progress_bar
-    from fer_tf.vision.picture_folder import PictureFolder
+    from fer_tf.vision.picture_folder import save_picture
 
-    folder = PictureFolder(video.parent)
+    name, mark = Path(f"{video.stem}.png"), mark_of(video)
     with progress_bar(len(moments), unit="explanations") as (_, step):
-        for row in moments:
-            (why,) = analyzer.explain_found(row.pixels, [row.face])
-            name, ending = Path(f"{video.stem}.png"), f"-explained-person{row.track}"
-            written = folder.save(why.panels(row.pixels), name, ending, mark=mark_of(video))
+        for frame in moments:
+            assert frame.pixels is not None
+            (why,), (person,) = analyzer.explain_found(frame.pixels, frame.faces), frame.tracks
+            panels, ending = why.panels(frame.pixels), f"-explained-person{person}"
+            written = save_picture(video.parent, panels, name, ending, mark=mark)
             step(1, len(moments))
-            yield f"  person {row.track} at {row.time:.1f} s explained in {shown_path(written)}"
+            yield f"  person {person} at {frame.seconds:.1f} s explained in {shown_path(written)}"

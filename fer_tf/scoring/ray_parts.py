@@ -33,7 +33,7 @@ GIVEN_UP = 2 * DEATHS
 """Workers that a part may kill in all, before it is given up."""
 
 OUTAGES = 3
-"""How often a part is tried whose file system fails."""
+"""How often a part is tried if its file system fails."""
 
 STALLED_S = 900
 """Seconds after which a worker in which nothing happens ends itself."""
@@ -73,9 +73,6 @@ def run_parts(
         deaths: Counter[int] = Counter()
         outages: Counter[int] = Counter()
 
-        def start(number: int) -> None:
-            running[score.remote(job, number, deaths[number] >= DEATHS)] = number
-
         while True:
             # Twice as many as can run: none waits for this loop, and an autoscaler sees them.
             room = workers or 2 * max(int(ray.cluster_resources().get("CPU", 0)), 1)
@@ -83,7 +80,7 @@ def run_parts(
                 len(running) < room
                 and (number := again.pop() if again else next(waiting, None)) is not None
             ):
-                start(number)
+                running[score.remote(job, number, deaths[number] >= DEATHS)] = number
             if not running:
                 return
             finished, _ = ray.wait(list(running), timeout=_LOOK_S)

@@ -55,7 +55,7 @@ class ScoreJob:
 
     @property
     def schema(self) -> pa.Schema:
-        """Of the table."""
+        """The table's columns."""
         return schema_of(self.task)
 
     @property

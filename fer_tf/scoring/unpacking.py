@@ -22,7 +22,7 @@ READERS = 8
 """Files that a worker reads at the same time: an object store answers after some 50 ms."""
 
 TRIES, WAIT_S = 3, 1.0
-"""How often a file is read where its file system fails, and the seconds before the second time."""
+"""How often a file is read if its file system fails, and the seconds before the second time."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Input:
 
     @property
     def name(self) -> str:
-        """For a sentence."""
+        """How a sentence names it."""
         return f"{self.source}: {self.within}" if self.within else self.source
 
     def failed(self, error: Exception) -> Input:

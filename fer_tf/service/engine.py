@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
@@ -22,8 +21,7 @@ from fer_tf.service.settings import Job
 from fer_tf.shipped import SHIPPED_NETWORK
 from fer_tf.vision.analyzer import FaceAnalyzer, whole_picture
 from fer_tf.vision.crops import Crop
-from fer_tf.vision.detectors import open_detector
-from fer_tf.vision.detectors.protocol import Detector
+from fer_tf.vision.detectors import OneEach, open_detector
 from fer_tf.vision.explaining import ExplainedFace
 from fer_tf.vision.results import NO_FACE, Analysis, Detection, Face
 
@@ -92,10 +90,9 @@ class Engine:
         settings, self._counters = job.settings, counters
         self._settings, self._detecting = settings, job.detecting
         share = max(1, cores() // job.workers)
-        detecting: dict[str, Any] = job.detecting
         self._analyzer = FaceAnalyzer(
             job.model,
-            **detecting,
+            **job.detecting,
             threads=share if job.workers > 1 else None,
             min_certainty=settings.min_certainty,
             tta=settings.tta,
@@ -181,6 +178,5 @@ class Engine:
             target=None,
         )
 
-    def _open_detector(self, size: int) -> Detector:
-        numbers: dict[str, Any] = {**self._detecting, "detect_size": size}
-        return open_detector(numbers.pop("detector", None), **numbers)
+    def _open_detector(self, size: int) -> OneEach:
+        return open_detector(**{**self._detecting, "detect_size": size})

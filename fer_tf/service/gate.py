@@ -26,7 +26,7 @@ GUARDED = ("/v1/", "/metrics")
 PATHS = (*WORK, "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json")
 """Paths that are counted under their own names."""
 RETRY_AFTER = "1"
-"""Seconds after which a client may come again."""
+"""Seconds after which a client that was refused may try again."""
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 

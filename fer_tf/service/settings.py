@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from fer_tf.errors import FerError
 
@@ -82,6 +82,6 @@ class Job:
 
     settings: Settings = Settings()
     model: str | None = None
-    detecting: dict[str, object] = field(default_factory=dict)
+    detecting: dict[str, Any] = field(default_factory=dict)
     workers: int = 1
     keys: tuple[str, ...] = field(default=(), repr=False)

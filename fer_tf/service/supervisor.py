@@ -18,8 +18,8 @@ from fer_tf.service.logs import LOGGER
 from fer_tf.service.settings import Job
 
 PACE_S = 1.0
-"""Seconds from a worker's start to the next one's in its place: one that dies at once does not
-keep the machine busy with starting others."""
+"""Seconds from a worker's start to that of its replacement, at least: workers that die at once do
+not keep the machine busy."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from fer_tf.errors import FerError
 from fer_tf.explanations.methods import DEFAULT_METHOD
 from fer_tf.pictures.images import listed, name_of, read_image
 from fer_tf.tasks import Task
-from fer_tf.vision.crops import Crop, crop_face, whole_face
+from fer_tf.vision.crops import LEVEL, Crop, crop_face, whole_face
 from fer_tf.vision.detectors import open_detector
 from fer_tf.vision.detectors.protocol import Detector
 from fer_tf.vision.explaining import ExplainedFace, Explainer
@@ -305,7 +305,7 @@ class FaceAnalyzer:
             detection,
             self.recognizer.size,
             margin=self.detector.margin,
-            align=True,
+            level=LEVEL,
             colour=self.recognizer.colour,
         )
 

@@ -69,8 +69,7 @@ def crop_face(
     size: Size,
     *,
     margin: float,
-    align: bool = False,
-    level: float = LEVEL,
+    level: float = math.inf,
     colour: bool = False,
 ) -> Crop:
     """The square around a detection's box, widened, upright if asked for, as the network takes it.
@@ -84,8 +83,8 @@ def crop_face(
         detection: its box may reach beyond the picture.
         size: (height, width) in pixels of the crop.
         margin: by which share of the square's side it is widened: 0.1 makes 110 pixels of 100.
-        align: turn the square about the middle of the box so that the eyes lie level.
-        level: degrees; a face that is turned by less stays as it is.
+        level: degrees from which a face is turned upright, infinity for never: the square turns
+            about the middle of the box so that the eyes lie level.
         colour: keep the colours, for a network that has learnt from them.
 
     Raises:
@@ -94,7 +93,7 @@ def crop_face(
     box = detection.box
     _check(box, image)
     side = (box.width + box.height) / 2 * (1 + margin)
-    angle = eye_angle(detection) if align else 0.0
+    angle = eye_angle(detection)
     matrix = _square_to_crop(box.center, side, angle if abs(angle) >= level else 0.0, size)
     return Crop(_pixels(image, matrix, size, colour), matrix)
 
@@ -143,6 +142,12 @@ def sampled(image: np.ndarray, matrix: np.ndarray, size: Size) -> np.ndarray:
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA) if fine > 1 else pixels
 
 
+def turn(degrees: float) -> np.ndarray:
+    """float64 [2, 2], by so many degrees counterclockwise as one sees it, y pointing down."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
 def _pixels(image: np.ndarray, matrix: np.ndarray, size: Size, colour: bool) -> np.ndarray:
     if colour:
         return sampled(image, matrix, size)
@@ -166,9 +171,8 @@ def _check(box: Box, image: np.ndarray) -> None:
 def _square_to_crop(
     center: tuple[float, float], side: float, degrees: float, size: Size
 ) -> np.ndarray:
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     scale = np.array([size[1], size[0]]) / side
-    linear = scale[:, None] * np.array([[cosine, sine], [-sine, cosine]])
+    linear = scale[:, None] * turn(degrees)
     return np.column_stack([linear, scale * side / 2 - linear @ center])
 
 

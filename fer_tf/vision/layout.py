@@ -23,13 +23,14 @@ LEAST_TEXT = 6
 """Pixels; a label that would have to be smaller is left out."""
 
 PANEL_SHARE, PANEL_MOST = 0.13, 0.18
-"""Height of the bars' text, as a share of the face's: as a rule, and where it must be legible."""
+"""Height of the bars' text as a share of the face's height: the usual one, and the largest one,
+where a smaller text would not be legible."""
 
 AWAY = 1.5
-"""Sides of a face's box up to which its bars go away from it, in a crowd."""
+"""How far from a face its bars may go in a crowd, in sides of its box."""
 
 LOOKED_AT = 40
-"""Free places that are tried for a line that runs over nobody."""
+"""How many free places are tried until the line to one crosses no other face."""
 
 Line = tuple[tuple[int, int], tuple[int, int]]
 """Two points, (x, y) each."""
@@ -46,12 +47,12 @@ class Rect:
 
     @property
     def right(self) -> int:
-        """Where it ends: its last column is the one before."""
+        """Where it ends on the right: its last column is the one before."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """Likewise, of its rows."""
+        """Where it ends below: its last row is the one before."""
         return self.top + self.height
 
     def overlap(self, other: Rect) -> int:
@@ -145,7 +146,7 @@ def _move_chips(
     titles: Sequence[str],
     bounds: Rect,
 ) -> dict[int, Line]:
-    """Take the labels that cover another face or label to free places, or else away.
+    """Move the labels that cover another face or label to free places, or drop them.
 
     Returns:
         The lines to those that have a place, by the face's index.
@@ -169,7 +170,7 @@ def _move_chips(
 
 
 def _others(boxes: Sequence[Rect], chips: Sequence[Rect | None], index: int) -> list[Rect]:
-    """The boxes of all faces but one, and those of their labels that there are."""
+    """The boxes of all faces but one, and the labels of these that have a place."""
     return [
         rect
         for rects in (boxes, chips)

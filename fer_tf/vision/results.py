@@ -40,12 +40,12 @@ class Box:
 
     @property
     def right(self) -> float:
-        """Of its right edge."""
+        """The right edge, from the picture's left edge."""
         return self.left + self.width
 
     @property
     def bottom(self) -> float:
-        """Of its lower edge."""
+        """The lower edge, from the picture's upper edge."""
         return self.top + self.height
 
     @property

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from fer_tf.cores import cores
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.pictures.images import read_image
 from fer_tf.vision.results import Detection
 
@@ -26,8 +26,8 @@ CHUNK = 8
 """Pictures whose faces go through the network as one batch."""
 
 CHUNK_PIXELS = 24_000_000
-"""A chunk ends with the picture that reaches this, and no further one is read while so many wait:
-with one more a thread, that is what is held, at 3 bytes a pixel."""
+"""A chunk ends with the picture that reaches this many pixels, and no other picture is read while
+so many wait. So these, and one picture more for each thread, are in memory, at 3 bytes a pixel."""
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"))
 
@@ -49,9 +49,7 @@ class Picture:
     trouble: str = ""
 
 
-def read_ahead(
-    paths: Iterable[Path], detect: Detect, *, threads: int | None = None
-) -> Generator[list[Picture], None, None]:
+def read_ahead(paths: Iterable[Path], detect: Detect) -> Generator[list[Picture], None, None]:
     """The pictures of `paths`, in their order, in chunks; the next ones are read meanwhile.
 
     Nothing is raised for a file that can't be read.
@@ -59,12 +57,11 @@ def read_ahead(
     Args:
         paths: taken from on the calling thread.
         detect: finds the faces of an RGB picture; called by several threads.
-        threads: that read and detect; None for one a core.
     """
     chunk: list[Picture] = []
     pixels = 0
     work = partial(_read, detect=detect)
-    for picture in worked_ahead(paths, work, lambda done: done.pixels.size // 3, threads=threads):
+    for picture in worked_ahead(paths, work, lambda done: done.pixels.size // 3):
         chunk.append(picture)
         pixels += picture.pixels.size // 3
         del picture
@@ -132,7 +129,7 @@ class _Gate:
         self._changed = threading.Condition()
 
     def enter(self, number: int) -> bool:
-        """Wait until the job of that number may begin; False if it needs not any more."""
+        """Wait until the job of that number may begin; False if nobody wants it any more."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._held < CHUNK_PIXELS or number == self._next or self._shut
@@ -164,9 +161,10 @@ def _read(path: Path, detect: Detect) -> Picture:
     except FerError as error:
         trouble = str(error)
         if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-            trouble = f"{path}: a video, expected a picture: videos are given as --video {path}"
+            name = shown_path(path)
+            trouble = f"{name}: a video, expected a picture: videos are given as --video {name}"
         return Picture(path, np.empty((0, 0, 3), np.uint8), trouble=trouble)
     try:
         return Picture(path, pixels, tuple(detect(pixels)))
     except FerError as error:
-        return Picture(path, np.empty((0, 0, 3), np.uint8), trouble=f"{path}: {error}")
+        return Picture(path, np.empty((0, 0, 3), np.uint8), trouble=f"{shown_path(path)}: {error}")

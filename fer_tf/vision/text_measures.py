@@ -22,7 +22,7 @@ class PanelColumns:
     height: int
 
     def middle(self, row: int) -> int:
-        """Of a row, from the panel's upper edge."""
+        """The middle of a row, from the panel's upper edge."""
         return self.padding + int((row + 0.5) * self.row)
 
 
@@ -52,7 +52,7 @@ def line_height(font: int) -> int:
 
 
 def text_width(text: str, size: int, beside: tuple[str, ...] = ()) -> int:
-    """Of a line of text `size` pixels high, in pixels."""
+    """The width of a line of text that is `size` pixels high, in pixels."""
     return text_mask(text, size, beside)[0].shape[1]
 
 

@@ -21,8 +21,8 @@ from fer_tf.explanations.occlusion import blurred
 PATCH = (slice(8, 20), slice(24, 36))
 
 
-def striped(count: int = 2) -> np.ndarray:
-    return np.tile(np.array([0, 255], np.uint8), (count, 48, 24))
+def striped() -> np.ndarray:
+    return np.tile(np.array([0, 255], np.uint8), (2, 48, 24))
 
 
 def of_the_patch(images: np.ndarray) -> np.ndarray:

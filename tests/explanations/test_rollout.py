@@ -54,7 +54,7 @@ def test_keys_cover_whole_windows_and_their_rows_sum_to_1(height, width, reducti
     assert (spread > 0).sum(axis=0).max() == 1
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(height=sides, width=sides, kernel=st.sampled_from([(7, 4), (3, 2)]))
 def test_footprints_are_the_cells_that_move_a_patch(height, width, kernel):
     patch_size, stride = kernel

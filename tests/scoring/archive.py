@@ -61,12 +61,17 @@ def job_for(source: Any, out: Any, **flags: Any) -> ScoreJob:
     return job
 
 
-def score_all(job: ScoreJob, *, relist: bool = False) -> PartTally:
-    """What the command does, without Ray."""
+def listed(job: ScoreJob) -> InputList:
+    """The list of inputs in OUT, made if there is none."""
     inputs = InputList(job.place)
-    if relist or not len(inputs):
+    if not len(inputs):
         inputs.add(find_entries(job.source, job.column), job.part)
-    return sum((score_part(job, part) for part in job.missing(inputs)), PartTally())
+    return inputs
+
+
+def score_all(job: ScoreJob) -> PartTally:
+    """What the command does, without Ray."""
+    return sum((score_part(job, part) for part in job.missing(listed(job))), PartTally())
 
 
 def scores(out: Path) -> pa.Table:

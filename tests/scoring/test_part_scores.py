@@ -14,6 +14,7 @@ from archive import (
     blank,
     brief,
     job_for,
+    listed,
     photo,
     score_all,
     scores,
@@ -24,7 +25,7 @@ from pyarrow import parquet
 
 from fer_tf import FaceAnalyzer, FerError
 from fer_tf.scoring import isolated_scores, part_scores, places, unpacking
-from fer_tf.scoring.input_lists import Entry, InputList, find_entries
+from fer_tf.scoring.input_lists import Entry
 from fer_tf.scoring.isolated_scores import isolated
 from fer_tf.scoring.part_scores import PartTally, give_up, score_part
 from fer_tf.scoring.score_table import schema_of
@@ -91,7 +92,7 @@ def test_two_workers_write_the_same_bytes(tmp_path, monkeypatch):
 def test_a_picture_that_ends_its_process_is_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(isolated_scores, "PICTURE_S", 0.001)
     job = job_for(write_archive(tmp_path / "photos"), tmp_path / "out")
-    InputList(job.place).add(find_entries(job.source, None), 500)
+    listed(job)
     with isolated(job) as answer:
         tally = score_part(job, 0, answer=answer)
     assert (tally.inputs, tally.failed) == (5, 5)
@@ -114,7 +115,7 @@ def test_a_file_that_is_too_large_is_a_row(tmp_path, monkeypatch):
 
 def test_what_is_given_up_is_told_for_each_input(tmp_path):
     job = job_for(write_archive(tmp_path / "photos"), tmp_path / "out")
-    InputList(job.place).add(find_entries(job.source, None), 500)
+    listed(job)
     assert give_up(job, 0, "why").failed == 5
     assert set(scores(tmp_path / "out").column("reason").to_pylist()) == {"why"}
 
@@ -225,7 +226,7 @@ def test_a_table_without_rows_is_a_part_without_rows(tmp_path):
     parquet.write_table(pa.table({"bytes": pa.array([], pa.binary())}), tmp_path / "t.parquet")
     job = job_for(tmp_path / "t.parquet", tmp_path / "out")
     assert score_all(job) == PartTally() and scores(tmp_path / "out").num_rows == 0
-    assert not list(job.missing(InputList(job.place)))
+    assert not list(job.missing(listed(job)))
 
 
 def test_a_video_gives_rows_of_its_frames(tmp_path):
@@ -269,7 +270,7 @@ def test_an_outage_is_no_property_of_the_pictures(tmp_path, monkeypatch):
 def test_a_disk_that_is_not_mounted_is_no_property_of_the_pictures(tmp_path):
     source = write_archive(tmp_path / "photos")
     job = job_for(source, tmp_path / "out")
-    InputList(job.place).add(find_entries(job.source, None), job.part)
+    listed(job)
     source.rename(tmp_path / "elsewhere")
     with pytest.raises(FerError, match=r"photos: is not there any more, or empty"):
         score_part(job, 0)

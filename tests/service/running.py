@@ -54,8 +54,7 @@ class Running:
 
     def workers(self) -> list[int]:
         """The process numbers of the workers, from the log of their requests."""
-        lines = [json.loads(line) for line in self.errors if line.startswith("{")]
-        return sorted({line["process"] for line in lines if line["event"] == "request"})
+        return sorted({line["process"] for line in self.logged("request")})
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """The lines of the log with an event."""

@@ -198,7 +198,7 @@ def requests(draw):
     return body, draw(st.sampled_from(kinds) | st.text("abc/;= \xff", max_size=9))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(requests(), st.sampled_from(["/v1/analyze", "/v1/faces"]))
 def test_any_body_is_answered_or_refused_in_a_sentence(strict, request_, path):
     body, kind = request_

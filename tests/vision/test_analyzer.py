@@ -20,19 +20,6 @@ ASTRONAUT = Box(176, 64, 100, 100)
 
 
 @pytest.fixture(scope="module")
-def astronaut() -> np.ndarray:
-    return pytest.importorskip("skimage.data").astronaut()
-
-
-@pytest.fixture(scope="module")
-def hopper() -> np.ndarray:
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
-@pytest.fixture(scope="module")
 def analyzer() -> FaceAnalyzer:
     return FaceAnalyzer()
 

@@ -17,7 +17,7 @@ from fer_tf.vision.results import Box, Detection
 HEIGHT, WIDTH = 90, 120
 SIZE = 48
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 margins = st.floats(-0.5, 1.0)
 boxes = st.builds(
     Box,
@@ -49,7 +49,7 @@ def noise(height=HEIGHT, width=WIDTH):
 @quick
 @given(boxes, margins, eyes)
 def test_the_squares_corners_are_the_crops(box, margin, angle):
-    crop = cropped(noise(), detection(box, angle), margin=margin, align=True)
+    crop = cropped(noise(), detection(box, angle), margin=margin, level=LEVEL)
     half = (box.width + box.height) / 4 * (1 + margin)
     turn = np.radians(angle if angle and abs(angle) >= LEVEL else 0)
     right = np.array([np.cos(turn), np.sin(turn)]) * half
@@ -64,9 +64,9 @@ def test_the_squares_corners_are_the_crops(box, margin, angle):
 @given(boxes, eyes, st.tuples(st.integers(8, 224), st.integers(8, 224)))
 def test_a_crop_of_any_size_shows_the_same_square(box, angle, size):
     face = detection(box, angle)
-    crop = crop_face(noise(), face, size, margin=0.1, align=True)
+    crop = crop_face(noise(), face, size, margin=0.1, level=LEVEL)
     assert crop.pixels.shape == size
-    square = cropped(noise(), face, margin=0.1, align=True)
+    square = cropped(noise(), face, margin=0.1, level=LEVEL)
     scale = np.array([[size[1] / SIZE], [size[0] / SIZE]])
     np.testing.assert_allclose(crop.matrix, scale * square.matrix, atol=1e-9)
 
@@ -82,7 +82,7 @@ def test_a_large_face_is_sampled_once_and_keeps_its_detail():
 @given(boxes, margins, eyes, st.integers(0, 255))
 def test_a_flat_picture_gives_a_flat_crop(box, margin, angle, grey):
     image = np.full((HEIGHT, WIDTH, 3), grey, np.uint8)
-    assert (cropped(image, detection(box, angle), margin=margin, align=True).pixels == grey).all()
+    assert (cropped(image, detection(box, angle), margin=margin, level=LEVEL).pixels == grey).all()
 
 
 @quick
@@ -96,14 +96,14 @@ def test_a_mirrored_picture_gives_a_mirrored_crop(box, margin):
     assert np.abs(difference).max() <= 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.floats(100, 250), st.floats(0, 150), st.floats(0, 100), st.floats(-0.3, 0.3), eyes, st.data()
 )
 def test_a_marker_lands_where_the_matrix_says(side, left, top, margin, angle, data):
     image = np.zeros((350, 400, 3), np.uint8)
     face = detection(Box(left, top, side, side), angle)
-    matrix = cropped(image, face, margin=margin, align=True).matrix
+    matrix = cropped(image, face, margin=margin, level=LEVEL).matrix
     wanted = np.array(data.draw(st.tuples(st.floats(6, 42), st.floats(6, 42))))
     x, y = np.linalg.inv(matrix[:, :2]) @ (wanted - matrix[:, 2])
     radius = side / 16
@@ -112,7 +112,7 @@ def test_a_marker_lands_where_the_matrix_says(side, left, top, margin, angle, da
         return
     rows, columns = np.mgrid[:350, :400] + 0.5
     image[(columns - x) ** 2 + (rows - y) ** 2 < radius**2] = 255
-    seen = cropped(image, face, margin=margin, align=True).pixels.astype(float)
+    seen = cropped(image, face, margin=margin, level=LEVEL).pixels.astype(float)
     rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
     found = (columns * seen).sum() / seen.sum(), (rows * seen).sum() / seen.sum()
     np.testing.assert_allclose(found, wanted, atol=0.1)
@@ -141,7 +141,7 @@ def test_large_faces_are_averaged_over_areas(factor):
 def test_stripes_finer_than_a_pixel_of_the_crop_do_not_alias(side, angle):
     image = np.zeros((side, side, 3), np.uint8)
     image[:, ::2] = 255
-    pixels = cropped(image, detection(Box(0, 0, side, side), angle), margin=-0.4, align=True)
+    pixels = cropped(image, detection(Box(0, 0, side, side), angle), margin=-0.4, level=LEVEL)
     assert np.abs(pixels.pixels.astype(int) - 127).max() <= 8
 
 
@@ -154,20 +154,20 @@ def test_align_turns_the_face_upright():
     tilted = cv2.warpAffine(image, turn, (400, 400), flags=cv2.INTER_LINEAR)
     there = detection(face, 40)
     assert eye_angle(there) == pytest.approx(40)
-    again = cropped(tilted, there, margin=0.1, align=True).pixels
+    again = cropped(tilted, there, margin=0.1, level=LEVEL).pixels
     assert np.abs(again - upright).max() <= 6
     assert np.abs(cropped(tilted, there, margin=0.1).pixels - upright).max() > 20
 
 
 def test_align_leaves_the_tilts_that_the_network_knows():
     face = detection(Box(30, 20, 40, 40), LEVEL - 1)
-    aligned = cropped(noise(), face, margin=0.0, align=True)
+    aligned = cropped(noise(), face, margin=0.0, level=LEVEL)
     np.testing.assert_array_equal(aligned.pixels, cropped(noise(), face, margin=0.0).pixels)
 
 
 def test_the_matrix_for_opencv_draws_the_same_crop():
     image = cv2.GaussianBlur(noise(), (0, 0), 2)
-    crop = cropped(image, detection(Box(30.3, 20.7, 48, 48), 40), margin=0.0, align=True)
+    crop = cropped(image, detection(Box(30.3, 20.7, 48, 48), 40), margin=0.0, level=LEVEL)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     drawn = cv2.warpAffine(grey, between_centres(crop.matrix), (SIZE, SIZE))
     assert np.abs(drawn.astype(int) - crop.pixels).max() <= 2

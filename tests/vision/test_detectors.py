@@ -8,7 +8,6 @@ import shutil
 import threading
 
 import cv2
-import matplotlib
 import numpy as np
 import pytest
 import yunet_like
@@ -22,7 +21,6 @@ from fer_tf.pictures.reducing import reduced
 from fer_tf.vision import detectors
 from fer_tf.vision.crops import between_centres, eye_angle
 from fer_tf.vision.detectors import open_detector
-from fer_tf.vision.detectors.protocol import glance
 from fer_tf.vision.detectors.reduce import one_each
 from fer_tf.vision.detectors.second_look import (
     TURNS,
@@ -38,17 +36,6 @@ from fer_tf.vision.results import Box, Detection
 
 ASTRONAUT = Box(178, 63, 90, 113)  # where YuNet sees the face
 HOPPER = Box(183, 121, 171, 213)
-
-
-@pytest.fixture(scope="module")
-def astronaut():
-    return data.astronaut()
-
-
-@pytest.fixture(scope="module")
-def hopper():
-    path = matplotlib.get_data_path() + "/sample_data/grace_hopper.jpg"
-    return cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +77,7 @@ def test_finds_the_face_and_its_eyes(detector, astronaut, hopper):
         assert abs(eye_angle(found)) < 5
         assert type(found.box.left) is float and type(found.score) is float
         (seen,) = detector.glance(image)
-        assert seen.box.iou(found.box) > 0.85 and glance(detector, image) == [seen]
+        assert seen.box.iou(found.box) > 0.85
 
 
 @pytest.mark.parametrize("scale", [0.4, 3.1, 8])
@@ -253,7 +240,7 @@ def test_a_face_is_turned_only_where_that_shows_it_more_surely():
 places = st.floats(0.1, 0.9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(places, places, st.floats(5, 80), st.floats(5, 80), st.sampled_from(TURNS), places)
 def test_what_is_found_in_a_view_lies_there_in_the_picture(x, y, width, height, degrees, share):
     box = Box(300 * x, 200 * y, width, height)
@@ -275,7 +262,7 @@ def test_what_is_found_in_a_view_lies_there_in_the_picture(x, y, width, height, 
         assert back.box.width * scale == pytest.approx(30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 3), st.data())
 def test_a_quarter_turn_moves_each_pixel_where_its_matrix_says(height, width, quarters, data):
     row, column = data.draw(st.tuples(st.integers(0, height - 1), st.integers(0, width - 1)))
@@ -397,7 +384,7 @@ def test_ones_own_detector_finds_a_face_once(astronaut):
 
     mine = open_detector(Mine())
     assert (mine.name, mine.margin) == ("mine", 0.25)
-    assert mine.detect(astronaut) == glance(mine, astronaut) == [face, empty]
+    assert mine.detect(astronaut) == mine.glance(astronaut) == [face, empty]
     with pytest.raises(FerError, match="found a int without name and margin and detect"):
         open_detector(3)
 

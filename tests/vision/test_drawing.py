@@ -50,7 +50,7 @@ def inside(rect: Rect, width: int, height: int) -> bool:
 
 
 @given(scenes())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_labels_and_bars_lie_inside_and_bars_keep_off_everything(scene):
     width, height, faces = scene
     plans = arrange(width, height, faces, ["Happy  90%"] * len(faces))
@@ -117,7 +117,7 @@ def test_an_unsure_face_has_a_dashed_box_in_white():
 
 
 @given(scenes())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_draws_any_scene_on_a_copy(scene):
     width, height, faces = scene
     image = np.full((height, width, 3), 90, np.uint8)

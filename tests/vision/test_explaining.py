@@ -18,11 +18,6 @@ def analyzer() -> FaceAnalyzer:
     return FaceAnalyzer()
 
 
-@pytest.fixture(scope="module")
-def astronaut() -> np.ndarray:
-    return pytest.importorskip("skimage.data").astronaut()
-
-
 def test_each_face_is_explained_with_its_own_answer(analyzer, astronaut) -> None:
     (expected,) = analyzer.analyze(astronaut)
     (why,) = analyzer.explain(astronaut, method="gradient")

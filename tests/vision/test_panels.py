@@ -36,11 +36,6 @@ def explained(target: int = 3) -> Explanation:
     return Explanation(bump(), "integrated", target, probabilities, TASKS["fer2013"])
 
 
-def astronaut() -> np.ndarray:
-    data = pytest.importorskip("skimage.data", reason="scikit-image is not installed")
-    return data.astronaut()
-
-
 @pytest.mark.parametrize("colours", [(), (3,)])
 def test_heat_colours_the_hot_part_only(colours):
     face = np.full((96, 120, *colours), 128, np.uint8)
@@ -76,19 +71,17 @@ def test_salient_points_leave_out_what_is_not_salient_and_darken_the_face():
     assert np.all(salient_points(face, np.zeros((48, 48), np.float32)) == 80)
 
 
-def test_the_view_shows_what_the_crop_shows():
-    image = astronaut()
+def test_the_view_shows_what_the_crop_shows(astronaut):
     for box in (Box(180.0, 80.0, 90.0, 90.0), Box(-40.0, -40.0, 700.0, 700.0)):
-        crop = crop_face(image, Detection(box, 1.0), (128, 96), margin=0.1)
-        view = face_view(image, crop, side=128).mean(axis=-1)
+        crop = crop_face(astronaut, Detection(box, 1.0), (128, 96), margin=0.1)
+        view = face_view(astronaut, crop, side=128).mean(axis=-1)
         seen = cv2.resize(view, (96, 128), interpolation=cv2.INTER_AREA)
         assert np.corrcoef(seen.ravel(), crop.pixels.ravel())[0, 1] > 0.93
 
 
-def test_four_panels_of_pictures_of_any_shape():
-    image = astronaut()
+def test_four_panels_of_pictures_of_any_shape(astronaut):
     detection = Detection(Box(180.0, 80.0, 90.0, 90.0), 1.0)
-    for picture in (image, image[:, :300], image[:190]):
+    for picture in (astronaut, astronaut[:, :300], astronaut[:190]):
         crop = crop_face(picture, detection, (128, 128), margin=0.1)
         drawn = four_panels(picture, detection.box, crop, explained())
         assert drawn.dtype == np.uint8 and drawn.shape[2] == 3

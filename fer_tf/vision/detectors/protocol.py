@@ -13,7 +13,7 @@ class Detector(Protocol):
     """Finds the faces of a picture.
 
     Several threads may call it at the same time. It may have a method `glance` beside, which does
-    as `detect` does but looks once only, for a video.
+    as `detect` does but looks once only: a video's next frame is another chance.
 
     Attributes:
         name: "yunet", or of one's own.
@@ -29,8 +29,3 @@ class Detector(Protocol):
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces of an upright RGB picture, uint8 [h, w, 3], best score first; often none."""
-
-
-def glance(detector: Detector, image: np.ndarray) -> list[Detection]:
-    """What a detector finds at a single look: a video's next frame is another chance."""
-    return getattr(detector, "glance", detector.detect)(image)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fer_tf.vision.crops import sampled
+from fer_tf.vision.crops import sampled, turn
 from fer_tf.vision.results import Box, Detection, Point
 
 Look = Callable[[np.ndarray], list[Detection]]
@@ -84,7 +84,7 @@ def quarter_turned(image: np.ndarray, quarters: int) -> View:
     """A picture turned counterclockwise by so many quarters: `turned` without interpolation."""
     height, width = image.shape[:2]
     seen = np.ascontiguousarray(np.rot90(image, quarters))
-    linear = np.round(_turn(90 * quarters))
+    linear = np.round(turn(90 * quarters))
     shift = np.array([seen.shape[1], seen.shape[0]]) / 2 - linear @ (width / 2, height / 2)
     return View(seen, np.column_stack([linear, shift]))
 
@@ -123,7 +123,7 @@ def upright(look: Look, image: np.ndarray, face: Detection) -> Detection:
 
 def face_view(image: np.ndarray, box: Box, degrees: float) -> View:
     """The square of 128 pixels around a box in which a face turned by `degrees` is upright."""
-    linear = _SIDE / (_WIDER * (box.width + box.height) / 2) * _turn(degrees)
+    linear = _SIDE / (_WIDER * (box.width + box.height) / 2) * turn(degrees)
     matrix = np.column_stack([linear, _SIDE / 2 - linear @ box.center])
     return View(sampled(image, matrix, (_SIDE, _SIDE)), matrix)
 
@@ -152,12 +152,6 @@ def in_picture(detection: Detection, matrix: np.ndarray) -> Detection:
         detection.score,
         (back(detection.eyes[0]), back(detection.eyes[1])) if detection.eyes else (),
     )
-
-
-def _turn(degrees: float) -> np.ndarray:
-    """float64 [2, 2], by so many degrees counterclockwise as one sees it, y pointing down."""
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return np.array([[cosine, sine], [-sine, cosine]])
 
 
 def _central(box: Box) -> bool:

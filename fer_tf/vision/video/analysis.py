@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from fer_tf.vision.detectors.protocol import glance
-from fer_tf.vision.results import Detection, Face
+from fer_tf.vision.results import NO_FACE, Detection, Face, VideoFrame
 from fer_tf.vision.video.appearance import appearance
 from fer_tf.vision.video.cuts import CutFinder
 from fer_tf.vision.video.smoothing import Smoother
@@ -28,32 +27,13 @@ class Followed:
         frame: with its picture.
         shown: the faces.
         alive: the numbers of those that may be seen again.
-        count: how many people there were up to now.
         cut: whether another shot begins with it.
     """
 
     frame: Frame
     shown: tuple[Tracked, ...]
     alive: frozenset[int]
-    count: int
     cut: bool
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A frame and who is in it.
-
-    Attributes:
-        frame: with its picture.
-        faces: with smoothed probabilities and values.
-        tracks: the person's number of each of `faces`.
-        count: how many people there were up to now.
-    """
-
-    frame: Frame
-    faces: tuple[Face, ...]
-    tracks: tuple[int, ...]
-    count: int
 
 
 def follow(
@@ -72,25 +52,27 @@ def follow(
             tracker.cut()
         urgent = tracker.advance(grey, frame.time)
         if urgent or frame.index - searched >= detect_every:
-            found = glance(analyzer.detector, frame.pixels)
+            found = analyzer.detector.glance(frame.pixels)
             tracker.correct(found, [appearance(frame.pixels, face.box) for face in found])
             searched = frame.index
         alive = frozenset(tracker.alive())
-        yield Followed(frame, tuple(tracker.shown()), alive, tracker.count, cut)
+        yield Followed(frame, tuple(tracker.shown()), alive, cut)
 
 
 def recognize(
     followed: Iterable[Followed],
     analyzer: FaceAnalyzer,
     *,
+    source: str,
     recognize_every: int,
     smoothing_s: float,
-) -> Iterator[Seen]:
+) -> Iterator[VideoFrame]:
     """Recognise each `recognize_every`-th frame, and who is new at once; smooth over time.
 
     Args:
         followed: on a thread of its own, so that searches and recognition overlap.
         analyzer: recognises.
+        source: the video's, as it was given.
         recognize_every: frames from one recognition to the next.
         smoothing_s: time constant in seconds.
     """
@@ -112,7 +94,18 @@ def recognize(
                 smoother = smoothers.setdefault(tracked.track, Smoother(smoothing_s))
                 latest[tracked.track] = smoother.smooth(frame.time, face)
         faces = tuple(_placed(latest[tracked.track], tracked.detection) for tracked in item.shown)
-        yield Seen(frame, faces, tuple(tracked.track for tracked in item.shown), item.count)
+        height, width = frame.pixels.shape[:2]
+        yield VideoFrame(
+            faces,
+            "" if faces else NO_FACE,
+            width=width,
+            height=height,
+            source=source,
+            frame=frame.index,
+            seconds=frame.time,
+            tracks=tuple(tracked.track for tracked in item.shown),
+            pixels=frame.pixels,
+        )
         for gone in latest.keys() - item.alive:
             del latest[gone], smoothers[gone]
 

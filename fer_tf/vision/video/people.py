@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
-from fer_tf.vision.video.session import FaceRow
+from fer_tf.vision.results import VideoFrame
 
 MOST = 8
 """People whose surest moment is kept, with its frame: the first ones of a video."""
@@ -20,16 +21,17 @@ class People:
 
     def __init__(self, *, moments: bool = False):
         self._emotions: dict[int, Counter[str]] = {}
-        self._surest: dict[int, FaceRow] = {}
+        self._surest: dict[int, VideoFrame] = {}
         self._kept = MOST if moments else 0
 
-    def add(self, row: FaceRow) -> None:
-        """Take note of a face in a frame."""
-        self._emotions.setdefault(row.track, Counter())[row.face.label] += 1
-        best = self._surest.get(row.track)
-        room = best is None and len(self._surest) < self._kept
-        if room or (best is not None and row.face.certainty > best.face.certainty):
-            self._surest[row.track] = row
+    def add(self, frame: VideoFrame) -> None:
+        """Take note of the faces in a frame."""
+        for face, track in zip(frame.faces, frame.tracks, strict=True):
+            self._emotions.setdefault(track, Counter())[face.label] += 1
+            best = self._surest.get(track)
+            room = best is None and len(self._surest) < self._kept
+            if room or (best is not None and face.certainty > best[0].certainty):
+                self._surest[track] = replace(frame, faces=(face,), tracks=(track,))
 
     def lines(self) -> Iterator[str]:
         """A line a person: in how many frames, and the three most frequent expressions."""
@@ -38,6 +40,8 @@ class People:
             shares = ", ".join(f"{name} {n / seen:.0%}" for name, n in emotions.most_common(3))
             yield f"person {number} in {seen:,} frame{'s' * (seen > 1)}: {shares}"
 
-    def moments(self) -> list[FaceRow]:
-        """Each person's surest moment, in the order in which they came."""
+    def moments(self) -> list[VideoFrame]:
+        """The frame of each person's surest moment, with that face alone, in the order in which
+        they came.
+        """
         return list(self._surest.values())

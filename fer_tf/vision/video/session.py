@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.files import free, mark_for
 from fer_tf.installed import absent
 from fer_tf.vision.drawing import draw_faces
-from fer_tf.vision.results import Face
-from fer_tf.vision.video.analysis import Seen
+from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.moments import Stretch
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
-from fer_tf.vision.video.stages import staged
+from fer_tf.vision.video.stages import analyzed
 from fer_tf.vision.video.timeline import Timeline
 from fer_tf.vision.video.video_reader import VideoReader
 from fer_tf.vision.video.writer import VideoWriter
@@ -53,26 +52,6 @@ class VideoOptions:
     recognize_every: int = 1
     smoothing_s: float = TIME_CONSTANT_S
     wanted: Stretch = field(default_factory=Stretch)
-
-
-@dataclass(frozen=True)
-class FaceRow:
-    """One face in one frame.
-
-    Attributes:
-        frame: its number, from 0; a camera's frames that were skipped are counted.
-        time: of the frame, in seconds from the first one, by the container's timestamps (a
-            camera's by the clock).
-        track: the person's number, from 1; never given twice in a video.
-        face: its box followed and its probabilities smoothed over time.
-        pixels: the frame, uint8 RGB [h, w, 3], without anything drawn.
-    """
-
-    frame: int
-    time: float
-    track: int
-    face: Face
-    pixels: np.ndarray = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -117,17 +96,17 @@ def run_video(
     options: VideoOptions,
     analyzer: FaceAnalyzer,
     *,
-    rows: Callable[[FaceRow], None] = _nothing,
+    on_frame: Callable[[VideoFrame], None] = _nothing,
     say: Callable[[str], None] = _nothing,
-    progress: Callable[[int, int], None] = _nothing,
+    step: Callable[[int, int], None] = _nothing,
 ) -> VideoSummary:
-    """Follow the faces of a video, recognise each over time, and hand over a row a face a frame.
+    """Follow the faces of a video, recognise each over time, and hand over frame by frame.
 
     With `options.out` it writes OUT/NAME.mp4, annotated, and OUT/NAME-timeline.png: under a
     temporary name first, so that a file of that name is whole, and with a number in the name
     where a file lies that was not made from the same source (`fer_tf.files`). Decoding,
     following, recognition and drawing overlap, each on a thread of its own, and encoding, in
-    ffmpeg's process. `rows`, `say` and `progress` are called on the calling thread, in the frames'
+    ffmpeg's process. `on_frame`, `say` and `step` are called on the calling thread, in the frames'
     order, and what they raise ends the run.
 
     Ctrl-C ends it early and is told in the summary (`interrupted`): the caller chooses the exit
@@ -136,11 +115,11 @@ def run_video(
     Args:
         options: see `VideoOptions`.
         analyzer: finds faces on one other thread and recognises on a second.
-        rows: called with each `FaceRow`.
+        on_frame: called with each frame, before it is drawn.
         say: called with a sentence for the user as soon as there is something to know; that a
             stream broke, or goes on again, it is told on the thread that reads.
-        progress: called after each frame with the frames done and the frames that are expected,
-            0 where that is unknown.
+        step: called after each frame with 1 and how many frames are expected, 0 where that is
+            unknown.
 
     Raises:
         FerError: the source can't be opened or holds no frame; the folder can't be written;
@@ -161,14 +140,12 @@ def run_video(
         interrupted = False
         done, last, people = 0, 0.0, 0
         try:
-            with staged(reader, analyzer, options) as seen:
-                for item in seen:
-                    for face, track in zip(item.faces, item.tracks, strict=True):
-                        frame = item.frame
-                        rows(FaceRow(frame.index, frame.time, track, face, frame.pixels))
-                    done, last, people = done + 1, item.frame.time, item.count
-                    wanted = sinks.take(item)
-                    progress(done, max(done, reader.expected) if reader.expected else 0)
+            with closing(analyzed(reader, analyzer, options)) as frames:
+                for frame in frames:
+                    on_frame(frame)
+                    done, last, people = done + 1, frame.seconds, max((people, *frame.tracks))
+                    wanted = sinks.take(frame)
+                    step(1, max(done, reader.expected) if reader.expected else 0)
                     if not wanted:
                         break
         except KeyboardInterrupt:
@@ -213,19 +190,20 @@ class _Sinks:
             )
             stack.callback(self._writer.abort)
 
-    def take(self, seen: Seen) -> bool:
+    def take(self, frame: VideoFrame) -> bool:
         """Draw and pass on a frame; False once the window was shut."""
-        if self._writer is not None:
-            self._collect(seen)
         if self._writer is None and self._window is None:
             return True
-        drawn = draw_faces(seen.frame.pixels, seen.faces, tracks=seen.tracks)
+        assert frame.pixels is not None
+        drawn = draw_faces(frame.pixels, frame.faces, tracks=frame.tracks)
+        seconds = frame.seconds - self._start
         if self._writer is not None:
-            self._writer.write(drawn, seen.frame.time - self._start)
+            self._collect(frame)
+            self._writer.write(drawn, seconds)
         if self._window is None:
             return True
         if self._paced:
-            ahead = seen.frame.time - self._start - (time.monotonic() - self._started)
+            ahead = seconds - (time.monotonic() - self._started)
             if ahead < 0:
                 self._started -= ahead
             elif not self._window.wait(ahead):
@@ -236,7 +214,8 @@ class _Sinks:
         """What is to be told when all frames are through."""
         notes = []
         if self._writer is not None and self._writer.resized:
-            notes.append(f"{self._writer.path}: the picture's size changed, its first one was kept")
+            name = shown_path(self._writer.path)
+            notes.append(f"{name}: the picture's size changed, its first one was kept")
         if self._timeline is not None and find_spec("matplotlib") is None:
             notes.append(f"the timeline is left out: it {absent('matplotlib')}")
         return notes
@@ -252,14 +231,14 @@ class _Sinks:
         self._timeline.save(path, mark=self._mark)
         return self._writer.path, path, audio
 
-    def _collect(self, seen: Seen) -> None:
+    def _collect(self, frame: VideoFrame) -> None:
         if self._timeline is not None:
-            self._timeline.extend(seen.frame.time)
-        for face, track in zip(seen.faces, seen.tracks, strict=True):
+            self._timeline.extend(frame.seconds)
+        for face, track in zip(frame.faces, frame.tracks, strict=True):
             if self._timeline is None:
                 self._timeline = Timeline(face.labels, face.value_names, start=self._start)
             answers = np.array((*face.probabilities, *face.values))
-            self._timeline.add(track, seen.frame.time, answers)
+            self._timeline.add(track, frame.seconds, answers)
 
 
 def check_options(options: VideoOptions) -> None:

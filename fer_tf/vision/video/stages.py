@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.ahead import Ahead
-from fer_tf.vision.video.analysis import Seen, follow, recognize
+from fer_tf.vision.video.analysis import follow, recognize
 from fer_tf.vision.video.video_reader import VideoReader
 
 if TYPE_CHECKING:
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
 _PATIENCE_S = 5.0  # for a camera that hangs; its thread is then left to end with the process
 
 
-@contextmanager
-def staged(
+def analyzed(
     reader: VideoReader, analyzer: FaceAnalyzer, options: VideoOptions
-) -> Iterator[Iterator[Seen]]:
-    """The frames of a video and who is in them; all threads have ended with the context.
+) -> Generator[VideoFrame, None, None]:
+    """The frames of a video and who is in them; all threads have ended when it ends or is closed.
 
     Args:
         reader: of the video.
@@ -35,6 +35,7 @@ def staged(
         recognize(
             followed,
             analyzer,
+            source=options.source,
             recognize_every=options.recognize_every,
             smoothing_s=options.smoothing_s,
         ),
@@ -46,4 +47,4 @@ def staged(
         for stage in (frames, followed, seen):
             stack.callback(stage.stop)
         stack.callback(reader.stop)
-        yield seen
+        yield from seen

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.errors import FerError
-from fer_tf.files import write_beside
-from fer_tf.vision.drawing import BRIGHT, class_colours
+from fer_tf.files import write_beside, writing
+from fer_tf.vision.drawing import BRIGHT, class_colours, colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,10 +114,8 @@ class Timeline:
         from fer_tf.report.figure_theme import png
 
         data = png(timeline_figure(self), comment=mark)
-        try:
+        with writing(path):
             write_beside(path, data)
-        except OSError as error:
-            raise FerError(f"{path}: can't be written: {error.strerror}") from None
 
     def _widen(self) -> None:
         self._width *= 2
@@ -287,23 +284,15 @@ def _ribbon(
         left, right = edges[start], edges[stop]
         label = labels[winner]
         code = class_colours(labels)[label]
-        axes.broken_barh(
-            [(left, right - left)],
-            (1.04, 0.16),
-            facecolor=code,
-            linewidth=0,
-        )
+        axes.broken_barh([(left, right - left)], (1.04, 0.16), facecolor=code, linewidth=0)
         if right - left > _LABELLED * end * max(1.0, len(label) / 6):
+            red, green, blue = colour(label, labels)
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue <= 140  # ITU-R BT.601's weights
             axes.text(
                 (left + right) / 2, 1.12, label, ha="center", va="center_baseline",
-                fontsize=8.5, color=_readable(code, LIGHT.ink), clip_on=True,
+                fontsize=8.5, color="#ffffff" if dark else LIGHT.ink, clip_on=True,
             )  # fmt: skip
         start = stop
-
-
-def _readable(code: str, ink: str) -> str:
-    red, green, blue = (int(code[start : start + 2], 16) for start in (1, 3, 5))
-    return ink if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
 
 
 def tick_step(end: float) -> float:

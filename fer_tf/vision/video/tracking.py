@@ -12,41 +12,42 @@ from fer_tf.vision.results import Box, Detection, Point
 from fer_tf.vision.video.flow import Motion, PointFlow
 
 SURE = 0.85
-"""Score from which a new face is somebody at once: few finds that are none have it."""
+"""A new face with this score gets a number at once: few false detections reach it."""
 
 CONFIRM = 2
-"""Searches that must find a face with less; those of the first frame are somebody at once."""
+"""Searches that must find a face with a lower score before it gets a number. Faces of the first
+frame get theirs at once."""
 
 AGAIN_S = 0.1
-"""Seconds from a search to the next while such a face, or one that was lost, waits for it."""
+"""Seconds from one search to the next while such a face, or a lost one, waits to be found again."""
 
 HOLD_S = 0.6
-"""Seconds for which a track is shown that the searches no longer find."""
+"""Seconds for which a track is shown after the last search that found it."""
 
 LOST_S = 1.5
-"""Seconds after which such a track has ended: who comes then is known by the looks alone."""
+"""Seconds after which such a track has ended: its person can return by appearance alone."""
 
 GONE_S = 60.0
-"""Seconds for which the looks of those who went are remembered: who comes later is somebody new."""
+"""Seconds for which the appearance of people who left is remembered; later they are new people."""
 
 ALIKE = 0.8
-"""Likeness (`appearance`) from which a face at another place is one that was lost."""
+"""Likeness (see `appearance`) from which a face in another place is taken for a lost one."""
 
 MAYBE = 0.4
-"""Likeness from which a new face may be one that was lost and is covered in part still."""
+"""Likeness from which a new face may be a lost one that is still partly covered."""
 
 DOUBT_S = 0.6
-"""Seconds for which such a face is nobody: by then it is seen whole."""
+"""Seconds for which such a face gets no number: by then it is seen whole."""
 
 UNLIKE = 0.5
-"""Likeness below which a face where one was lost, as at a cut, is somebody else's."""
+"""Likeness below which a face in the place of a lost one, as after a cut, is another person's."""
 
 MATCH_IOU = 0.2
-"""Intersection over union below which a detection is not of a track: faces move between
-searches, and detectors draw their boxes a third larger or smaller."""
+"""Intersection over union below which a detection does not belong to a track. It is low, as faces
+move between searches, and detectors draw their boxes a third larger or smaller."""
 
 CORRECTION_S = 0.12
-"""Time constant with which a track's box glides to where a search found it, in seconds."""
+"""Time constant in seconds with which a track's box glides to where a search found the face."""
 
 _LOOK_SHARE = 0.2  # of a track's look that the newest is
 _DOUBT = 2.0  # by which the boxes of lost faces are enlarged to be joined
@@ -96,18 +97,18 @@ class _Track:
         self.correction[:2] *= motion.scale
 
     def drift(self, time: float) -> None:
-        """Go on from where it was found last: behind something, its points went with that."""
+        """Carry the box on by its velocity: its points may have stayed with what covers it."""
         self.adrift = True
         self.correction[:] = 0
         dt = time - self.seen
         self.box = Motion(self.velocity[0] * dt, self.velocity[1] * dt, 1.0).of(self.place)
 
     def likeness(self, look: np.ndarray | None) -> float:
-        """To what was found: 0 for strangers, 1 for twins; 1 where nobody tells."""
+        """How alike a find is, from 0 to 1; 1 where an appearance is not known."""
         return 1.0 if look is None or self.look is None else float(self.look @ look)
 
     def overlap(self, found: Box, look: np.ndarray | None) -> float:
-        """Intersection over union with what was found; of one that was lost, if it is like it."""
+        """Intersection over union with a find; 0 for a lost track that the find is not like."""
         if not self.adrift or look is None or self.look is None:
             return self.target.iou(found)
         # Unseen, it may have moved otherwise than thought.
@@ -116,7 +117,7 @@ class _Track:
         return near if self.likeness(look) >= UNLIKE else 0.0
 
     def again(self, found: Box, look: np.ndarray | None, *, gone: bool) -> float:
-        """Likeness to what was found anywhere, or overlap with it where it is thought to be."""
+        """Likeness to a find anywhere, or its overlap with where the face is thought to be."""
         if look is None or self.look is None:
             return 0.0
         likeness = self.likeness(look)
@@ -144,14 +145,14 @@ class _Track:
         self.hits, self.misses, self.adrift = self.hits + 1, 0, False
 
     def _is_whole(self, found: Box, time: float) -> bool:
-        """Whether a find is nearly as wide and high as the face was of late."""
+        """Whether a find is nearly as wide and high as the face was recently."""
         shrunk = math.exp((self.seen - time) / _SHRINK_S)
         width, height = (shrunk * side for side in self.whole)
         self.whole = max(found.width, width), max(found.height, height)
         return found.width > _WHOLE * self.whole[0] and found.height > _WHOLE * self.whole[1]
 
     def _learn(self, found: Box, time: float) -> None:
-        """Take over place and velocity from a face that is seen whole."""
+        """Take the place and the velocity from a face that is seen whole."""
         (x, y), (old_x, old_y) = found.center, self.place.center
         dt = time - self.seen
         weight = -math.expm1(-dt / _VELOCITY_S)
@@ -163,7 +164,7 @@ class _Track:
         self.place = found
 
     def _go_on(self, found: Box, time: float) -> None:
-        """Move the place as before, and a little to where a face is that is covered in part."""
+        """Move the place by its velocity, and a little towards a face that is partly covered."""
         dt = time - self.seen
         going = Motion(self.velocity[0] * dt, self.velocity[1] * dt, 1.0).of(self.place)
         sides = zip(_sides(going), _sides(found), strict=True)
@@ -203,8 +204,8 @@ class Tracker:
     For each frame call `advance`; then, where a search was made, `correct`. In between a track
     follows its face's points (`PointFlow`), and at a search it is joined to the detection that
     overlaps it, all pairs together as well as can be. A track that no search supports fades.
-    Whose points were lost, who was covered or away is known again by the looks, at its own place
-    or another.
+    A person whose points were lost, or who was covered or away, is known again by appearance, in
+    the same place or another.
     """
 
     def __init__(self) -> None:
@@ -296,7 +297,7 @@ class Tracker:
         self._cull()
 
     def shown(self) -> list[Tracked]:
-        """The faces of this frame, whoever came first before."""
+        """The faces of this frame, in the order of their numbers."""
         shown = [track for track in self._tracks if track.number and not track.adrift]
         return [
             Tracked(t.number, Detection(t.box, t.score, t.eyes))
@@ -308,14 +309,14 @@ class Tracker:
         return {track.number for track in (*self._tracks, *self._gone) if track.number}
 
     def _is_new(self, track: _Track) -> bool:
-        """Whether a face that nobody has had until now is to have a number."""
+        """Whether a face without a number gets one now."""
         waits = self._time - track.began < DOUBT_S
         if waits and any(lost.likeness(track.look) >= MAYBE for lost in self._lost()):
             return False
         return self._fresh or track.score >= SURE or track.hits >= CONFIRM
 
     def _lost(self) -> list[_Track]:
-        """Whom a search may find again, by the looks."""
+        """The tracks that a search may find again by appearance."""
         lost = [track for track in self._tracks if track.number and track.misses]
         return [track for track in (*lost, *self._gone) if track.look is not None]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from fer_tf.vision.results import NO_FACE, VideoFrame
+from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.session import VideoOptions, check_options
-from fer_tf.vision.video.stages import staged
+from fer_tf.vision.video.stages import analyzed
 from fer_tf.vision.video.video_reader import VideoReader
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class VideoAnalysis(Iterator[VideoFrame]):
         check_options(options)
         reader = VideoReader(options.source, options.wanted)
         self.fps, self.expected, self.notes = reader.fps, reader.expected, reader.notes
-        self._frames = _frames(reader, options, analyzer)
+        self._frames = analyzed(reader, analyzer, options)
 
     def __next__(self) -> VideoFrame:
         return next(self._frames)
@@ -67,23 +67,3 @@ class VideoAnalysis(Iterator[VideoFrame]):
 
         with closing(self):
             return to_pandas(self)
-
-
-def _frames(
-    reader: VideoReader, options: VideoOptions, analyzer: FaceAnalyzer
-) -> Generator[VideoFrame, None, None]:
-    with staged(reader, analyzer, options) as seen:
-        for item in seen:
-            frame = item.frame
-            height, width = frame.pixels.shape[:2]
-            yield VideoFrame(
-                item.faces,
-                "" if item.faces else NO_FACE,
-                width=width,
-                height=height,
-                source=options.source,
-                frame=frame.index,
-                seconds=frame.time,
-                tracks=item.tracks,
-                pixels=frame.pixels,
-            )

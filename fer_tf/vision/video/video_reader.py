@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.vision.video.moments import SHORTEST_GAP_S, Clock, Stretch
 
 USUAL_FPS = 30.0
@@ -106,13 +106,13 @@ class VideoReader:
         self.wanted = wanted or Stretch()
         self._say = say
         self._stopped = Event()
+        self._shown = shown_path(source)
         self.path: Path | None = None
         self.notes: list[str] = []
         scheme = _scheme(source)
         self.live = is_live(source)
         if self.live and self.wanted.start:
-            raise FerError(f"--from {self.wanted.start:g}: {source} is live, expected a file")
-        self._shown = source
+            raise FerError(f"--from {self.wanted.start:g}: {self._shown} is live, expected a file")
         self._place: int | str = source
         if _CAMERA.fullmatch(source):
             self._place = 0 if source == "camera" else int(source)
@@ -283,27 +283,29 @@ def _scheme(source: str) -> str:
     try:
         scheme = urlsplit(source).scheme if "://" in source else ""
     except ValueError as error:
-        raise FerError(f"{source}: is no address ({error}), expected that of a video") from None
+        raise FerError(
+            f"{shown_path(source)}: is no address ({error}), expected that of a video"
+        ) from None
     if scheme and scheme not in _SCHEMES:
         raise FerError(
-            f"{source} can't be opened: expected a file, or an address that begins with "
-            f"{', '.join(_SCHEMES)}"
+            f"{shown_path(source)} can't be opened: expected a file, or an address that begins "
+            f"with {', '.join(_SCHEMES)}"
         )
     return scheme
 
 
 def _checked(source: str) -> Path:
-    path = Path(source).absolute()
+    path, name = Path(source).absolute(), shown_path(source)
     if path.is_dir():
-        raise FerError(f"{source}: is a folder, expected a video")
+        raise FerError(f"{name}: is a folder, expected a video")
     if not path.exists():
-        raise FerError(f"{source}: is not there, expected a video, a URL or a camera's number")
+        raise FerError(f"{name}: is not there, expected a video, a URL or a camera's number")
     if not path.is_file():
-        raise FerError(f"{source}: is not a regular file, expected a video")
+        raise FerError(f"{name}: is not a regular file, expected a video")
     if path.stat().st_size == 0:
-        raise FerError(f"{source}: is empty, expected a video")
+        raise FerError(f"{name}: is empty, expected a video")
     if not os.access(path, os.R_OK):
-        raise FerError(f"{source}: can't be read, expected a file that this user may read")
+        raise FerError(f"{name}: can't be read, expected a file that this user may read")
     return path
 
 

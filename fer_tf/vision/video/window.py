@@ -30,7 +30,8 @@ class Window:
 
     def __init__(self, title: str):
         where = "--show needs a window"
-        if sys.platform.startswith("linux") and not _has_display():
+        # Tk speaks X11 alone; a Wayland desktop serves that, too, and sets DISPLAY for it.
+        if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
             raise FerError(
                 f"{where}, but DISPLAY is not set, so there is no display: give --out FOLDER "
                 "and watch the file, or run this on a desktop"
@@ -101,8 +102,3 @@ class Window:
 
     def _shut(self, *_: object) -> None:
         self._open = False
-
-
-def _has_display() -> bool:
-    # Tk speaks X11 alone; a Wayland desktop serves that, too, and sets DISPLAY for it.
-    return bool(os.environ.get("DISPLAY"))

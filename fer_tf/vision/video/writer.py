@@ -18,8 +18,8 @@ from typing import IO, Protocol
 import cv2
 import numpy as np
 
-from fer_tf.errors import FerError
-from fer_tf.files import free
+from fer_tf.errors import FerError, shown_path
+from fer_tf.files import free, writing
 from fer_tf.vision.video.video_reader import opencv_name
 
 COPIED_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
@@ -58,11 +58,9 @@ class VideoWriter:
         self._waiting: np.ndarray | None = None
         self.resized = False
         """Whether a frame had another size than the first; it was fitted in."""
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._beside.touch()
-        except OSError as error:
-            raise FerError(f"{path}: can't be written: {error.strerror}") from None
 
     @property
     def empty(self) -> bool:
@@ -102,16 +100,15 @@ class VideoWriter:
         self._flush(self._written + 1)
         if self._encoder is None:
             raise FerError(f"{self.path}: no frame came, expected at least one")
-        self._encoder.close()
+        with writing(self.path):
+            self._encoder.close()
         seconds = self._written / self.fps
         audio = self._add_sound(seconds)
         whole = self._sounding if audio == "kept" else self._beside
-        try:
+        with writing(self.path):
             _add_mark(whole, self._mark)
             self.path = free(self.path, self._mark)
             os.replace(whole, self.path)
-        except OSError as error:
-            raise FerError(f"{self.path}: can't be written: {error.strerror}") from None
         self.abort()
         return audio
 
@@ -129,7 +126,7 @@ class VideoWriter:
                 self._encoder.write(self._waiting)
             except OSError as error:
                 reason = self._encoder.complaint() or error.strerror
-                raise FerError(f"{self.path}: can't be written: {reason}") from None
+                raise FerError(f"{shown_path(self.path)}: can't be written: {reason}") from None
             self._written += 1
 
     def _add_sound(self, seconds: float) -> str:
@@ -174,7 +171,6 @@ class _Ffmpeg:
     """H.264 by libx264, in a process of its own that reads frames from a pipe."""
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float):
-        self._path = path
         self._size = size
         # Presets that are faster save a millisecond a frame and take three times the bytes
         # (scripts/bench_video.py --details); one thread leaves a core to the network.
@@ -216,7 +212,7 @@ class _Ffmpeg:
         finally:
             status = self._process.wait()
         if status:
-            raise FerError(f"{self._path}: can't be written: {self.complaint()}")
+            raise OSError(status, self.complaint())
 
     def kill(self) -> None:
         if self._process.poll() is None:

@@ -9,8 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_tf.vision.results import Box
+
 SIZE = (640, 480)
 FPS = 25
+FACE = Box(127, 69, 58, 58)
+"""Where a detector sees `astronaut` in `still`'s frames of 320x240 pixels."""
 
 
 def astronaut() -> np.ndarray:
@@ -56,6 +60,11 @@ def frames(
                     face, warp, size, dst=frame, borderMode=cv2.BORDER_TRANSPARENT, flags=1
                 )
         yield frame
+
+
+def still(_: int) -> Place:
+    """A face that stays at its place in a small frame."""
+    return 100, 40, 0.6
 
 
 def sway(index: int) -> Place:

@@ -79,7 +79,7 @@ def test_a_cut_ends_the_tracks_and_their_averages():
     numbered = (Frame(i, i / FPS, picture) for i, picture in enumerate(pictures))
     analyzer = Looks()
     followed = follow(numbered, analyzer, detect_every=100)
-    seen = list(recognize(followed, analyzer, recognize_every=1, smoothing_s=5.0))
+    seen = list(recognize(followed, analyzer, source="", recognize_every=1, smoothing_s=5.0))
     before, after = seen[14], seen[15]
     assert before.tracks == (1,) and after.tracks == (2,)
     # The average of the first shot's person is not carried over.

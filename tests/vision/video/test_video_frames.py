@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
-from clips import astronaut, frames, write
+from clips import FACE
 from stub import PROBABILITIES, StubAnalyzer
 
 from fer_tf import FaceAnalyzer, FerError, VideoFrame
-from fer_tf.vision.results import Box
 
-FACE = Box(127, 69, 58, 58)
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 class Stub(StubAnalyzer):
     cropped = False
     analyze_video = FaceAnalyzer.analyze_video
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    """Two seconds of 320x240 pixels with a face at `FACE`."""
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    return write(path, frames(50, (astronaut(), lambda _: (100, 40, 0.6)), size=(320, 240)))
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    before = threading.active_count()
-    yield
-    assert threading.active_count() == before
 
 
 def test_gives_each_frame_with_its_tracks(clip):

@@ -170,6 +170,18 @@ def test_a_name_that_is_not_utf8_is_told(clip, tmp_path):
             VideoReader(source)
 
 
+@pytest.mark.parametrize("told", ["is not there", "is empty", "is a folder", "can't be read as"])
+def test_a_name_for_which_a_sentence_has_no_letters_is_escaped(tmp_path, monkeypatch, told):
+    monkeypatch.chdir(tmp_path)
+    name = "two\nlines\x1b[31m.mp4"
+    if told == "is a folder":
+        (tmp_path / name).mkdir()
+    elif told != "is not there":
+        (tmp_path / name).write_bytes(b"x" * 64 * (told != "is empty"))
+    with pytest.raises(FerError, match=rf"^'two\\nlines\\x1b\[31m\.mp4': {told}"):
+        VideoReader(name)
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [

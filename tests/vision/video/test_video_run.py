@@ -7,66 +7,44 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import astronaut, ffmpeg, frames, sway, write
+from clips import FACE, astronaut, ffmpeg, frames, still, sway, write
 from PIL import Image
 from stub import PROBABILITIES, StubAnalyzer
 
 from fer_tf.errors import FerError
-from fer_tf.vision.results import Box
 from fer_tf.vision.video import session
 from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.video_reader import VideoReader
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 COUNT = 50
-SMALL = (320, 240)
-FACE = Box(127, 69, 58, 58)
-
-
-def still(_):
-    return 100, 40, 0.6
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    """Two seconds of 320x240 pixels with a face at `FACE`."""
-    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
-    return write(path, frames(COUNT, (astronaut(), still), size=SMALL))
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    """All threads of a run have ended when it returns or raises."""
-    before = threading.active_count()
-    yield
-    assert threading.active_count() == before
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_rows_video_and_timeline(clip, tmp_path):
-    rows, progress, said = [], [], []
+def test_frames_video_and_timeline(clip, tmp_path):
+    seen, steps, said = [], [], []
     analyzer = StubAnalyzer(FACE)
     out = tmp_path / "out"
     summary = run_video(
         VideoOptions(str(clip), out=out),
         analyzer,
-        rows=rows.append,
-        progress=lambda *numbers: progress.append(numbers),
+        on_frame=seen.append,
+        step=lambda *numbers: steps.append(numbers),
         say=said.append,
     )
-    assert [row.frame for row in rows] == list(range(COUNT))
-    np.testing.assert_allclose([row.time for row in rows], np.arange(COUNT) / 25, atol=1e-6)
-    assert {row.track for row in rows} == {1}
-    assert rows[-1].face.probabilities == pytest.approx(PROBABILITIES)
-    assert rows[-1].face.box.iou(FACE) > 0.8
-    assert progress == [(done, COUNT) for done in range(1, COUNT + 1)]
+    assert [frame.frame for frame in seen] == list(range(COUNT))
+    np.testing.assert_allclose([frame.seconds for frame in seen], np.arange(COUNT) / 25, atol=1e-6)
+    assert {frame.tracks for frame in seen} == {(1,)}
+    assert seen[-1][0].probabilities == pytest.approx(PROBABILITIES)
+    assert seen[-1][0].box.iou(FACE) > 0.8
+    assert steps == [(1, COUNT)] * COUNT
     assert said == []
     assert (summary.frames, summary.tracks) == (COUNT, 1)
     assert summary.seconds == pytest.approx(2)
@@ -127,17 +105,16 @@ def test_is_steadier_the_longer_it_is_smoothed(clip):
             return [(type(face)(face.box, face.score, tuple(shares.tolist())),)]
 
         analyzer.recognize = noisy
-        rows = []
-        run_video(VideoOptions(str(clip), smoothing_s=seconds), analyzer, rows=rows.append)
-        happy = [row.face.probabilities[3] for row in rows]
-        assert all(sum(row.face.probabilities) == pytest.approx(1) for row in rows)
-        return np.abs(np.diff(happy)).mean()
+        seen = []
+        run_video(VideoOptions(str(clip), smoothing_s=seconds), analyzer, on_frame=seen.extend)
+        assert all(sum(face.probabilities) == pytest.approx(1) for face in seen)
+        return np.abs(np.diff([face.probabilities[3] for face in seen])).mean()
 
     assert jumps(1.0) < jumps(0.2) / 2 < jumps(0) / 4
 
 
 @pytest.mark.parametrize("raised", [ZeroDivisionError, FerError])
-@pytest.mark.parametrize("where", ["detect", "recognize", "rows"])
+@pytest.mark.parametrize("where", ["detect", "recognize", "on_frame"])
 def test_errors_come_out_as_themselves_and_leave_nothing(clip, tmp_path, where, raised):
     analyzer = StubAnalyzer(FACE)
     calls = 0
@@ -149,24 +126,20 @@ def test_errors_come_out_as_themselves_and_leave_nothing(clip, tmp_path, where, 
             raise raised("told")
         return kept(*arguments)
 
-    kept = (lambda row: None) if where == "rows" else getattr(analyzer, where)
-    if where != "rows":
-        setattr(analyzer, where, fail)
+    kept = getattr(analyzer, where, lambda frame: None)
+    setattr(analyzer, where, fail)
+    take = getattr(analyzer, "on_frame", lambda frame: None)
     with pytest.raises(raised, match="told"):
-        run_video(
-            VideoOptions(str(clip), out=tmp_path),
-            analyzer,
-            rows=fail if where == "rows" else lambda row: None,
-        )
+        run_video(VideoOptions(str(clip), out=tmp_path), analyzer, on_frame=take)
     assert names(tmp_path) == []
 
 
 def test_ctrl_c_keeps_what_is_done(clip, tmp_path):
-    def rows(row):
-        if row.frame == 20:
+    def take(frame):
+        if frame.frame == 20:
             raise KeyboardInterrupt
 
-    summary = run_video(VideoOptions(str(clip), out=tmp_path), StubAnalyzer(FACE), rows=rows)
+    summary = run_video(VideoOptions(str(clip), out=tmp_path), StubAnalyzer(FACE), on_frame=take)
     assert summary.interrupted
     assert summary.frames == 20
     assert names(tmp_path) == ["clip-timeline.png", "clip.mp4"]
@@ -181,7 +154,7 @@ from stub import StubAnalyzer
 from fer_tf.vision.video.session import VideoOptions, run_video
 summary = run_video(
     VideoOptions(sys.argv[1], out=Path(sys.argv[2])), StubAnalyzer(),
-    rows=lambda row: print(row.frame, flush=True),
+    on_frame=lambda frame: print(frame.frame, flush=True),
 )
 print("interrupted" if summary.interrupted else "whole", summary.frames)
 """
@@ -189,7 +162,7 @@ print("interrupted" if summary.interrupted else "whole", summary.frames)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT")
 def test_a_real_ctrl_c_to_the_whole_terminal(tmp_path):
-    long = write(tmp_path / "long.mp4", frames(600, (astronaut(), still), size=SMALL))
+    long = write(tmp_path / "long.mp4", frames(600, (astronaut(), still), size=(320, 240)))
     command = [sys.executable, "-c", SCRIPT, str(long), str(tmp_path / "out")]
     command.append(str(Path(__file__).parent))
     run = subprocess.Popen(
@@ -276,11 +249,11 @@ def test_the_shipped_network_on_a_real_face(tmp_path):
     from fer_tf.vision.analyzer import FaceAnalyzer
 
     clip = write(tmp_path / "clip.mp4", frames(30, (astronaut(), sway)))
-    rows = []
+    faces = []
     options = VideoOptions(str(clip), out=tmp_path / "out", detect_every=10)
-    summary = run_video(options, FaceAnalyzer(threads=1), rows=rows.append)
-    assert summary.tracks == 1 and len(rows) == 30
-    assert {row.face.emotion for row in rows} == {"Happy"}
+    summary = run_video(options, FaceAnalyzer(threads=1), on_frame=faces.extend)
+    assert summary.tracks == 1 and len(faces) == 30
+    assert {face.emotion for face in faces} == {"Happy"}
     assert summary.timeline is not None
     with Image.open(summary.timeline) as picture:
         assert picture.width > 1000

@@ -25,7 +25,7 @@ def filled(seconds, fps=25.0, people=1):
     return timeline
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.05, 1e5), st.integers(1, 400))
 def test_bins_are_bounded_and_nothing_is_lost(seconds, count):
     timeline = Timeline(FER2013)

@@ -25,8 +25,8 @@ def placed(place, face=FACE):
     )
 
 
-def grey(*paths, index=0):
-    [picture] = frames(1, *((face, lambda _, p=path: p(index)) for face, path in paths))
+def grey(*paths):
+    [picture] = frames(1, *paths)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
 
 
@@ -41,7 +41,7 @@ def film(tracker, pictures, found, every=5):
     return shown
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-0.25, 0.25), st.floats(-0.25, 0.25), st.floats(0.9, 1.1), st.floats(0.5, 1.5))
 def test_flow_finds_shift_and_scale(across, down, scale, size):
     before = placed((200, 150, size))
@@ -210,7 +210,7 @@ def test_eyes_move_along():
     assert moved == pytest.approx(np.array([[6, -3], [6, -3]]), abs=0.7)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.lists(

@@ -175,9 +175,9 @@ def test_aborted_leaves_nothing_and_what_was_there_stays(tmp_path, encoder):
 
 
 def test_a_folder_that_can_not_be_written(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(FerError, match=r"out\.mp4: can't be written"):
-        VideoWriter(tmp_path / "file" / "out.mp4", 25, mark=MARK)
+    (tmp_path / "two\nlines").touch()
+    with pytest.raises(FerError, match=r"^'.*two\\nlines.out\.mp4': can't be written"):
+        VideoWriter(tmp_path / "two\nlines" / "out.mp4", 25, mark=MARK)
 
 
 @needs_ffmpeg
@@ -192,6 +192,27 @@ def test_sound_of_a_file_whose_name_is_not_utf8(tmp_path):
         module._OpenCv(source, (64, 48), 25)
 
 
+def in_place_of_ffmpeg(folder, monkeypatch, script):
+    encoder = folder / "bin/ffmpeg"
+    encoder.parent.mkdir()
+    encoder.write_text(script)
+    encoder.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{encoder.parent}:{os.environ['PATH']}")
+    return encoder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows runs no shell's scripts")
+def test_an_encoder_that_fails_at_the_end_is_told_with_the_files_own_name(tmp_path, monkeypatch):
+    script = "#!/bin/sh\ncat > /dev/null\necho no room >&2\nexit 1\n"
+    in_place_of_ffmpeg(tmp_path, monkeypatch, script)
+    writer = VideoWriter(tmp_path / "out.mp4", 25, mark=MARK)
+    writer.write(grey(1), 0)
+    with pytest.raises(FerError, match=r"[/\\]out\.mp4: can't be written: no room"):
+        writer.finish()
+    writer.abort()
+    assert names(tmp_path) == ["bin"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how full a pipe is")
 def test_ctrl_c_within_a_frame_leaves_it_whole(tmp_path, monkeypatch):
     import fcntl
@@ -199,11 +220,7 @@ def test_ctrl_c_within_a_frame_leaves_it_whole(tmp_path, monkeypatch):
 
     # In ffmpeg's place: waits until it may read, and keeps what it is given.
     script = '#!/bin/sh\nuntil [ -e "$0.go" ]; do sleep 0.01; done\nfor out; do :; done\n'
-    encoder = tmp_path / "bin/ffmpeg"
-    encoder.parent.mkdir()
-    encoder.write_text(f'{script}exec cat > "${{out#file:}}"\n')
-    encoder.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{encoder.parent}:{os.environ['PATH']}")
+    encoder = in_place_of_ffmpeg(tmp_path, monkeypatch, f'{script}exec cat > "${{out#file:}}"\n')
     frame = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
     writer = VideoWriter(tmp_path / "out.mp4", 25, mark=MARK)
     writer.write(frame, 0)

@@ -14,7 +14,7 @@ import numpy as np
 from clips import background, write
 from stub import StubAnalyzer
 
-from fer_tf.vision.results import Box
+from fer_tf.vision.results import Box, VideoFrame
 from fer_tf.vision.video.session import VideoOptions, run_video
 from fer_tf.vision.video.window import Window
 
@@ -95,12 +95,12 @@ def a_camera_that_is_faster_skips_frames(folder: Path) -> None:
     session.VideoReader = Camera  # type: ignore[misc]
     clip = write(folder / "clip.mp4", iter([background((160, 120))] * 200), 50)
     analyzer = StubAnalyzer(Box(40, 30, 60, 60))
-    rows: list[session.FaceRow] = []
+    seen: list[VideoFrame] = []
     recognize = analyzer.recognize
     analyzer.recognize = lambda *found: (time.sleep(0.02), recognize(*found))[1]  # type: ignore
-    summary = run_video(VideoOptions(str(clip), show=True), analyzer, rows=rows.append)
+    summary = run_video(VideoOptions(str(clip), show=True), analyzer, on_frame=seen.append)
     assert summary.frames < 200
-    assert rows[-1].frame == 199
+    assert seen[-1].frame == 199
 
 
 if __name__ == "__main__":
