@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,7 +84,11 @@ def benchmark(args: Benchmark, say: Callable[[str], None]) -> list[Row]:
     check(args)
     with tempfile.TemporaryDirectory(prefix="fer_tf-benchmark-") as folder:
         place = Path(folder)
-        faces = _load(args.data, args.reading)
+        faces = None
+        if args.data is not None:
+            from fer_tf.data import load_faces
+
+            faces = load_faces(args.data, say=print, **vars(args.reading))
         judged = None if faces is None else faces.of("PublicTest")
         candidates = collect(args, place, faces, say)
         if not candidates:
@@ -129,6 +132,14 @@ def check(args: Benchmark) -> None:
         if not values or min(values) < 1:
             found = " ".join(map(str, values)) or "nothing"
             raise FerError(f"{flag}: found {found}, expected whole numbers from 1")
+    for flag, given in (
+        ("MODEL_OR_DIR", args.models),
+        ("--sizes", args.sizes),
+        ("--threads", args.threads),
+        ("--formats", args.formats),
+    ):
+        if len({*given}) < len(given):
+            raise FerError(f"{flag}: found {' '.join(map(str, given))}, expected each once")
     if not args.models and not args.shipped:
         raise FerError(
             "MODEL_OR_DIR: found nothing, expected a run, a .keras file, an export or --shipped"
@@ -191,14 +202,6 @@ def _keras_file(path: Path, model: keras.Model, new: Path) -> Path:
     return new
 
 
-def _load(data: str | None, reading: Reading) -> Faces | None:
-    if data is None:
-        return None
-    from fer_tf.data import load_faces
-
-    return load_faces(data, say=print, **vars(reading))
-
-
 def write_faces(faces: Faces, candidates: Sequence[Candidate], place: Path) -> dict[str, str]:
     """Faces as .npy files, one for each size that is asked for: see `timing.Job.faces`."""
     files = {}
@@ -220,15 +223,6 @@ def _calibration(faces: Faces | None) -> np.ndarray:
     images = faces.of("Training").images
     count = min(CALIBRATION_FACES, len(images))
     return images[np.random.default_rng(0).choice(len(images), count, replace=False)]
-
-
-@contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    """A line on stderr that tells what is being done, and is gone when all is done."""
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
-        yield status.update
 
 
 def as_text(rows: Sequence[Row], baseline: str) -> str:
@@ -270,8 +264,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         FerError: as of `benchmark`.
     """
     args = cli.parse(Benchmark, argv, "python -m fer_tf.benchmark")
-    with _status() as say:
-        rows = benchmark(args, say)
+    from rich.console import Console
+
+    # A line that tells what is being done, and is gone when all is done.
+    with Console(stderr=True).status("starting") as status:
+        rows = benchmark(args, status.update)
     text = as_text(rows, args.baseline)
     print(text)
     directory = Path(args.out)

@@ -64,14 +64,14 @@ class Evaluate:
     data and size that are not the run's own."""
 
 
-def report_directory(
-    trained: TrainedModel, split: str, tta: str, clean: bool = False, foreign: str = ""
-) -> Path:
-    """Where the report goes unless --out says otherwise; `foreign` as `foreign_to` has it."""
-    if (split, tta, clean, foreign) == (Evaluate.split, Evaluate.tta, Evaluate.clean, ""):
+def report_directory(trained: TrainedModel, args: Evaluate) -> Path:
+    """Where the report goes."""
+    if args.out:
+        return Path(args.out)
+    told = f"-{args.split}-{args.tta}{'-clean' * args.clean}{foreign_to(trained, args)}"
+    if told == f"-{Evaluate.split}-{Evaluate.tta}":
         return trained.report
-    name = f"{trained.report.name}-{split}-{tta}{'-clean' * clean}{foreign}"
-    return trained.report.with_name(name)
+    return trained.report.with_name(trained.report.name + told)
 
 
 def foreign_to(trained: TrainedModel, args: Evaluate) -> str:
@@ -114,12 +114,7 @@ def evaluate(
             raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
         data, votes = trained.recipe.data, votes or trained.recipe.votes
         reading, shares = trained.recipe.reading, trained.recipe.split
-    foreign = foreign_to(trained, args)
-    directory = (
-        Path(args.out)
-        if args.out
-        else report_directory(trained, args.split, args.tta, args.clean, foreign)
-    )
+    directory = report_directory(trained, args)
     check_directory(directory)
 
     # After the cheap checks: these need Keras and its backend.

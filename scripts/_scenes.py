@@ -108,16 +108,3 @@ def _photo(name: str) -> np.ndarray:
 
     photo = getattr(data, name)()
     return cv2.cvtColor(photo, cv2.COLOR_GRAY2RGB) if photo.ndim == 2 else photo[..., :3]
-
-
-@cache
-def photos() -> dict[str, np.ndarray]:
-    """Freely licensed photos of one person each: uint8 RGB."""
-    import matplotlib
-    from skimage import data
-
-    hopper = matplotlib.get_data_path() + "/sample_data/grace_hopper.jpg"
-    return {
-        "astronaut": data.astronaut(),
-        "grace_hopper": cv2.cvtColor(cv2.imread(hopper), cv2.COLOR_BGR2RGB),
-    }

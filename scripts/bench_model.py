@@ -2,11 +2,10 @@
 
     python scripts/bench_model.py [--size 224] [--batch 48] [--rounds 5]
 
-Parameters and multiply-adds by kind are counted from the layers' shapes. The step is forward,
-backward and an SGD update; all contenders run in this process, in alternating rounds, so that
-other work on the machine slows all of them. keras-hub's MiT has the same layers and sizes and
-gets our fusion head; it also has dropout of 0.1 in its attention that can't be asked away, so it
-is timed as it comes and with that dropout set to 0.
+The step is forward, backward and an SGD update; all contenders run in this process, in alternating
+rounds, so that other work on the machine slows all of them. keras-hub's MiT has the same layers and
+sizes and gets our fusion head; it also has dropout of 0.1 in its attention that can't be asked
+away, so it is timed as it comes and with that dropout set to 0.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import argparse
 import os
 import statistics
 import time
-from collections import Counter
 from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -25,9 +23,7 @@ import keras_hub
 import numpy as np
 from _machine import header
 
-from fer_tf.layers.fusion import StageFusion
-from fer_tf.layers.patch_embedding import OverlapPatchEmbedding
-from fer_tf.layers.transformer_block import TransformerBlock
+from fer_tf.benchmarking.multiply_adds import network_multiply_adds
 from fer_tf.models.heads import fusion_head
 from fer_tf.models.registry import create_model
 
@@ -72,41 +68,6 @@ CONTENDERS: dict[str, Callable[[int], keras.Model]] = {
     "keras-hub": hub,
     "keras-hub, no dropout": hub_without_dropout,
 }
-
-
-def multiply_adds(model: keras.Model) -> Counter[str]:
-    """Multiply-adds of one image by kind of layer; "attention products" have no weights."""
-    count: Counter[str] = Counter()
-    for layer in model.layers:
-        shape = layer.output.shape[1:]
-        if isinstance(layer, OverlapPatchEmbedding):
-            count["convolution"] += _positions(shape) * int(np.prod(layer.projection.kernel.shape))
-        elif isinstance(layer, TransformerBlock):
-            count += _block(layer, *shape)
-        elif isinstance(layer, StageFusion):
-            count["head"] += _positions(shape) * int(np.prod(layer.project.kernel.shape))
-        elif isinstance(layer, keras.layers.Dense):
-            count["head"] += int(np.prod(layer.kernel.shape))
-    return count
-
-
-def _block(block: TransformerBlock, height: int, width: int, channels: int) -> Counter[str]:
-    positions, squared = height * width, channels**2
-    coarse = (height // block.reduction) * (width // block.reduction)
-    hidden = channels * block.ratio
-    shrink = coarse * block.reduction**2 * squared if block.reduction > 1 else 0
-    return Counter(
-        {
-            "dense": 2 * (positions + coarse) * squared + 2 * positions * channels * hidden,
-            "convolution": shrink,
-            "depthwise": positions * 9 * hidden,
-            "attention products": 2 * positions * coarse * channels,
-        }
-    )
-
-
-def _positions(shape: tuple[int, ...]) -> int:
-    return shape[0] * shape[1]
 
 
 def make_step(build: Callable[[int], keras.Model], policy: str, size: int, batch: int):
@@ -185,13 +146,9 @@ def main() -> None:
     print(header(), "\n")
     model = ours(args.size)
     print(f"mit_b0_fusion at {args.size}x{args.size}: {model.count_params():,} parameters")
-    count = multiply_adds(model)
-    for kind, number in count.most_common():
-        print(f"{kind:20} {number / 1e6:8.1f} M multiply-adds")
-    weighted = count.total() - count["attention products"]
-    print(f"{'all':20} {count.total() / 1e6:8.1f} M")
-    print(f"{'products of weights':20} {weighted / 1e6:8.1f} M")
-    print(f"{'  in the encoder':20} {(weighted - count['head']) / 1e6:8.1f} M")
+    if keras.backend.backend() == "tensorflow":
+        count = network_multiply_adds(model, (args.size, args.size))
+        print(f"{count / 1e6:.1f} million multiply-adds")
     print(f"\na training step, batch {args.batch}, {keras.backend.backend()}")
     report(compare(args.size, args.batch, args.rounds), args.batch)
 

@@ -29,7 +29,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from _machine import ROOT, header
-from _scenes import background, photos
+from _people import photos
+from _scenes import background
 
 from fer_tf.cores import cores
 
@@ -115,14 +116,15 @@ def say(what: str, times: dict[str, list[float]], unit: str, digits: int = 1) ->
 
 def portrait() -> np.ndarray:
     """One face in 640x480 pixels: BGR."""
-    upper = cv2.resize(photos()["astronaut"][:384], (640, 480), interpolation=cv2.INTER_CUBIC)
+    upper = cv2.resize(photos()[0].image[:384], (640, 480), interpolation=cv2.INTER_CUBIC)
     return cv2.cvtColor(upper, cv2.COLOR_RGB2BGR)
 
 
 def crowd() -> np.ndarray:
     """Ten faces in 1280x720 pixels: BGR."""
     picture = cv2.resize(background(2, seed=1), (1280, 720))
-    heads = photos()["astronaut"][20:240, 130:310], photos()["grace_hopper"][20:350, 120:390]
+    astronaut, hopper, _ = photos()
+    heads = astronaut.image[20:240, 130:310], hopper.image[20:350, 120:390]
     for number in range(10):
         head = cv2.resize(heads[number % 2], (180, 220), interpolation=cv2.INTER_AREA)
         left, top = 40 + 245 * (number % 5), 90 + 320 * (number // 5)

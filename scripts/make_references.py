@@ -1,15 +1,14 @@
 """Write the small files that tests compare the package with: what PyTorch's implementations give.
 
-    python scripts/make_references.py [KIND ...]
+    python scripts/make_references.py
 
 It needs an environment of its own, with torch, torchvision, timm and fvcore, without this package.
-Each kind of reference is a function here, and a folder under tests/. No weights are written: they
-are drawn, by `tests/models/drawn_weights.py`, on both sides.
+It writes tests/models/references/. No weights are written: they are drawn, by
+`tests/models/drawn_weights.py`, on both sides.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -25,8 +24,8 @@ import torch
 import torchvision
 from torch import nn
 
-TESTS = Path(__file__).parent.parent / "tests"
-sys.path.insert(0, str(TESTS / "models"))
+TESTS = Path(__file__).parent.parent / "tests" / "models"
+sys.path.insert(0, str(TESTS))
 
 from drawn_weights import drawn_pictures, drawn_weight  # noqa: E402
 
@@ -147,7 +146,7 @@ NETWORKS = {
 }
 
 
-def networks() -> None:
+def main() -> None:
     """One file a network: its count of weights, its multiply-adds, and what it answers."""
     for name, reference in NETWORKS.items():
         network = reference.build().eval()
@@ -168,7 +167,7 @@ def networks() -> None:
                 zip(("logits", "values"), (each.tolist() for each in outputs), strict=False)
             ),
         }
-        write(TESTS / "models" / "references" / f"{name}.json", facts)
+        write(TESTS / "references" / f"{name}.json", facts)
 
 
 def draw_into(network: nn.Module) -> None:
@@ -191,11 +190,5 @@ def write(path: Path, facts: dict[str, Any]) -> None:
     print(path)
 
 
-KINDS = {"networks": networks}
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("kinds", nargs="*", metavar="KIND", default=list(KINDS), help=str([*KINDS]))
-    for kind in parser.parse_args().kinds:
-        KINDS[kind]()
+    main()

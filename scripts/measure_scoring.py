@@ -39,6 +39,7 @@ from _machine import header
 from _scenes import scene
 from prove_scoring import workers_below
 
+from fer_tf.benchmarking.first_answer import peak_bytes
 from fer_tf.data.synthetic import draw_dataset
 from fer_tf.pictures.images import read_image
 from fer_tf.score import Score, job_of
@@ -151,7 +152,8 @@ def command_run(job: ScoreJob, workers: int) -> Run:
         nonlocal peak, faces
         ends.append(time.perf_counter())
         faces += part.faces
-        peak = max([peak, *map(peak_memory, workers_below(os.getpid(), b"ray::"))])
+        held = (peak_bytes(worker) or 0 for worker in workers_below(os.getpid(), b"ray::"))
+        peak = max([peak, *held])
 
     start = time.perf_counter()
     missing = job.missing(InputList(job.place))
@@ -159,15 +161,6 @@ def command_run(job: ScoreJob, workers: int) -> Run:
     first, last = workers - 1, len(ends) - workers
     rate = (last - first) * job.part / (ends[last] - ends[first]) / workers
     return Run(rate, ends[0] - start - job.part / rate, peak, faces)
-
-
-def peak_memory(process: int) -> int:
-    """Bytes that a process held at most; 0 of one that has ended."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return max([0, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))])
 
 
 def stages(folder: Path, out: Path, count: int) -> dict[str, float]:

@@ -67,25 +67,26 @@ class BadFace(ClientError):
         self.position = position
 
 
-def messages() -> dict[str, Any]:
-    """The protobuf class of each of `MESSAGES`."""
+def messages(described: dict[str, dict[str, tuple[int, str]]]) -> dict[str, Any]:
+    """The protobuf class of each message that is described as in `MESSAGES`."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="serving_client.proto", syntax="proto3")
-    for name, fields in MESSAGES.items():
+    for name, fields in described.items():
         message = file.message_type.add(name=name)
         for field, (number, kind) in fields.items():
             added = message.field.add(name=field, number=number)
             added.label = added.LABEL_REPEATED if kind.endswith("*") else added.LABEL_OPTIONAL
             kind = kind.removesuffix("*")
-            if kind in MESSAGES:
+            if kind in described:
                 added.type_name = kind
             else:
                 added.type = added.Type.Value(f"TYPE_{kind.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in MESSAGES
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+        for name in described
     }
 
 
@@ -99,7 +100,7 @@ def over_grpc(address: str, model: str, timeout: float) -> Callable[[list[bytes]
     try:
         import grpc
 
-        kinds = messages()
+        kinds = messages(MESSAGES)
     except ImportError as error:
         raise ClientError(f"{error}: expected grpcio and protobuf, or --rest") from None
     call = grpc.insecure_channel(address).unary_unary(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import run_folder
 
 from fer_tf import FerError
 from fer_tf.data.faces import SPLITS
 from fer_tf.evaluate import Evaluate, foreign_to, main, report_directory
-from fer_tf.recipes import as_json
 from fer_tf.recipes.schema import Reading, Recipe
 from fer_tf.tasks import FER2013
 from fer_tf.trained.model import TrainedModel, open_trained
@@ -49,14 +49,8 @@ def csv(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(tmp_path, csv) -> Path:
-    folder = tmp_path / "runs" / "tiny"
-    folder.mkdir(parents=True)
     recipe = Recipe(name="tiny", data=str(csv), stages=((32, 1), (40, 1)))
-    (folder / "recipe.json").write_text(as_json.to_json(recipe))
-    (folder / "history.csv").write_text(
-        "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
-        "seconds\n1,32,5,1e-3,1.9,0.2,1.8,0.3,100,1\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,2\n"
-    )
+    folder = run_folder(tmp_path / "runs" / "tiny", recipe)
     brightness_model(folder / "best.keras")
     return folder
 
@@ -196,14 +190,17 @@ def test_what_is_not_the_runs_own_leaves_its_report_alone(run, csv, tmp_path):
     assert foreign_to(trained, Evaluate(data=str(tmp_path / "RAF-DB/"))) == "-RAF-DB"
     assert foreign_to(trained, Evaluate(data=str(csv), reading=Reading(task="rafdb"))) == "-fer2013"
     assert foreign_to(trained, Evaluate(data="tfds:mine", size="32x40")) == "-tfds-mine-32x40"
-    told = report_directory(trained, "PublicTest", "none", foreign="-32x40")
+    told = report_directory(trained, Evaluate(size="32x40"))
     assert told == run / "report-PublicTest-none-32x40"
     assert foreign_to(open_trained(), Evaluate(data="other", size="32")) == ""
 
 
 def test_report_directory():
     trained = TrainedModel(Path("a/m.keras"), Path("a/m-report"))
-    assert report_directory(trained, "PublicTest", "none") == Path("a/m-report")
-    assert report_directory(trained, "PublicTest", "flip") == Path("a/m-report-PublicTest-flip")
-    clean = report_directory(trained, "PublicTest", "none", clean=True)
-    assert clean == Path("a/m-report-PublicTest-none-clean")
+    for flags, place in (
+        ({}, "a/m-report"),
+        ({"tta": "flip"}, "a/m-report-PublicTest-flip"),
+        ({"clean": True}, "a/m-report-PublicTest-none-clean"),
+        ({"clean": True, "out": "b"}, "b"),
+    ):
+        assert report_directory(trained, Evaluate(**flags)) == Path(place)

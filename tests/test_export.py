@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import pytest
 from exported import network
-from tiny import tiny_csv
+from tiny import run_folder, tiny_csv
 
-from fer_tf import cli
+from fer_tf import FerError, cli
 from fer_tf.export import main
 from fer_tf.exporting import parity
 from fer_tf.exporting.exporter import _stage
@@ -145,18 +145,12 @@ def test_the_card_says_what_is_known(exported):
     assert "{{" not in card and "None" not in card
 
 
-def run_folder(model: Path, folder: Path, data: str) -> Path:
-    """A run's folder as training leaves it, without training."""
-    from fer_tf.recipes.as_json import to_json
+def reported_run(model: Path, folder: Path, data: str) -> Path:
+    """A run's folder with a report, without training."""
     from fer_tf.recipes.schema import Recipe
     from fer_tf.report import write_report
 
-    folder.mkdir()
-    (folder / "recipe.json").write_text(to_json(Recipe(data=data, stages=((24, 1), (40, 2)))))
-    (folder / "history.csv").write_text(
-        "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
-        "seconds\n1,24,5,1e-3,1.9,0.2,1.8,0.3,100,1\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,2\n"
-    )
+    run_folder(folder, Recipe(data=data, stages=((24, 1), (40, 2))))
     (folder / "best.keras").write_bytes(model.read_bytes())
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 7, 50)
@@ -170,7 +164,7 @@ def test_a_run_brings_its_size_its_data_and_its_scores(
     model, csv, tmp_path, no_pictures, monkeypatch, capsys
 ):
     monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
-    run = run_folder(model, tmp_path / "my_run", str(csv))
+    run = reported_run(model, tmp_path / "my_run", str(csv))
     main([str(run), "--to", str(tmp_path / "out"), "--formats", "tflite", "--verify"])
     assert "fer_40_int8.tflite" in {p.name for p in (tmp_path / "out/tflite").iterdir()}
     card = (tmp_path / "out/model_card.md").read_text()
@@ -249,11 +243,24 @@ def test_the_page_alone_brings_its_own_model_only(model, csv, tmp_path, monkeypa
     assert (out / "tflite/fer_32_float32.tflite").read_text() == "mine"
 
 
-def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "told", "words"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (
+            OSError(28, "No space left on device", "x.tflite"),
+            FerError,
+            "x.tflite: can't be written",
+        ),
+    ],
+)
+def test_an_export_that_stops_leaves_the_folder_as_it_was(
+    error, told, words, model, csv, tmp_path, monkeypatch
+):
     from fer_tf.exporting import face_detector_tflite
 
     def write(*arguments, **keywords):
-        raise KeyboardInterrupt
+        raise error
 
     out = tmp_path / "out"
     out.mkdir()
@@ -261,7 +268,7 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(model, csv, tmp_path, 
     monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     monkeypatch.setattr(face_detector_tflite, "write_face_detector", write)
     arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv)]
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(told, match=words):
         main([*arguments, "--formats", "tflite"])
     assert names(tmp_path) == {"out/mine.txt"}
 

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
+import measure_detectors
 import numpy as np
 import pytest
+import show_faces
+from _changes import turned
+from _people import NOBODY, PEOPLE, Picture, crowd, nobody, photos
+from _wider import Labelled, boxes_text, matched, read_boxes
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from fer_tf.errors import FerError
 from fer_tf.vision.results import Box, Detection
-
-SCRIPTS = Path(__file__).parents[1] / "scripts"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def scripts():
-    sys.path.insert(0, str(SCRIPTS))
-    yield
-    sys.path.remove(str(SCRIPTS))
-
 
 names = st.text("abc/_- é0", min_size=1).map(str.strip).filter(lambda name: name)
 names = names.filter(lambda name: not re.fullmatch(r"[0 ]+", name))
@@ -35,8 +29,6 @@ faces = st.lists(
 
 @given(st.dictionaries(names, faces, max_size=5))
 def test_boxes_written_are_read(tmp_path_factory, boxes):
-    from _wider import Labelled, boxes_text, read_boxes
-
     wanted = {
         name: [Labelled(Box(*face[:4]), face[4]) for face in rows] for name, rows in boxes.items()
     }
@@ -47,8 +39,6 @@ def test_boxes_written_are_read(tmp_path_factory, boxes):
 
 @given(st.text("0123456789 -a/.\n", max_size=60))
 def test_any_text_is_read_or_refused_in_one_sentence(tmp_path_factory, text):
-    from _wider import read_boxes
-
     path = tmp_path_factory.mktemp("boxes") / "boxes.txt"
     path.write_text(text, "utf-8")
     try:
@@ -62,8 +52,6 @@ def test_any_text_is_read_or_refused_in_one_sentence(tmp_path_factory, text):
 
 
 def test_as_wider_writes(tmp_path):
-    from _wider import Labelled, read_boxes
-
     path = tmp_path / "wider.txt"
     path.write_text(
         "0--Parade/a.jpg\n2\n449 330 122 149 0 0 0 0 0 0 \n10 10 5 5 2 0 0 1 0 0 \n"
@@ -92,8 +80,6 @@ def test_as_wider_writes(tmp_path):
     ],
 )
 def test_malformed_boxes(tmp_path, text, told):
-    from _wider import read_boxes
-
     path = tmp_path / "boxes.txt"
     path.write_text(text)
     with pytest.raises(FerError, match=re.escape(f"{path}, {told}")):
@@ -101,8 +87,6 @@ def test_malformed_boxes(tmp_path, text, told):
 
 
 def test_no_file_of_boxes(tmp_path):
-    from _wider import read_boxes
-
     with pytest.raises(FerError, match=r"none\.txt: no such file, expected text with boxes"):
         read_boxes(tmp_path / "none.txt")
     (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff")
@@ -117,8 +101,6 @@ def find(left: float, score: float, width: float = 10) -> Detection:
 
 
 def test_matching_at_its_edge():
-    from _wider import Labelled, matched
-
     face = [Labelled(Box(0, 0, 10, 10))]
     assert matched([find(0, 0.9, 4)], face) == ([True], [])  # IoU 0.4
     assert matched([find(0, 0.9, 3.9)], face)[0] == [False]
@@ -126,8 +108,6 @@ def test_matching_at_its_edge():
 
 
 def test_matching_counts_each_face_and_each_find_once():
-    from _wider import Labelled, matched
-
     two = [Labelled(Box(0, 0, 10, 10)), Labelled(Box(4, 0, 10, 10))]
     # The surer find takes the face that it covers best, and the other one what is left.
     assert matched([find(1, 0.8), find(0, 0.9)], two) == ([True, True], [])
@@ -141,13 +121,9 @@ def cells(line: str) -> list[str]:
 
 
 def test_finds_of_faces_that_do_not_count_are_not_false():
-    from _people import Picture
-    from _wider import Labelled
-    from measure_detectors import Table
-
     faces = (Labelled(Box(0, 0, 10, 10), counts=False), Labelled(Box(40, 0, 30, 30)))
     found = [Detection(face.box, 0.9) for face in faces] + [find(80, 0.8)]
-    table = Table({"look": lambda _: found}, smallest=8)
+    table = measure_detectors.Table({"look": lambda _: found}, smallest=8)
     table.add("as it is", "all", Picture("a", np.zeros((50, 99, 3), np.uint8), faces))
     count = table.counts["as it is", "all"]["look"]
     assert (count.faces, count.found, count.pictures, count.false) == (1, 1, 1, 1)
@@ -157,10 +133,6 @@ def test_finds_of_faces_that_do_not_count_are_not_false():
 
 @pytest.mark.parametrize("degrees", [0, 90, 180])
 def test_boxes_turn_with_the_picture(degrees):
-    from _changes import turned
-    from _people import Picture
-    from _wider import Labelled
-
     image = np.zeros((100, 140, 3), np.uint8)
     image[20:50, 90:110] = 255
     view = turned(Picture("a", image, (Labelled(Box(90, 20, 20, 30)),)), degrees)
@@ -171,9 +143,6 @@ def test_boxes_turn_with_the_picture(degrees):
 
 
 def test_free_set_is_there_and_found():
-    from _people import crowd, nobody, photos
-    from _wider import matched
-
     from fer_tf.vision.detectors import open_detector
 
     detector = open_detector()
@@ -185,10 +154,6 @@ def test_free_set_is_there_and_found():
 
 
 def test_the_free_set_is_written(tmp_path, monkeypatch):
-    import show_faces
-    from _people import NOBODY, PEOPLE, photos
-    from _wider import read_boxes
-
     monkeypatch.setattr(show_faces, "crowds", lambda: iter(()))
     show_faces.write_set(tmp_path / "set")
     boxes = read_boxes(tmp_path / "set" / "boxes.txt")
@@ -199,10 +164,6 @@ def test_the_free_set_is_written(tmp_path, monkeypatch):
 
 
 def test_a_folder_is_measured(tmp_path, monkeypatch, capsys):
-    import measure_detectors
-    from _people import photos
-    from _wider import boxes_text
-
     astronaut = photos()[0]
     Image.fromarray(astronaut.image).save(tmp_path / "a.png")
     Image.new("RGB", (64, 64)).save(tmp_path / "nobody.png")

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
-import pytest
+import reproduce_broadest as script
 
 from fer_tf.recipes import get_recipe
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
-
-@pytest.fixture(scope="module")
-def script():
-    sys.path.insert(0, str(SCRIPTS))
-    spec = importlib.util.spec_from_file_location(
-        "reproduce_broadest", SCRIPTS / "reproduce_broadest.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    sys.path.remove(str(SCRIPTS))
-
-
-def test_each_run_comes_after_those_it_needs(script):
+def test_each_run_comes_after_those_it_needs():
     done = set()
     for name in script.STEPS:
         recipe = get_recipe(str(script.recipe_file(name)))
@@ -36,7 +20,7 @@ def test_each_run_comes_after_those_it_needs(script):
         done.add(name)
 
 
-def test_runs_elsewhere_are_found_there(script):
+def test_runs_elsewhere_are_found_there():
     votes, distilled = (
         get_recipe(str(script.recipe_file(name))) for name in ("votes", "distilled")
     )

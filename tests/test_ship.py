@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
+import ship
 from exported import FACES, network
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import tiny_csv
+from tiny import run_folder, tiny_csv
 
 from fer_tf import FerError
 from fer_tf.exporting import parity
 from fer_tf.models.registry import create_model
-from fer_tf.recipes.as_json import from_json, to_json
+from fer_tf.recipes.as_json import from_json
 from fer_tf.recipes.schema import Recipe
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.shipped import FILES
 from fer_tf.trained.inference import predict_logits
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 LOOSE = dict.fromkeys(parity.TOLERANCES, parity.Tolerance(difference=1.0, agreement=0.0, loss=1.0))
 """For a network with random weights, whose classes hang on little."""
-
-
-def load_script():
-    spec = importlib.util.spec_from_file_location("ship", SCRIPTS / "ship.py")
-    module = importlib.util.module_from_spec(spec)
-    # As for a script that is run: its folder is searched, and its dataclasses find their module.
-    sys.modules["ship"] = module
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(SCRIPTS))
-    return module
-
-
-ship = load_script()
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +34,8 @@ def csv(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def run(small_network, csv, tmp_path_factory) -> Path:
     """A finished run's folder, without training."""
-    folder = tmp_path_factory.mktemp("runs") / "short"
-    folder.mkdir()
     recipe = Recipe(model="short", data=str(csv), stages=((24, 1), (40, 2)), fit_prior=True)
-    (folder / "recipe.json").write_text(to_json(recipe))
-    (folder / "history.csv").write_text(
-        "epoch,size,steps,learning_rate,loss,accuracy,val_loss,val_accuracy,images_per_second,"
-        "seconds\n1,24,5,1e-3,1.9,0.2,1.8,0.3,100,40\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,4000\n"
-    )
+    folder = run_folder(tmp_path_factory.mktemp("runs") / "short", recipe)
     network().save(folder / "best.keras")
     return folder
 

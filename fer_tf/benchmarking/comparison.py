@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fer_tf.benchmarking.candidates import Candidate
 from fer_tf.benchmarking.first_answer import FirstAnswer
@@ -48,7 +47,7 @@ def _row(
     reference = _find(candidates, baseline, own.size, own.model)
     low, middle, high = None, None, None
     if reference is not None:
-        low, middle, high = np.quantile(ratios(times, place, reference), (0.25, 0.5, 0.75)).tolist()
+        low, middle, high = ratio_quartiles(times, place, reference)
     seconds = times.latency[:, place]
     per_second = {
         size: _known(size / np.median(rounds[:, place])) for size, rounds in times.batch.items()
@@ -75,10 +74,11 @@ def _row(
     )
 
 
-def ratios(times: Times, place: int, reference: int) -> NDArray[np.float64]:
-    """One candidate's latency over another's in the same round, [round]."""
+def ratio_quartiles(times: Times, place: int, reference: int) -> tuple[float, float, float]:
+    """Of one candidate's latency over another's in the same round."""
     medians = np.median(times.latency, axis=2)
-    return medians[:, place] / medians[:, reference]
+    low, middle, high = np.quantile(medians[:, place] / medians[:, reference], (0.25, 0.5, 0.75))
+    return float(low), float(middle), float(high)
 
 
 def _find(

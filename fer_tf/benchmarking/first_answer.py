@@ -76,10 +76,10 @@ def last_line(text: str) -> str:
     return lines[-1].removeprefix("fer_tf: ") if lines else "it ended without a word"
 
 
-def peak_bytes() -> int | None:
-    """The most memory that this process has had resident, from Linux's /proc."""
+def peak_bytes(process: int | str = "self") -> int | None:
+    """The most memory that a process has had resident, from Linux's /proc; None if it has ended."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)

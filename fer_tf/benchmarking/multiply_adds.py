@@ -23,11 +23,7 @@ def multiply_adds(path: str | Path) -> Counter[str]:
     Args:
         path: a .tflite file that LiteRT can open.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    # With its delegate LiteRT would list the delegate's nodes, too.
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
+    interpreter = _opened(path)
     shapes = {
         tensor["index"]: tuple(map(int, tensor["shape"]))
         for tensor in interpreter.get_tensor_details()
@@ -50,34 +46,30 @@ def multiply_adds(path: str | Path) -> Counter[str]:
     return count
 
 
-def network_multiply_adds(network: keras.Model, size: tuple[int, int]) -> Counter[str]:
-    """Multiply-adds of one image, by kind of operation, without an export.
+def network_multiply_adds(network: keras.Model, size: tuple[int, int]) -> int:
+    """Multiply-adds of one image, without an export; what is counted is as of `multiply_adds`.
 
-    What is counted, and how it is called, is as of `multiply_adds`. The operations are those of the
-    graph that TensorFlow makes of the network.
+    The operations are those of the graph that TensorFlow makes of the network.
 
     Args:
-        network: from float32 [n, h, w, c].
+        network: from float32 [n, h, w, c], with Keras on TensorFlow.
         size: (height, width) in pixels that it takes.
     """
     import tensorflow as tf
 
     image = tf.TensorSpec((1, *size, network.input_shape[-1]))
     function = tf.function(lambda pixels: network(pixels, training=False))
-    count: Counter[str] = Counter()
+    count = 0
     for op in _operations(function.get_concrete_function(image).graph):
         shapes = [tuple(tensor.shape) for tensor in op.inputs]
         match op.type:
-            case "Conv2D":
-                count["convolution"] += prod(op.outputs[0].shape[:3]) * prod(shapes[1])
+            case "Conv2D" | "DepthwiseConv2dNative":
+                count += prod(op.outputs[0].shape[:3]) * prod(shapes[1])
             case "Conv2DBackpropInput":
-                count["convolution"] += prod(shapes[2][:3]) * prod(shapes[1])
-            case "DepthwiseConv2dNative":
-                count["depthwise"] += prod(op.outputs[0].shape[:3]) * prod(shapes[1])
+                count += prod(shapes[2][:3]) * prod(shapes[1])
             case "MatMul" | "BatchMatMulV2":
                 turned = op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x")
-                inner = shapes[0][-2 if turned else -1]
-                count[_product(op)] += prod(op.outputs[0].shape) * inner
+                count += prod(op.outputs[0].shape) * shapes[0][-2 if turned else -1]
             case "Einsum":
                 letters = op.get_attr("equation").decode().partition("->")[0].split(",")
                 sides = {
@@ -85,7 +77,7 @@ def network_multiply_adds(network: keras.Model, size: tuple[int, int]) -> Counte
                     for term, shape in zip(letters, shapes, strict=True)
                     for letter, side in zip(term, shape, strict=True)
                 }
-                count[_product(op)] += prod(sides.values())
+                count += prod(sides.values())
     return count
 
 
@@ -98,24 +90,15 @@ def _operations(graph: Any) -> Iterator[Any]:
             yield op
 
 
-def _product(op: Any) -> str:
-    """Whether one of the matrices is a layer's weights, or both are computed."""
-    sources = [tensor.op for tensor in op.inputs]
-    while any(source.type in _PASSING for source in sources):
-        sources = [each.inputs[0].op if each.type in _PASSING else each for each in sources]
-    weights = any(source.type == "ReadVariableOp" for source in sources)
-    return "dense" if weights else "attention products"
-
-
-_PASSING = ("Cast", "Identity", "Reshape", "Transpose")
-"""Operations between a layer's weights and its product."""
-
-
 def precision(path: str | Path) -> str:
     """The narrowest type that a .tflite file keeps numbers in: "int8", "float16" or "float32"."""
+    kinds = {tensor["dtype"] for tensor in _opened(path).get_tensor_details()}
+    return next((kind.__name__ for kind in (np.int8, np.float16) if kind in kinds), "float32")
+
+
+def _opened(path: str | Path) -> Any:
+    """The file in LiteRT without its delegate, whose nodes would be listed, too."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
-    kinds = {tensor["dtype"] for tensor in interpreter.get_tensor_details()}
-    return next((kind.__name__ for kind in (np.int8, np.float16) if kind in kinds), "float32")
+    return Interpreter(str(path), experimental_op_resolver_type=plain)

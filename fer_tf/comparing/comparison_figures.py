@@ -9,14 +9,13 @@ import numpy as np
 
 from fer_tf.comparing.ranking import pareto_front
 from fer_tf.comparing.table import ComparedRow
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, plain_ticks, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, plain_ticks, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 6.4, 5.0  # inches, as of all figures: their texts have one size on the page
 COLUMNS = 3
 """Panels beside each other."""
 
@@ -46,10 +45,10 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
     """
     known = [row for row in rows if row.accuracy is not None and getattr(row, cost)]
     scale = 1e-6 if cost == "multiply_adds" else 1.0
-    x = [scale * getattr(row, cost) for row in known]
-    y = [100 * (row.accuracy or 0.0) for row in known]
+    x = np.array([scale * getattr(row, cost) for row in known])
+    y = np.array([100 * (row.accuracy or 0.0) for row in known])
     front = pareto_front(list(zip(x, y, strict=True)))
-    figure = new_figure(theme, WIDTH, HEIGHT)
+    figure = new_figure(theme, WIDTH, 5.0)
     axes = figure.add_subplot()
     style(axes, theme)
     for place, row in enumerate(known):
@@ -62,11 +61,11 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
         )
     most = max(row.steps or 0 for row in known)
     short = [place for place, row in enumerate(known) if (row.steps or 0) < most]
-    full = [place for place in range(len(known)) if place not in {*front, *short}]
-    axes.plot([x[i] for i in full], [y[i] for i in full], "o", color=theme.faint, markersize=6)
+    full = np.setdiff1d(np.arange(len(known)), [*front, *short])
+    axes.plot(x[full], y[full], "o", color=theme.faint, markersize=6)
     axes.plot(
-        [x[i] for i in front],
-        [y[i] for i in front],
+        x[front],
+        y[front],
         "-o",
         color=theme.accent,
         markersize=8,
@@ -75,8 +74,8 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
     )
     if short:
         axes.plot(
-            [x[i] for i in short],
-            [y[i] for i in short],
+            x[short],
+            y[short],
             "o",
             color=theme.faint,
             markerfacecolor=theme.paper,
@@ -93,9 +92,7 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
     if priors and min(y) < 100 * priors[0] + 8:
         label = "share of the commonest class"
         axes.axhline(100 * priors[0], color=theme.bad, linewidth=1, linestyle=":", label=label)
-    figure.legend(
-        loc="outside upper left", ncols=2, frameon=False, labelcolor=theme.ink, fontsize=9
-    )
+    legend(figure, theme, loc="outside upper left", ncols=2)
     _name_points(figure, axes, x, y, [row.label for row in known], front, theme)
     return figure
 
@@ -103,8 +100,8 @@ def pareto_figure(rows: Sequence[ComparedRow], cost: str, theme: Theme = LIGHT) 
 def _name_points(
     figure: Figure,
     axes: Axes,
-    x: Sequence[float],
-    y: Sequence[float],
+    x: np.ndarray,
+    y: np.ndarray,
     names: Sequence[str],
     front: Sequence[int],
     theme: Theme,
@@ -168,6 +165,7 @@ def curves_side_by_side(
         histories: by the row's name, the tables of its runs, as `read_history` returns them.
         theme: the colours.
     """
+    from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     lines = -(-len(histories) // COLUMNS)
@@ -183,18 +181,9 @@ def curves_side_by_side(
         for table in everyone:
             axes.plot(table["epoch"], table["val_accuracy"], color=theme.line, linewidth=1)
         for table in tables:
-            axes.plot(
-                table["epoch"],
-                table["accuracy"],
-                ":",
-                color=theme.faint,
-                marker=marker,
-                markersize=3,
-            )
-            axes.plot(
-                table["epoch"], table["val_accuracy"], color=theme.accent, marker=marker,
-                markersize=3,
-            )  # fmt: skip
+            marks = {"marker": marker, "markersize": 3}
+            axes.plot(table["epoch"], table["accuracy"], ":", color=theme.faint, **marks)
+            axes.plot(table["epoch"], table["val_accuracy"], color=theme.accent, **marks)
         best = max(table["val_accuracy"].max() for table in tables)
         axes.set_title(f"{name}  {best:.1%}", fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
@@ -202,17 +191,12 @@ def curves_side_by_side(
         if place + columns >= len(histories):
             axes.set_xlabel("epoch")
             axes.tick_params(labelbottom=True)
-    from matplotlib.lines import Line2D
-
     handles = [
         Line2D([], [], color=theme.accent, label="validation, and its best"),
         Line2D([], [], color=theme.faint, linestyle=":", label="training"),
         Line2D([], [], color=theme.line, label="the others' validation"),
     ]
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=3, frameon=False, fontsize=9,
-        labelcolor=theme.ink,
-    )  # fmt: skip
+    legend(figure, theme, handles=handles, loc="outside upper left", ncols=3)
     return figure
 
 

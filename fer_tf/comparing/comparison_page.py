@@ -145,24 +145,16 @@ TEMPLATE = (
 {% elif "published" in name or name == "source" %} class="published"{% endif %}
 {% endmacro %}
 main { max-width: 1440px; }
-.grid { display: grid; gap: 16px; margin-top: 16px; }
 .pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); }
 .small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
-  padding: 18px; min-width: 0; }
-.note { font-size: .85rem; }
-figure { margin: 0; }
-img { display: block; width: 100%; max-width: 1000px; height: auto; margin: 12px auto 0; }
-.scroll { overflow-x: auto; margin-top: 12px; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
-  font-size: .9rem; }
+img { max-width: 1000px; }
+.scroll { margin-top: 12px; }
+table, dl { font-size: .9rem; }
 .wide img { min-width: 620px; }
-th, td { padding: 7px 9px; text-align: right; border-top: 1px solid var(--line);
-  white-space: nowrap; }
-thead th { border: 0; color: var(--faint); font-weight: 500; font-size: .8rem; line-height: 1.25;
-  vertical-align: bottom; white-space: normal; min-width: 62px; }
-th:first-child, td:first-child { text-align: left; font-weight: 500; position: sticky; left: 0;
-  background: var(--paper); padding-left: 0; }
+th, td { padding: 7px 9px; white-space: nowrap; }
+thead th { font-size: .8rem; line-height: 1.25; vertical-align: bottom; white-space: normal;
+  min-width: 62px; }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
 td.words, th.words { text-align: left; white-space: normal; min-width: 210px;
   font-size: .82rem; }
 td.bad { color: var(--bad); }
@@ -171,10 +163,6 @@ thead th.published { color: var(--second); }
 ol { margin: 8px 0 0; padding-left: 26px; font-size: .9rem; }
 li { margin: 4px 0; overflow-wrap: anywhere; }
 a { color: var(--accent); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 8px 0 0;
-  font-size: .9rem; }
-dt { color: var(--faint); }
-dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 600px) { .card { padding: 14px; } th, td { padding: 7px 6px; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 8px; } }
 @media print { .card { break-inside: avoid; } .scroll { overflow: visible; } }

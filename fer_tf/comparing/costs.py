@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_tf.benchmarking.comparison import ratio_quartiles
 from fer_tf.benchmarking.timing import Job, Times, from_json
 from fer_tf.comparing.children import Children
 from fer_tf.comparing.network_forms import FORMS
@@ -85,6 +86,7 @@ class CostMeter:
     Args:
         children: what runs the processes.
         folder: of the files costs/*.json and of the logs.
+        place: a folder for what is built; the caller removes it.
         machine: what the figures hold for; those of another are measured again.
         rounds: of the timing; 0 for none.
         baseline: side in pixels of `BASELINE`; None for its published one.
@@ -96,6 +98,7 @@ class CostMeter:
         children: Children,
         folder: Path,
         *,
+        place: Path,
         machine: str,
         rounds: int,
         baseline: int | None,
@@ -103,20 +106,12 @@ class CostMeter:
     ):
         self._children = children
         self._folder = folder
+        self._place = place
         self._machine = machine
         self._rounds = rounds
         self._baseline = baseline
         self._say = say
-        self._place: tempfile.TemporaryDirectory | None = None
         self._baselines: dict[str, dict[str, Any]] = {}
-
-    def __enter__(self) -> CostMeter:
-        self._place = tempfile.TemporaryDirectory(prefix="fer_tf-compare-")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        assert self._place is not None
-        self._place.cleanup()
 
     def size(self, network: str, asked: int | None, task: Task | None) -> Costs:
         """What `measure` says, without the time: the size and the count."""
@@ -159,9 +154,7 @@ class CostMeter:
     def _measure(
         self, network: str, asked: int | None, task: Task | None, rounds: int, name: str
     ) -> Costs:
-        assert self._place is not None
-        place = Path(self._place.name)
-        with tempfile.TemporaryDirectory(dir=place) as folder:
+        with tempfile.TemporaryDirectory(dir=self._place) as folder:
             found = self._build(network, asked, task, Path(folder), name, forms=rounds > 0)
             costs = Costs(
                 network,
@@ -176,7 +169,7 @@ class CostMeter:
             if not rounds or costs.size is None:
                 return costs
             own = found.get("forms", {})
-            base = {} if network == BASELINE else self._baseline_built(task, place)
+            base = {} if network == BASELINE else self._baseline_built(task)
             both = [(form, path) for form, path in base.get("forms", {}).items() if form in own]
             candidates = [("baseline", *each) for each in both]
             candidates += [("own", form, path) for form, path in own.items()]
@@ -209,11 +202,11 @@ class CostMeter:
         found = json.loads(told.read_text()) if told.is_file() else {}
         return {**found, "failure": ended.failure} if ended.failure else found
 
-    def _baseline_built(self, task: Task | None, place: Path) -> dict[str, Any]:
+    def _baseline_built(self, task: Task | None) -> dict[str, Any]:
         """What `_build` told of `BASELINE`, which is built once for each task."""
         key = "own" if task is None else task.to_json()
         if key not in self._baselines:
-            folder = place / f"baseline{len(self._baselines)}"
+            folder = self._place / f"baseline{len(self._baselines)}"
             folder.mkdir()
             found = self._build(BASELINE, self._baseline, task, folder, f"{BASELINE}-beside", True)
             if not found.get("forms"):
@@ -246,7 +239,6 @@ class CostMeter:
 
 def _with_times(costs: Costs, candidates: Sequence[tuple[str, str, str]], times: Times) -> Costs:
     """The costs with the medians of the times, and their ratios to the baseline's."""
-    medians = 1e3 * np.median(times.latency, axis=2)
     places = {(whose, form): place for place, (whose, form, _) in enumerate(candidates)}
     timed: dict[str, Timed] = {}
     for (whose, form), place in places.items():
@@ -258,8 +250,7 @@ def _with_times(costs: Costs, candidates: Sequence[tuple[str, str, str]], times:
             alone = 1.0 if costs.network == BASELINE else None
             timed[form] = Timed(ms, alone, alone, alone)
         else:
-            ratios = medians[:, place] / medians[:, reference]
-            low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75)).tolist()
+            low, middle, high = ratio_quartiles(times, place, reference)
             timed[form] = Timed(ms, middle, low, high)
     return replace(costs, keras=timed.get("keras"), litert=timed.get("litert"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -241,7 +242,11 @@ def compare(args: Compare, budget: Budget, command: str) -> None:
         FerError: the data is not as expected, or --out is in the way.
         SystemExit: code 130, it was stopped.
     """
-    with _disk(args.out), Children() as children:
+    with (
+        _disk(args.out),
+        Children() as children,
+        tempfile.TemporaryDirectory(prefix="fer_tf-compare-") as place,
+    ):
         args.out.mkdir(parents=True, exist_ok=True)
         if not (args.out / "compare.csv").exists():
             # The sign of this command, for the one that goes on.
@@ -249,19 +254,19 @@ def compare(args: Compare, budget: Budget, command: str) -> None:
         meter = CostMeter(
             children,
             args.out,
+            place=Path(place),
             machine=header().splitlines()[0],
             rounds=args.rounds,
             baseline=args.size,
             say=lambda line: print(line, flush=True),
         )
-        with meter:
-            harness = Harness(args, budget, children, meter, command)
-            try:
-                rows = harness.speed() if args.only_speed else harness.trained(_load(args))
-                told = harness.write(rows, page=True)
-            except Stopped:
-                print(f"stopped and saved in {args.out}; to go on: {command}")
-                sys.exit(130)
+        harness = Harness(args, budget, children, meter, command)
+        try:
+            rows = harness.speed() if args.only_speed else harness.trained(_load(args))
+            told = harness.write(rows, page=True)
+        except Stopped:
+            print(f"stopped and saved in {args.out}; to go on: {command}")
+            sys.exit(130)
     _print(told)
     print(
         f"written: {', '.join(str(args.out / f'compare.{kind}') for kind in ('csv', 'md', 'html'))}"

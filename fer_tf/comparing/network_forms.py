@@ -56,6 +56,8 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     order = json.loads(Path(sys.argv[1]).read_text())
     cli.start_keras()
+    import keras
+
     from fer_tf.models.registry import find_network
     from fer_tf.models.saving import save_model
 
@@ -65,9 +67,9 @@ def main() -> None:
     task = task or find_network(network).task
     found: dict[str, Any] = {"size": size, "device": _device(), "forms": {}}
     found["parameters"] = int(sum(np.prod(v.shape) for v in model.trainable_variables))
-    # TensorFlow's graph is what is counted; JAX may stand alone on a machine with a GPU.
-    with contextlib.suppress(ImportError):
-        found["multiply_adds"] = network_multiply_adds(model, size).total()
+    # TensorFlow's graph is what is counted, which Keras on JAX does not make.
+    if keras.backend.backend() == "tensorflow":
+        found["multiply_adds"] = network_multiply_adds(model, size)
     tell = Path(order["told"])
     write_beside(tell, json.dumps(found))
     if not order["forms"]:

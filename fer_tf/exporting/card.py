@@ -125,7 +125,7 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         }
         if faces.labelled
         else {},
-        results=[_Row(result, _place(exporter, result)) for result in results],
+        results=[{**vars(result), "where": _where(exporter, result)} for result in results],
         runs=TIMED_RUNS,
         machine=machine.header(),
     )
@@ -150,18 +150,16 @@ def render(text: str, **values: Any) -> str:
     )
 
 
-class _Row:
-    """A result with the place of its file, as the card's table reads it."""
-
-    def __init__(self, result: Exported, place: str | None):
-        self.form, self.bytes, self.parity = result.form, result.bytes, result.parity
-        self.where = f"`{place}`" if place else f"{result.form.name} (not kept)"
-
-
 def _place(exporter: Exporter, result: Exported) -> str | None:
     if result.path is None:
         return None
     return result.path.relative_to(exporter.directory).as_posix()
+
+
+def _where(exporter: Exporter, result: Exported) -> str:
+    """The place as the card's table names it."""
+    place = _place(exporter, result)
+    return f"`{place}`" if place else f"{result.form.name} (not kept)"
 
 
 def _trained_on(trained: TrainedModel) -> str:

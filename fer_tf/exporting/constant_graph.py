@@ -18,12 +18,14 @@ LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey (ITU-R BT.601), as in OpenCV and Pillow."""
 
 
-def check_answers(model: keras.Model, task: Task) -> None:
-    """Refuse a task that names other answers than a network gives.
+def check_network(model: keras.Model, task: Task) -> None:
+    """Refuse a network that TensorFlow can't trace, or that gives other answers than a task names.
 
     Raises:
-        FerError: it has another number of classes or of values.
+        FerError: Keras runs on another backend, or the number of classes or of values is another.
     """
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise FerError(f"KERAS_BACKEND: found {backend}, expected tensorflow to export with")
     outputs = model.output if isinstance(model.output, dict) else {"logits": model.output}
     widths = [outputs[name].shape[-1] if name in outputs else 0 for name in ("logits", "values")]
     named = [len(task.labels), len(task.values)]

@@ -113,7 +113,7 @@ class Exporter:
         the folder as it was.
 
         Raises:
-            FerError: not one form can be written.
+            FerError: not one form can be written, or what goes with them, or the folder.
         """
         with _stage(self.directory) as stage:
             results = []
@@ -130,9 +130,14 @@ class Exporter:
             if not any(parity.measured for *_, parity in results):
                 raise FerError(results[0][2].failure)
             kept = {form: place for form, place, parity in results if not parity.failure}
-            for name in self.formats:
-                FORMATS[name].finish(stage / "beside", kept, self.task)
-            return self._publish(results, stage / "beside")
+            try:
+                for name in self.formats:
+                    FORMATS[name].finish(stage / "beside", kept, self.task)
+                return self._publish(results, stage / "beside")
+            except OSError as error:
+                raise FerError(
+                    f"{error.filename or self.directory}: can't be written, {error.strerror}"
+                ) from None
 
     def forms(self) -> Iterator[Form]:
         """What will be written, in order: the formats' own forms, and those that they need."""
@@ -192,23 +197,18 @@ class Exporter:
     def _publish(self, results: list[tuple[Form, Path, Parity]], beside: Path) -> list[Exported]:
         """Rename the forms, and the files that go with them, to their places."""
         published = []
-        try:
-            for form, staged, parity in results:
-                written = parity.measured
-                size, outside = (_bytes(staged), _outside(staged)) if written else (0, ())
-                # What was written for the page alone leaves an earlier export as it is.
-                wanted = form.format in self.formats
-                path = self._place(form, staged, parity) if wanted else None
-                published.append(Exported(form, path, size, parity, outside))
-            for file in beside.rglob("*"):
-                if file.is_file():
-                    target = self.directory / file.relative_to(beside)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    file.replace(target)
-        except OSError as error:
-            raise FerError(
-                f"{error.filename or self.directory}: can't be written, {error.strerror}"
-            ) from None
+        for form, staged, parity in results:
+            written = parity.measured
+            size, outside = (_bytes(staged), _outside(staged)) if written else (0, ())
+            # What was written for the page alone leaves an earlier export as it is.
+            wanted = form.format in self.formats
+            path = self._place(form, staged, parity) if wanted else None
+            published.append(Exported(form, path, size, parity, outside))
+        for file in beside.rglob("*"):
+            if file.is_file():
+                target = self.directory / file.relative_to(beside)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(target)
         return published
 
     def _place(self, form: Form, staged: Path, parity: Parity) -> Path | None:

@@ -18,7 +18,6 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import fer_tf
 from fer_tf.detecting import MIN_SCORE
-from fer_tf.errors import FerError
 from fer_tf.exporting.formats import Size, words
 from fer_tf.exporting.tflite_metadata import describe
 from fer_tf.exporting.tflite_model import delegate_input, sign
@@ -40,18 +39,16 @@ def write_face_detector(folder: Path) -> None:
     """Write `FOLDER` into a folder: a file for each of `SIDES`, and their licence.
 
     Raises:
-        FerError: YuNet's file is missing or altered, or a file can't be written.
+        FerError: YuNet's file is missing or altered.
+        OSError: a file can't be written.
     """
     content: dict[str, bytes | str] = {
         path_in_export(side): face_detector_tflite((side, side)) for side in SIDES
     }
     content[f"{FOLDER}/{LICENCE}"] = licence()
-    try:
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        for name, what in content.items():
-            write_beside(folder / name, what)
-    except OSError as error:
-        raise FerError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    for name, what in content.items():
+        write_beside(folder / name, what)
 
 
 def path_in_export(side: int) -> str:

@@ -18,7 +18,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import fer_tf
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import check_answers, constant_graph
+from fer_tf.exporting.constant_graph import check_network, constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
 from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
@@ -69,9 +69,9 @@ def write_onnx(
         temperature: kept in the metadata; see `fer_tf.runtimes.calibration`.
 
     Raises:
-        FerError: the task names other answers, or the file cannot be written.
+        FerError: as of `check_network`, or the file cannot be written.
     """
-    check_answers(model, task)
+    check_network(model, task)
     try:
         with quiet():
             proto = _with_standard_operators(_convert(model, size, colour=task.face[2] == 3))

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
-from fer_tf.exporting.constant_graph import check_answers
+from fer_tf.exporting.constant_graph import check_network
 from fer_tf.exporting.serving_graph import ANSWERS, servable
 from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
@@ -63,8 +63,8 @@ def write_serving(
         The new folder: directory/fer/1, or the number after the highest there.
 
     Raises:
-        FerError: the model has no layer "features" or other answers, tensorflow-serving-api is
-            not installed, or the folder can't be written.
+        FerError: as of `check_network`, or the model has no layer "features",
+            tensorflow-serving-api is not installed, or the folder can't be written.
     """
     check(model, task)
     versions = directory / MODEL
@@ -92,7 +92,7 @@ def check(model: keras.Model, task: Task) -> None:
     """
     if "features" not in [layer.name for layer in model.layers]:
         raise FerError(f"{model.name}: has no layer 'features': expected one, whose output embeds")
-    check_answers(model, task)
+    check_network(model, task)
     if clash := set(ANSWERS) & set(task.values):
         raise FerError(
             f"{model.name}: a value is named {', '.join(clash)}, as an output is already"

@@ -12,9 +12,8 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
-import fer_tf
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import pixel_function
+from fer_tf.exporting.constant_graph import check_network, pixel_function
 from fer_tf.exporting.formats import Precision
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
@@ -63,8 +62,10 @@ def write_tflite(
         temperature: kept in the file's metadata; see `fer_tf.runtimes.calibration`.
 
     Raises:
-        FerError: the network can't be converted, or the file can't be written.
+        FerError: as of `check_network`, or the network can't be converted, or the file can't be
+            written.
     """
+    check_network(model, task)
     colour = task.face[2] == 3
     function = pixel_function(
         at_size(model, size), colour=colour, channels=channels, batch=1, face=face
@@ -77,8 +78,6 @@ def write_tflite(
         delegate_input(content),
         task=task,
         name=f"fer_tf {model.name} {precision}",
-        description="What a face shows that fills the picture, by its probabilities.",
-        version=fer_tf.__version__,
         temperature=temperature,
     )
     _write(Path(path), content)

@@ -9,7 +9,6 @@ from pathlib import Path
 from string import Template
 
 from fer_tf.detecting import MIN_SCORE
-from fer_tf.errors import FerError
 from fer_tf.files import write_beside
 from fer_tf.tasks import Task
 
@@ -41,11 +40,7 @@ MEDIAPIPE = """\
 
 
 def write_guides(
-    directory: str | Path,
-    *,
-    files: Mapping[str, str],
-    size: tuple[int, int],
-    task: Task,
+    directory: Path, *, files: Mapping[str, str], size: tuple[int, int], task: Task
 ) -> None:
     """Write `GUIDES` into `directory`, each beside its place and then renamed.
 
@@ -57,7 +52,7 @@ def write_guides(
         task: what the network answers.
 
     Raises:
-        FerError: a guide cannot be written.
+        OSError: a guide can't be written.
     """
     from fer_tf.exporting.face_detector_tflite import MOST, SIDES
     from fer_tf.vision.detectors.yunet import YunetDetector
@@ -88,11 +83,7 @@ def write_guides(
     }
     for name in GUIDES:
         template = (package_files("fer_tf.exporting") / "tflite_files" / name).read_text("utf-8")
-        path = Path(directory) / name
-        try:
-            write_beside(path, Template(template).substitute(values))
-        except OSError as error:
-            raise FerError(f"{path}: the guide cannot be written, {error.strerror}") from error
+        write_beside(directory / name, Template(template).substitute(values))
 
 
 def _quoted(names: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+import fer_tf
 from fer_tf.errors import FerError
 from fer_tf.runtimes.task_files import TASK
 from fer_tf.runtimes.tflite_files import CALIBRATION, LABELS
@@ -48,15 +49,7 @@ COLOUR_SPACES = {3: 1, 1: 2}
 """Channels to the schema's ColorSpaceType: RGB and GRAYSCALE."""
 
 
-def add_metadata(
-    content: bytes,
-    *,
-    task: Task,
-    name: str,
-    description: str,
-    version: str,
-    temperature: float = 1.0,
-) -> bytes:
+def add_metadata(content: bytes, *, task: Task, name: str, temperature: float = 1.0) -> bytes:
     """Put task, labels, temperature and normalisation into a TFLite file, for those that it has.
 
     The normalisation is mean 0 and deviation 1: the network takes bytes and scales them itself.
@@ -67,21 +60,20 @@ def add_metadata(
             and one output, float32 [1, classes], probabilities, or values, too.
         task: what it answers; its labels are a line of text each.
         name: of the model.
-        description: of the model.
-        version: of the model.
         temperature: that calibrates the probabilities, above 0; the graph does not apply it.
 
     Returns:
         The content of the new file.
 
     Raises:
-        FerError: `content` is no such file, or a label has blanks at its ends, or the task's
-            answers are not as many as the file's.
+        FerError: `content` is no such file, or a label has blanks at its ends.
     """
     from fer_tf.exporting.tflite_model import ends, read_tflite
 
-    image, outputs = ends(read_tflite(content))
-    _check_task(task, [int(output.shape[1]) for output in outputs])
+    image, _ = ends(read_tflite(content))
+    for label in task.labels:
+        if label != label.strip():
+            raise FerError(f"the label {label!r} has blanks at its ends: expected none")
     tensors = _Table(
         "SubGraphMetadata",
         input_tensor_metadata=[_image_table(int(image.shape[3]))],
@@ -90,7 +82,12 @@ def add_metadata(
             *([_values_table(task)] if task.values else []),
         ],
     )
-    about = {"name": name, "description": description, "version": version, "license": "Apache-2.0"}
+    about = {
+        "name": name,
+        "description": "What a face shows that fills the picture, by its probabilities.",
+        "version": fer_tf.__version__,
+        "license": "Apache-2.0",
+    }
     files = {
         LABELS: "".join(f"{label}\n" for label in task.labels),
         TASK: task.to_json() + "\n",
@@ -129,18 +126,6 @@ def describe(content: bytes, about: Mapping[str, str], tensors: _Table | None = 
     (place,) = [entry.buffer for entry in model.metadata if entry.name == METADATA.encode()]
     model.buffers[place].data = np.frombuffer(metadata.to_bytes(b"M001"), np.uint8)
     return write_tflite(model)
-
-
-def _check_task(task: Task, widths: list[int]) -> None:
-    for label in task.labels:
-        if label != label.strip():
-            raise FerError(f"the label {label!r} has blanks at its ends: expected none")
-    named = [len(task.labels), *([len(task.values)] if task.values else [])]
-    if named != widths:
-        raise FerError(
-            f"the task's {', '.join((*task.labels, *task.values))} are {named}: expected {widths}, "
-            "an answer each"
-        )
 
 
 def _image_table(channels: int) -> _Table:

@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 
 from fer_tf.detecting import MIN_FACE
-from fer_tf.errors import FerError
 from fer_tf.files import write_beside
 from fer_tf.tasks import Task
 
@@ -42,12 +41,12 @@ def write_page(directory: Path, *, model: Path, size: tuple[int, int], task: Tas
         task: what it answers, and whether it sees colours.
 
     Raises:
-        FerError: YuNet's file is missing or altered, or a file cannot be written.
+        FerError: YuNet's file is missing or altered.
+        OSError: a file can't be written.
     """
     from fer_tf.exporting.face_detector_tflite import write_face_detector
 
     folder = directory / "web"
-    page = index_page(model=model.name, size=size, task=task)
     package = {
         "private": True,
         "description": "The runtime of index.html: npm install && python -m http.server",
@@ -55,17 +54,14 @@ def write_page(directory: Path, *, model: Path, size: tuple[int, int], task: Tas
     }
     files: dict[str, bytes | str] = {
         model.name: model.read_bytes(),
-        "index.html": page,
+        "index.html": index_page(model=model.name, size=size, task=task),
         **{name: _text(name) for name in PARTS},
         "package.json": json.dumps(package, indent=2) + "\n",
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_beside(folder / name, content)
-        write_face_detector(folder)
-    except OSError as error:
-        raise FerError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_beside(folder / name, content)
+    write_face_detector(folder)
 
 
 def index_page(*, model: str, size: tuple[int, int], task: Task) -> str:

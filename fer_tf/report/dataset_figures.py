@@ -10,13 +10,12 @@ import numpy as np
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.mapped import PIECE
 from fer_tf.report.dataset import DatasetSummary
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 6.4  # inches, of every figure: at one width their texts have one size on the page
 COLUMNS, GROUP_COLUMNS = 8, 6  # faces in a line; those with labels below them need more room
 
 
@@ -42,15 +41,8 @@ def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
     axes.set_xlim(0, 1.1 * counts.max())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("faces")
-    figure.legend(
-        loc="outside upper center",
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-        labelcolor=theme.ink,
-        handlelength=1,
-        handleheight=0.8,
-    )
+    where = {"loc": "outside upper center", "ncols": 3}
+    legend(figure, theme, **where, handlelength=1, handleheight=0.8)
     return figure
 
 

@@ -114,16 +114,8 @@ TEMPLATE = (
     HEAD
     + """\
 .cards { columns: 2 460px; column-gap: 16px; margin-top: 20px; }
-.card { break-inside: avoid; margin: 0 0 16px; padding: 18px; background: var(--paper);
-  border: 1px solid var(--line); border-radius: 12px; }
-.note { font-size: .85rem; }
-img { display: block; width: 100%; max-width: 720px; height: auto; margin: 12px auto 0; }
-.scroll { overflow-x: auto; margin-top: 10px; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 0 6px 10px; text-align: right; border-top: 1px solid var(--line);
-  font-size: .94rem; }
-thead th { border: 0; color: var(--faint); font-weight: 500; font-size: .85rem; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; font-weight: 500; }
+.card { break-inside: avoid; margin: 0 0 16px; }
+th, td { padding: 6px 0 6px 10px; font-size: .94rem; }
 tr.sum td { font-weight: 650; }
 td.why { text-align: left; color: var(--faint); font-size: .85rem; }
 summary { margin-top: 12px; cursor: pointer; }

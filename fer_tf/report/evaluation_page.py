@@ -110,36 +110,37 @@ h1 { font-size: clamp(1.5rem, 4vw, 2.1rem); line-height: 1.2; margin: 0 0 4px;
   overflow-wrap: anywhere; }
 h2 { font-size: 1.05rem; margin: 0 0 4px; }
 p { margin: 0; color: var(--faint); }
+figure { margin: 0; }
+img { display: block; width: 100%; max-width: 720px; height: auto; margin: 12px auto 0; }
+.grid { display: grid; gap: 16px; margin-top: 16px; }
+.card { background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
+  padding: 18px; min-width: 0; }
+.note { font-size: .85rem; }
+.scroll { overflow-x: auto; margin-top: 10px; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; border-top: 1px solid var(--line); }
+thead th { border: 0; color: var(--faint); font-weight: 500; font-size: .85rem; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; font-weight: 500; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 8px 0 0; }
+dt { color: var(--faint); }
+dd { margin: 0; overflow-wrap: anywhere; }
 """
-"""How every page begins: with its colours, by `light` and `dark`, and the look of its text and of
-a `Picture`."""
+"""How every page begins: with its colours, by `light` and `dark`, and the look of its text, cards,
+tables, lists and `Picture`s, to which a page adds its own."""
 
 TEMPLATE = (
     HEAD
     + """\
-.grid { display: grid; gap: 16px; margin-top: 16px; }
 .scores { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); margin-top: 28px; }
 .pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
-  padding: 18px; min-width: 0; }
 .score { font-size: 1.7rem; font-weight: 650; line-height: 1.25;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
-.score + p, .note { font-size: .85rem; }
-figure { margin: 0; }
-img { display: block; width: 100%; max-width: 720px; height: auto; margin: 12px auto 0;
-  border-radius: 6px; }
-.scroll { overflow-x: auto; margin-top: 10px; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 7px 10px; text-align: right; border-top: 1px solid var(--line);
-  white-space: nowrap; }
-thead th { border: 0; color: var(--faint); font-weight: 500; font-size: .85rem; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; font-weight: 500; }
+.score + p { font-size: .85rem; }
+img { border-radius: 6px; }
+th, td { padding: 7px 10px; white-space: nowrap; }
 .bar { width: 34%; min-width: 110px; }
 .track { height: 8px; border-radius: 4px; background: var(--line); overflow: hidden; }
 .track div { height: 100%; border-radius: 4px; background: var(--accent); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 8px 0 0; }
-dt { color: var(--faint); }
-dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 600px) { .scores { grid-template-columns: 1fr 1fr; gap: 10px; }
   .scores .card:last-child:nth-child(odd) { grid-column: 1 / -1; }
   .card { padding: 14px; } .score { font-size: 1.35rem; } .bar { display: none; }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fer_tf.fonts import font_file, lacking_letters, matplotlib_font
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+
+
+WIDTH = 6.4
+"""Of most figures, in inches: at one width their texts have one size on the page."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,11 @@ def style(axes: Axes, theme: Theme, *, grid: bool = True) -> None:
     if grid:
         axes.grid(color=theme.line, linewidth=0.8)
         axes.set_axisbelow(True)
+
+
+def legend(of: Axes | Figure, theme: Theme, **options: Any) -> None:
+    """A legend in the theme's ink, without a frame; `options` are those of Matplotlib."""
+    of.legend(frameon=False, labelcolor=theme.ink, fontsize=9, **options)
 
 
 def plain_ticks(axis: Axis) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
 from fer_tf.report.metrics import Metrics
 from fer_tf.report.value_scores import Values
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
     from matplotlib.typing import ColorType
-
-WIDTH = 6.4
-"""Of every figure, in inches: at one width their texts have one size on the page."""
 
 ROOM = 72
 """Letters of class names that have room below a confusion matrix; more are written aslant."""
@@ -108,7 +105,7 @@ def reliability_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     told = f"Calibration error {metrics.ece.value:.1%}; by chance alone {metrics.ece_floor:.1%}"
     upper.set_title(told, pad=10)
-    _legend(upper, theme)
+    legend(upper, theme)
     rows = [b.rows / metrics.rows for b in bins]
     lower.bar(middles, rows, 0.9 * width, color=theme.faint, alpha=0.6)
     lower.set(xlabel="confidence: probability of the predicted class", ylabel="share of faces")
@@ -184,7 +181,7 @@ def curves_figure(history: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     rate.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
     _mark_stages(panels, epochs, list(history["size"]), theme)
-    _legend(loss, theme)
+    legend(loss, theme)
     return figure
 
 
@@ -304,10 +301,6 @@ def _mark_stages(
             ha="center",
             fontsize=10,
         )
-
-
-def _legend(axes: Axes, theme: Theme) -> None:
-    axes.legend(frameon=False, labelcolor=theme.ink, fontsize=9)
 
 
 def _percent() -> PercentFormatter:

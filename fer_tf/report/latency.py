@@ -7,9 +7,9 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, plain_ticks, style
+from fer_tf.report.figure_theme import LIGHT, Theme, legend, new_figure, plain_ticks, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ NAMES = {
     "keras-graph": "Keras graph",
     "keras-eager": "Keras eager",
 }
-"""Of the forms, in the order of tables and pictures."""
+"""Of the forms, in the order of tables and pictures; another one has its own, and comes last."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Row:
 
     Attributes:
         model: as it was named on the command line.
-        format: a key of `NAMES`.
+        format: a form's name, such as a key of `NAMES`.
         size: side in pixels at which the network runs.
         threads: that the runtime may use.
         parameters: of the network.
@@ -101,7 +101,7 @@ def latency_table(rows: Sequence[Row], baseline: str) -> Table:
     most = _threads(threads[-1])
     table = Table(
         box=None,
-        title=f"x: latency over that of {NAMES[baseline]}",
+        title=f"x: latency over that of {_name(baseline)}",
         title_justify="left",
         pad_edge=False,
     )
@@ -121,7 +121,7 @@ def latency_table(rows: Sequence[Row], baseline: str) -> Table:
     for number, ((model, size, form), same) in enumerate(lines.items()):
         if number and form == min((f for m, s, f in lines if (m, s) == (model, size)), key=_rank):
             table.add_row()
-        cells = [model] * several + [str(size), NAMES[form], *_cells(same)]
+        cells = [model] * several + [str(size), _name(form), *_cells(same)]
         table.add_row(*cells[: len(table.columns)])
     return table
 
@@ -159,7 +159,6 @@ def latency_figure(rows: Sequence[Row], theme: Theme = LIGHT) -> Figure:
     axes = figure.add_subplot()
     style(axes, theme)
     several = len({row.model for row in rows}) > 1
-    looks = _looks(theme)
     lines: dict[tuple[str, str], list[Row]] = {}
     for row in sorted(shown, key=_order):
         lines.setdefault((row.model, row.format), []).append(row)
@@ -171,8 +170,8 @@ def latency_figure(rows: Sequence[Row], theme: Theme = LIGHT) -> Figure:
             else p.latency_ms
             for p in points
         ]
-        name = f"{NAMES[form]}, {model}" if several else NAMES[form]
-        axes.plot(x, y, label=name, markersize=5.5, linewidth=1.6, **looks[form])
+        name = _name(form) + f", {model}" * several
+        axes.plot(x, y, label=name, markersize=5.5, linewidth=1.6, **_look(form, theme))
     if accurate:
         _label_sizes(axes, shown, accuracy, theme)
         axes.set_xscale("log")
@@ -186,13 +185,7 @@ def latency_figure(rows: Sequence[Row], theme: Theme = LIGHT) -> Figure:
         axes.set_ylabel(f"milliseconds a face, batch 1, {_threads(threads)} (log scale)")
         axes.set_title("Latency by size", pad=12)
     plain_ticks(axes.xaxis if accurate else axes.yaxis)
-    axes.legend(
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-        frameon=False,
-        labelcolor=theme.ink,
-        fontsize=9,
-    )
+    legend(axes, theme, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
@@ -200,13 +193,12 @@ def _bars(rows: Sequence[Row], theme: Theme) -> Figure:
     """A bar of the latency for each form at one size, with its accuracy where that is known."""
     ordered = sorted(rows, key=lambda row: row.latency_ms)
     several = len({row.model for row in rows}) > 1
-    names = [f"{NAMES[r.format]}, {r.model}" if several else NAMES[r.format] for r in ordered]
+    names = [_name(row.format) + f", {row.model}" * several for row in ordered]
     figure = new_figure(theme, 8.6, 1.3 + 0.38 * len(ordered))
     axes = figure.add_subplot()
     style(axes, theme)
     axes.grid(False, axis="y")
-    looks = _looks(theme)
-    colours = [looks[row.format]["color"] for row in ordered]
+    colours = [_look(row.format, theme)["color"] for row in ordered]
     bars = axes.barh(names, [row.latency_ms for row in ordered], 0.66, color=colours)
     texts = [
         f"{digits(row.latency_ms)} ms"
@@ -224,9 +216,9 @@ def _bars(rows: Sequence[Row], theme: Theme) -> Figure:
     return figure
 
 
-def _looks(theme: Theme) -> dict[str, dict]:
+def _look(form: str, theme: Theme) -> dict[str, Any]:
     """One colour a family: LiteRT, ONNX, OpenVINO, TensorFlow; dashes and marks tell the rest."""
-    return {
+    looks = {
         "litert-float32": {"color": theme.accent, "marker": "o"},
         "litert-float16": {"color": theme.accent, "marker": "s", "linestyle": "--"},
         "litert-int8": {"color": theme.accent, "marker": "^", "linestyle": ":"},
@@ -237,6 +229,7 @@ def _looks(theme: Theme) -> dict[str, dict]:
         "keras-graph": {"color": theme.faint, "marker": "s", "linestyle": "--"},
         "keras-eager": {"color": theme.faint, "marker": "^", "linestyle": ":"},
     }
+    return looks.get(form, {"color": theme.ink, "marker": "o"})
 
 
 def _label_sizes(axes, rows: Sequence[Row], accuracy: dict, theme: Theme) -> None:
@@ -266,8 +259,12 @@ def _order(row: Row) -> tuple:
     return row.model, row.size, _rank(row.format), row.threads
 
 
-def _rank(form: str) -> int:
-    return list(NAMES).index(form)
+def _rank(form: str) -> tuple[int, str]:
+    return [*NAMES, form].index(form), form
+
+
+def _name(form: str) -> str:
+    return NAMES.get(form, form)
 
 
 def _threads(count: int) -> str:

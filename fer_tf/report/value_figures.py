@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.report.figure_theme import LIGHT, Theme, new_figure, style
-from fer_tf.report.figures import WIDTH
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
 from fer_tf.report.value_scores import Values
 
 if TYPE_CHECKING:
@@ -65,16 +64,8 @@ def circumplex_figure(
         axes.set_title(title, pad=8)
     drawn[0].set_ylabel(axis_names[1])
     handles, titles = drawn[0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        titles,
-        loc="outside lower center",
-        ncols=4,
-        frameon=False,
-        labelcolor=theme.ink,
-        fontsize=9,
-        markerscale=2.5,
-    )
+    where = {"loc": "outside lower center", "ncols": 4, "markerscale": 2.5}
+    legend(figure, theme, handles=handles, labels=titles, **where)
     return figure
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -54,13 +58,18 @@ class Pretended(Children):
 
 def meter(children, folder, machine="one", rounds=4) -> CostMeter:
     return CostMeter(
-        children, folder, machine=machine, rounds=rounds, baseline=40, say=lambda line: None
+        children,
+        folder,
+        place=Path(tempfile.mkdtemp(dir=folder)),
+        machine=machine,
+        rounds=rounds,
+        baseline=40,
+        say=lambda line: None,
     )
 
 
 def test_ratios_are_of_the_same_round(tmp_path):
-    with meter(Pretended(), tmp_path) as costs:
-        found = costs.measure("nano", 40, None)
+    found = meter(Pretended(), tmp_path).measure("nano", 40, None)
     assert found.keras is not None and found.litert is not None
     assert found.keras.ms == pytest.approx(4.0)
     for timed in (found.keras, found.litert):
@@ -70,37 +79,33 @@ def test_ratios_are_of_the_same_round(tmp_path):
 
 def test_the_baseline_alone_is_one(tmp_path):
     children = Pretended()
-    with meter(children, tmp_path) as costs:
-        found = costs.measure(BASELINE, 40, None)
+    found = meter(children, tmp_path).measure(BASELINE, 40, None)
     assert found.keras is not None and found.keras.ratio == 1.0
     assert [len(paths) for paths in children.timed] == [2]
 
 
 def test_what_was_measured_is_kept_but_not_for_another_machine(tmp_path):
     children = Pretended()
-    with meter(children, tmp_path) as costs:
-        costs.measure("nano", 40, None)
-        found = costs.measure("nano", 40, None)
-        assert costs.size("nano", 40, None) == found == costs.known("nano", 40, None)
+    costs = meter(children, tmp_path)
+    costs.measure("nano", 40, None)
+    found = costs.measure("nano", 40, None)
+    assert costs.size("nano", 40, None) == found == costs.known("nano", 40, None)
     assert children.built == ["nano", BASELINE]
-    with meter(children, tmp_path, machine="two") as costs:
-        costs.measure("nano", 40, None)
+    meter(children, tmp_path, machine="two").measure("nano", 40, None)
     assert children.built[2:] == ["nano", BASELINE]
-    with meter(children, tmp_path, machine="two", rounds=9) as costs:
-        assert costs.measure("nano", 40, None).rounds == 9
+    costs = meter(children, tmp_path, machine="two", rounds=9)
+    assert costs.measure("nano", 40, None).rounds == 9
     assert costs.known("vgg_half", 40, None) is None
 
 
 def test_a_form_that_cannot_be_written_leaves_the_other(tmp_path):
-    with meter(Pretended(litert=False), tmp_path) as costs:
-        found = costs.measure("nano", 40, None)
+    found = meter(Pretended(litert=False), tmp_path).measure("nano", 40, None)
     assert found.keras is not None and found.keras.ratio == pytest.approx(2.0)
     assert found.litert is None and found.failure == "too large"
 
 
 def test_a_timing_that_fails_leaves_the_counts(tmp_path):
-    with meter(Pretended(code=-9), tmp_path) as costs:
-        found = costs.measure("nano", 40, None)
+    found = meter(Pretended(code=-9), tmp_path).measure("nano", 40, None)
     assert found.keras is None and found.parameters == 7
     assert found.failure.startswith("not timed: was killed")
 
@@ -110,6 +115,17 @@ def test_a_network_for_one_size_has_its_own_where_it_cannot_be_built():
     assert size == (224, 224)
     with pytest.raises(FerError, match="can't be built"):
         build("nano", 4, None)
+
+
+@pytest.mark.slow  # JAX compiles each initialiser
+def test_on_jax_a_network_is_built_and_not_counted(tmp_path):
+    job, told = tmp_path / "job.json", tmp_path / "told.json"
+    order = {"network": "nano", "asked": 48, "task": None, "folder": str(tmp_path)}
+    job.write_text(json.dumps({**order, "told": str(told), "forms": False}))
+    command = [sys.executable, "-m", "fer_tf.comparing.network_forms", str(job)]
+    subprocess.run(command, check=True, env={**os.environ, "KERAS_BACKEND": "jax"})
+    found = json.loads(told.read_text())
+    assert found["size"] == [48, 48] and "multiply_adds" not in found
 
 
 def test_a_network_takes_the_size_that_it_is_asked_for():

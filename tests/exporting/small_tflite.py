@@ -17,8 +17,7 @@ def faces(count: int, channels: int = 3) -> np.ndarray:
 
 
 def described(content: bytes, labels=FER2013) -> bytes:
-    task = Task("own", tuple(labels))
-    return add_metadata(content, task=task, name="fer", description="Expressions.", version="1.2")
+    return add_metadata(content, task=Task("own", tuple(labels)), name="fer")
 
 
 def convert(graph, *, half: bool = False) -> bytes:

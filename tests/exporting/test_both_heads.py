@@ -36,17 +36,10 @@ def coloured(count: int = 12) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
+def model(small_network, tmp_path_factory) -> Path:
     """The network as a .keras file, with random weights that answer each face otherwise."""
-    from small import register_small
-
-    from fer_tf.models import registry
-
-    before = registry.NETWORKS
-    register_small()
     keras.utils.set_random_seed(2)
     network = create_model("short", task=TASK, input_shape=(None, None, 3))
-    registry.NETWORKS = before
     for name in ("logits", "values"):
         layer = network.get_layer(name)
         layer.set_weights([30 * weights for weights in layer.get_weights()])

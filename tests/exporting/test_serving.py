@@ -16,16 +16,11 @@ import pytest
 import tensorflow as tf
 import yaml
 from exported import FACES, SIZE, file
-from google.protobuf import (
-    descriptor_pb2,
-    descriptor_pool,
-    message_factory,
-    text_format,
-    wrappers_pb2,
-)
+from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from serving_client import messages
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -373,38 +368,19 @@ def test_loads_where_there_is_tensorflow_and_nothing_of_ours(folder, model, tmp_
         np.testing.assert_allclose(answer, exported.expected(model)[:count], atol=1e-4)
 
 
-def server_messages():
-    """BatchingParameters and MonitoringConfig, which tensorflow-serving-api leaves out.
-
-    Their fields are those of session_bundle_config.proto and monitoring_config.proto.
-    """
-    file = descriptor_pb2.FileDescriptorProto(name="server.proto", syntax="proto3")
-    file.dependency.append("google/protobuf/wrappers.proto")
-    messages = {
-        "BatchingParameters": {
-            "max_batch_size": (1, ".google.protobuf.Int64Value"),
-            "batch_timeout_micros": (2, ".google.protobuf.Int64Value"),
-            "max_enqueued_batches": (3, ".google.protobuf.Int64Value"),
-            "num_batch_threads": (4, ".google.protobuf.Int64Value"),
-        },
-        "PrometheusConfig": {"enable": (1, "BOOL"), "path": (2, "STRING")},
-        "MonitoringConfig": {"prometheus_config": (1, "PrometheusConfig")},
-    }
-    for name, fields in messages.items():
-        message = file.message_type.add(name=name)
-        for field, (number, kind) in fields.items():
-            added = message.field.add(name=field, number=number, label=1)
-            if kind.isupper():
-                added.type = added.Type.Value(f"TYPE_{kind}")
-            else:
-                added.type_name = kind
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name))()
-        for name in messages
-    }
+SERVER_MESSAGES = {
+    "Int64": {"value": (1, "int64")},
+    "BatchingParameters": {
+        "max_batch_size": (1, "Int64"),
+        "batch_timeout_micros": (2, "Int64"),
+        "max_enqueued_batches": (3, "Int64"),
+        "num_batch_threads": (4, "Int64"),
+    },
+    "PrometheusConfig": {"enable": (1, "bool"), "path": (2, "string")},
+    "MonitoringConfig": {"prometheus_config": (1, "PrometheusConfig")},
+}
+"""Of session_bundle_config.proto and monitoring_config.proto, which tensorflow-serving-api leaves
+out."""
 
 
 def test_server_files_parse(folder):
@@ -414,8 +390,8 @@ def test_server_files_parse(folder):
     (config,) = models.model_config_list.config
     assert (config.name, config.base_path) == ("fer", "/models/fer")
     assert config.model_platform == "tensorflow"
-    messages = server_messages()
-    batching, monitoring = messages["BatchingParameters"], messages["MonitoringConfig"]
+    kinds = messages(SERVER_MESSAGES)
+    batching, monitoring = kinds["BatchingParameters"](), kinds["MonitoringConfig"]()
     text_format.Parse((directory / "batching.config").read_text(), batching)
     text_format.Parse((directory / "monitoring.config").read_text(), monitoring)
     assert batching.max_batch_size.value == 64

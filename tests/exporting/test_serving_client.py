@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ import exported
 import grpc
 import numpy as np
 import pytest
+import serving_client
 import tensorflow as tf
 import yaml
 from exported import FACES, file
@@ -242,15 +242,13 @@ def test_clients_at_the_same_time(server, model):
 
 
 def test_reads_both_fields_of_a_tensor():
-    spec = importlib.util.spec_from_file_location("serving_client", CLIENT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     values = [0.25, 0.5, 0.125]
     packed = tf.make_tensor_proto(np.float32(values))
     assert packed.tensor_content
-    tensor = script.messages()["Tensor"].FromString(packed.SerializeToString())
-    assert script.floats(tensor) == values
-    assert script.floats(script.messages()["Tensor"](float_val=values)) == values
+    kind = serving_client.messages(serving_client.MESSAGES)["Tensor"]
+    tensor = kind.FromString(packed.SerializeToString())
+    assert serving_client.floats(tensor) == values
+    assert serving_client.floats(kind(float_val=values)) == values
 
 
 def test_health_check(server):

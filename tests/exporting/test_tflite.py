@@ -22,7 +22,7 @@ from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.runtimes.task_files import tflite_task
-from fer_tf.tasks import FER2013, TASKS
+from fer_tf.tasks import FER2013, TASKS, Task
 
 SIZE = (40, 56)
 FACES = draw(np.arange(64) % 7, seed=3)
@@ -96,6 +96,18 @@ def test_int8_takes_its_ranges_from_the_faces(model, tmp_path):
         )
     light, dark = (file.read_bytes() for file in files)
     assert light != dark
+
+
+def test_another_task_and_another_backend_are_refused(model, tmp_path, monkeypatch):
+    def write(task):
+        write_tflite(model, tmp_path / "fer.tflite", size=SIZE, precision="float32", task=task)
+
+    with pytest.raises(FerError, match=r"has 7 classes .* expected as many as its task names, 2"):
+        write(Task("own", ("a", "b")))
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(FerError, match="KERAS_BACKEND: found jax, expected tensorflow"):
+        write(TASKS["fer2013"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_cannot_be_written(model, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fer_tf
-from fer_tf import FaceAnalyzer, FerError
+from fer_tf import FaceAnalyzer
 from fer_tf.exporting.face_detector_tflite import write_face_detector
 from fer_tf.exporting.tflite_guides import GUIDES, write_guides
 from fer_tf.shipped import shipped_model
@@ -80,10 +80,3 @@ def test_brackets_of_the_code_are_balanced(tmp_path):
 def test_guides_replace_those_before(tmp_path):
     (tmp_path / "ios.md").write_text("old", "utf-8")
     assert "old" not in write(tmp_path)["ios.md"].split()[:1]
-
-
-def test_a_folder_that_is_none_is_an_error(tmp_path):
-    (tmp_path / "file").write_text("", "utf-8")
-    for folder in (tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(FerError, match="guide cannot be written"):
-            write(folder)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_tflite import SIDE, answers, convert, described, faces, quantise
 
+import fer_tf
 from fer_tf.exporting.delegation import delegation
 from fer_tf.exporting.tflite_metadata import METADATA
 from fer_tf.exporting.tflite_model import ALIGNMENT, SIGNATURE, delegate_input, read_tflite, sign
@@ -20,17 +21,12 @@ FROM_KERAS = {"float32": 1e-5, "float16": 5e-3, "int8": 0.15}
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(small_network):
     """Two stages of the real network, its answers spread so that their order can be told."""
-    from small import register_small
-
-    from fer_tf.models import registry
+    from fer_tf.models.registry import create_model
     from fer_tf.models.sizes import at_size
 
-    before = registry.NETWORKS
-    register_small()
-    model = registry.create_model("short", input_shape=(SIDE, SIDE, 3))
-    registry.NETWORKS = before
+    model = create_model("short", input_shape=(SIDE, SIDE, 3))
     rng = np.random.default_rng(1)
     weights = [
         rng.normal(0, np.prod(w.shape[:-1]) ** -0.5, w.shape) if w.ndim > 1 else w
@@ -99,8 +95,9 @@ def test_mediapipes_schema_reads_every_field(name, space, files):
     content = model.buffers[entry.buffer].data.tobytes()
     assert schema.ModelMetadata.ModelMetadataBufferHasIdentifier(content, 0)
     metadata = schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAs(content, 0))
-    assert (metadata.name, metadata.description) == (b"fer", b"Expressions.")
-    assert (metadata.version, metadata.license) == (b"1.2", b"Apache-2.0")
+    assert (metadata.name, metadata.license) == (b"fer", b"Apache-2.0")
+    assert metadata.description.startswith(b"What a face shows")
+    assert metadata.version.decode() == fer_tf.__version__
     assert metadata.minParserVersion == b"1.0.0"
     (graph,) = metadata.subgraphMetadata
     ((image,), (probabilities,)) = graph.inputTensorMetadata, graph.outputTensorMetadata

@@ -102,7 +102,7 @@ def test_the_published_network_is_what_its_row_says(name):
     assert widths == {"logits": (None, len(row.task.labels)), **values}
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == row.parameters
     assert row.source
-    count = network_multiply_adds(network, row.input_shape[:2]).total()
+    count = network_multiply_adds(network, row.input_shape[:2])
     assert count == pytest.approx(row.multiply_adds, rel=0.01)
 
 
@@ -172,7 +172,7 @@ def test_a_network_is_the_same_in_litert(name, built, tmp_path):
     if folding.can_fold(network):
         assert delegation(path) == (1, [])
     else:
-        counted = network_multiply_adds(network, size).total()
+        counted = network_multiply_adds(network, size)
         # In the file, colour is made grey for a network that has seen grey faces only.
         assert multiply_adds(path).total() == pytest.approx(counted, rel=0.01)
 

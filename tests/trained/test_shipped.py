@@ -190,7 +190,8 @@ def test_evaluate_takes_another_size_and_names_the_split():
     trained = open_trained()
     assert trained.size() == shipped.shipped_size()
     assert trained.size((32, 40)) == (32, 40)
-    report = evaluate.report_directory(trained, "PrivateTest", "flip")
+    flags = evaluate.Evaluate(split="PrivateTest", tta="flip")
+    report = evaluate.report_directory(trained, flags)
     assert report == Path("shipped-report-PrivateTest-flip")
     assert open_trained("nano").report == Path("nano-report")
 
