@@ -7,10 +7,12 @@ In a child process: PYTHONPATH must hold tests/, and
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 
 def register_tiny() -> None:
@@ -25,6 +27,11 @@ def register_tiny() -> None:
         arguments={"dims": (8, 16, 24, 32), "heads": (1, 2, 3, 4), "depths": (1, 1, 1, 1)},
     )
     registry.NETWORKS = MappingProxyType({**registry.NETWORKS, "tiny": row})
+
+
+def full_disk(*arguments: object, **keywords: object) -> NoReturn:
+    """What a function of the system does where the disk is full."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def tiny_csv(path: str | os.PathLike[str], count: int = 96, seed: int = 0) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny import full_disk
 
 from fer_tf import FerError
 from fer_tf.recipes import RECIPES, get_recipe
@@ -206,11 +207,7 @@ def test_history_is_replaced_whole(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     run.write_history([row])
     before = run.history_file.read_text()
     assert before.splitlines()[0] == ",".join(HISTORY) and len(before.splitlines()) == 2
-
-    def full(*arguments: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(OSError):
         run.write_history([row, row])
     assert [path.name for path in run.folder.iterdir()] == ["history.csv"]
