@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from fer_tf.cli import parse, start_keras
+from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.hosts import Hosts, end_at_once, find_hosts, in_child, run_in_child
 from fer_tf.recipes import RECIPES, get_recipe
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         name = arguments.pop(0)
     default = Arguments(recipe=get_recipe(name))
     about = f"{Arguments.__doc__}\n\n{listing()}"
-    args = parse(Arguments, arguments, "python -m fer_tf.train [RECIPE]", default, about)
+    args = cli.parse(Arguments, arguments, "python -m fer_tf.train [RECIPE]", default, about)
     check(args.recipe)
     check_arguments(args)
     hosts = find_hosts(args.coordinator, args.processes, args.process)
@@ -134,7 +134,7 @@ def train(args: Arguments, command: str = "the same call", hosts: Hosts | None =
         faces = load_faces(
             recipe.data, votes=recipe.votes, split=recipe.split, say=say, **vars(recipe.reading)
         )
-        start_keras()
+        cli.start_keras()
 
         from fer_tf.training.devices import divided_among
         from fer_tf.training.display import Display
@@ -207,6 +207,4 @@ def _say_where(run: Run) -> None:
 
 
 if __name__ == "__main__":
-    from fer_tf.cli import run
-
-    run(main)
+    cli.run(main)

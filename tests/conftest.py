@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from small import register_small
-from tiny import register_tiny
+from tiny import register_tiny, tiny_csv
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As in a shell's background job; the children that tests interrupt would inherit it.
@@ -65,6 +66,18 @@ def small_network():
     register_small()
     yield "small"
     registry.NETWORKS = before
+
+
+@pytest.fixture(scope="session")
+def csv_file(tmp_path_factory) -> Path:
+    """A fer2013.csv of 40 drawn faces to train on, and 6 to validate."""
+    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", count=48)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """The test has a cache folder of its own, `tmp_path / "cache"`."""
+    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -41,16 +41,9 @@ def environment(backend: str, devices: int) -> dict[str, str]:
     return {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags, "COLUMNS": "400"}
 
 
-def last_arrays(run: Path) -> dict[str, np.ndarray]:
-    """The arrays of a run's newest checkpoint."""
-    from fer_tf.training import checkpoint
-
-    return dict(checkpoint.load(checkpoint.newest(run / "checkpoints")[0]).arrays)
-
-
 def furthest(one: Path, other: Path) -> float:
     """The largest difference between two runs' weights."""
-    a, b = last_arrays(one), last_arrays(other)
+    a, b = small.last_arrays(one), small.last_arrays(other)
     assert a.keys() == b.keys()
     names = [name for name in a if name.startswith("network.")]
     return max(float(np.abs(a[name] - b[name]).max()) for name in names)

@@ -17,6 +17,7 @@ does ACTION when the run has done STEP steps of all its epochs:
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import os
 import signal
@@ -25,6 +26,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NO_TENSORFLOW = """
 import sys
@@ -147,6 +152,24 @@ def start(*flags: str, at: dict[int, str] | None = None) -> subprocess.Popen[str
         text=True,
         env=environment,
     )
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's history.csv."""
+    with open(run / "history.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def last_arrays(run: Path) -> dict[str, np.ndarray]:
+    """The arrays of a run's newest checkpoint."""
+    from fer_tf.training import checkpoint
+
+    return dict(checkpoint.load(checkpoint.newest(run / "checkpoints")[0]).arrays)
+
+
+def last_bits(run: Path) -> dict[str, bytes]:
+    """The same as bytes, which can be compared all at once."""
+    return {name: array.tobytes() for name, array in last_arrays(run).items()}
 
 
 def train(*flags: str, at: dict[int, str] | None = None) -> tuple[int, str, str]:

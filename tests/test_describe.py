@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import full_disk
 
 from fer_tf import describe
-from fer_tf.data.faces import SPLITS, Faces
+from fer_tf.data.faces import Faces
+from fer_tf.data.synthetic import draw_dataset, write_csv
 from fer_tf.errors import FerError
 from fer_tf.report.dataset import summarise
 from fer_tf.report.dataset_page import count_tables, dataset_page
@@ -101,13 +102,10 @@ def test_page_of_few_or_only_blank_faces(rows):
     assert page.count("data:image/png;base64,iVBOR") == 4
 
 
-def csv_file(folder: Path, faces: Faces) -> str:
-    lines = ["emotion,pixels,Usage"]
-    for image, label, split in zip(faces.images, faces.labels, faces.split, strict=True):
-        lines.append(f"{label},{' '.join(map(str, image.ravel().tolist()))},{SPLITS[split]}")
-    path = folder / "small.csv"
-    path.write_text("\n".join(lines))
-    return str(path)
+@pytest.fixture
+def small_csv(tmp_path) -> str:
+    write_csv(tmp_path / "small.csv", faces_with_defects())
+    return str(tmp_path / "small.csv")
 
 
 @pytest.fixture
@@ -116,11 +114,12 @@ def undrawn(monkeypatch):
     monkeypatch.setattr("fer_tf.report.dataset_page._pictures", lambda *_: [])
 
 
-def test_command_writes_the_page_and_prints_the_table(tmp_path, undrawn, monkeypatch, capsys):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+def test_command_writes_the_page_and_prints_the_table(
+    tmp_path, small_csv, own_cache, undrawn, monkeypatch, capsys
+):
     monkeypatch.setenv("COLUMNS", "120")
     out = tmp_path / "deep" / "out"
-    describe.main(["--data", csv_file(tmp_path, faces_with_defects()), "--out", str(out)])
+    describe.main(["--data", small_csv, "--out", str(out)])
     assert [path.name for path in out.iterdir()] == ["dataset.html"]
     assert "small.csv" in (out / "dataset.html").read_text(encoding="utf-8")
     printed = capsys.readouterr().out
@@ -129,36 +128,28 @@ def test_command_writes_the_page_and_prints_the_table(tmp_path, undrawn, monkeyp
     assert re.search(r"PublicTest pictures also in Training +1 +12.5%", printed)
 
 
-def test_command_refuses_bad_data_and_bad_places(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
+def test_command_refuses_bad_data_and_bad_places(tmp_path, small_csv, own_cache):
     with pytest.raises(FerError, match=r"absent\.csv"):
         describe.main(["--data", str(tmp_path / "absent.csv"), "--out", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
-    data = csv_file(tmp_path, faces_with_defects())
     (tmp_path / "file").write_text("")
     with pytest.raises(FerError, match="--out"):
-        describe.main(["--data", data, "--out", str(tmp_path / "file")])
+        describe.main(["--data", small_csv, "--out", str(tmp_path / "file")])
 
 
 def test_an_interrupted_page_leaves_the_one_before(tmp_path, monkeypatch):
     page = tmp_path / "dataset.html"
     page.write_text("before")
-
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(FerError, match="No space left"):
         describe._write(page, "after")
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.html"]
     assert page.read_text() == "before"
 
 
-def test_any_data_set_is_described(tmp_path, undrawn, capsys, monkeypatch):
+def test_any_data_set_is_described(tmp_path, own_cache, undrawn, capsys):
     from fer_tf.data.layouts import write_affectnet_csv
-    from fer_tf.data.synthetic import draw_dataset
 
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
     write_affectnet_csv(tmp_path / "set", draw_dataset(48, affect=True))
     out = tmp_path / "out"
     flags = ["--data", str(tmp_path / "set"), "--task", "affectnet7", "--face-size", "40"]

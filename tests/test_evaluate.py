@@ -16,6 +16,8 @@ from fer_tf.recipes.schema import Reading, Recipe
 from fer_tf.tasks import FER2013
 from fer_tf.trained.model import TrainedModel, open_trained
 
+pytestmark = pytest.mark.usefixtures("own_cache", "no_pictures")
+
 LEVELS = 30 * np.arange(7) + 20
 """Grey level of the made-up faces of each emotion."""
 
@@ -53,11 +55,6 @@ def run(tmp_path, csv) -> Path:
     folder = run_folder(tmp_path / "runs" / "tiny", recipe)
     brightness_model(folder / "best.keras")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def own_cache(no_pictures, tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
 
 
 def measured(directory: Path) -> dict:

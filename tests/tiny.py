@@ -7,11 +7,12 @@ In a child process: PYTHONPATH must hold tests/, and
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from fer_tf.recipes.schema import Recipe
@@ -42,6 +43,11 @@ def run_folder(folder: Path, recipe: Recipe) -> Path:
         "seconds\n1,24,5,1e-3,1.9,0.2,1.8,0.3,100,40\n2,40,10,1e-4,1.5,0.4,1.4,0.5,90,4000\n"
     )
     return folder
+
+
+def full_disk(*arguments: object, **keywords: object) -> NoReturn:
+    """What a function of the system does where the disk is full."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def tiny_csv(path: str | os.PathLike[str], count: int = 96, seed: int = 0) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_tf.data.draws import Epoch
+from fer_tf.data.augment import augment, warp_by_gather
+from fer_tf.data.draws import COLUMN, Epoch
 from fer_tf.data.mapped import Images
 from fer_tf.recipes.schema import Augmentation
 
@@ -17,9 +18,6 @@ def augmented(
     images: Images, epoch: Epoch, *, size: tuple[int, int], how: Augmentation
 ) -> Iterator[np.ndarray]:
     """An epoch's batches at one size, whatever its scales: float32 [n, height, width, 3]."""
-    from fer_tf.data.augment import augment, warp_by_gather
-    from fer_tf.data.draws import COLUMN
-
     if keras.backend.backend() == "tensorflow":
         from fer_tf.data.pipeline import TrainingBatches
 

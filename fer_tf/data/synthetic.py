@@ -202,14 +202,14 @@ def write_csv(path: str | os.PathLike[str], faces: Faces) -> None:
         raise FerError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def draw_grid(columns: int = GRID_COLUMNS, seed: int = 0) -> np.ndarray:
+def draw_grid(seed: int) -> np.ndarray:
     """A labelled picture: a row for each emotion, a column for each person; uint8 [h, w]."""
     import cv2
 
     margin, side = 130, SIZE * GRID_ZOOM
-    picture = np.full((len(FER2013) * side, margin + columns * side), 255, np.uint8)
+    picture = np.full((len(FER2013) * side, margin + GRID_COLUMNS * side), 255, np.uint8)
     for row, name in enumerate(FER2013):
-        strip = np.hstack(list(draw(np.full(columns, row), seed)))
+        strip = np.hstack(list(draw(np.full(GRID_COLUMNS, row), seed)))
         strip = cv2.resize(strip, None, fx=GRID_ZOOM, fy=GRID_ZOOM, interpolation=cv2.INTER_CUBIC)
         picture[row * side : (row + 1) * side, margin:] = strip
         at = (10, row * side + side // 2 + 8)
@@ -254,7 +254,7 @@ def main(argv: list[str] | None = None) -> None:
             raise FerError(f"{place}: cannot be written ({error.strerror or error})") from error
         print(f"{args.out}: {args.count} drawn faces")
     if args.grid is not None:
-        _write_png(args.grid, draw_grid(seed=args.seed))
+        _write_png(args.grid, draw_grid(args.seed))
         print(f"{args.grid}: {len(FER2013)} emotions of {GRID_COLUMNS} people")
 
 

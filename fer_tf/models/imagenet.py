@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -34,6 +34,10 @@ layer makes up for it."""
 
 _BLUE_FIRST = {"VGG16"}
 """Those that take blue, green and red."""
+
+
+Pair = tuple[keras.layers.Layer, list[np.ndarray]]
+"""A layer of ours, and the values of its weights."""
 
 
 def imagenet_scale(name: str, source: str | None, channels: int) -> tuple[list, list]:
@@ -113,15 +117,7 @@ def copy_features(source: keras.Model, model: keras.Model, *, blue_first: bool =
     if ours[0].kernel.shape[2] == 1:
         kernel = kernel.sum(axis=2, keepdims=True)
     theirs[0][0] = kernel
-    for layer, values in zip(ours, theirs, strict=True):
-        found, expected = [v.shape for v in values], [tuple(w.shape) for w in layer.weights]
-        if found != expected:
-            raise FerError(
-                f"{model.name}: not a network like {source.name}, which has {found} for the "
-                f"weights {expected} of {layer.path}"
-            )
-    for layer, values in zip(ours, theirs, strict=True):
-        layer.set_weights(values)
+    _set_weights(ours, theirs, f"{model.name}: not a network like {source.name}")
 
 
 def copy_imagenet_encoder(model: keras.Model) -> None:
@@ -176,26 +172,31 @@ def copy_encoder(source: keras.Model, model: keras.Model) -> None:
     Raises:
         FerError: the model has other stages, blocks, heads or shapes than the source.
     """
+    unlike = f"{model.name}: not an encoder like {source.name}"
     try:
-        pairs = list(_pairs(source, model))
+        layers, weights = zip(*_pairs(source, model), strict=True)
     except (ValueError, AttributeError) as error:
-        raise FerError(
-            f"{model.name}: not an encoder like {source.name}, {reason(error)}"
-        ) from None
-    for layer, values in pairs:
-        found, expected = [v.shape for v in values], [tuple(w.shape) for w in layer.weights]
+        raise FerError(f"{unlike}, {reason(error)}") from None
+    _set_weights(layers, weights, unlike)
+
+
+def _set_weights(
+    layers: Sequence[keras.layers.Layer], weights: Sequence[list[np.ndarray]], told: str
+) -> None:
+    """Set the weights of all layers; of none where one has other shapes.
+
+    Raises:
+        FerError: one has; `told` begins the sentence.
+    """
+    for layer, arrays in zip(layers, weights, strict=True):
+        found, expected = [a.shape for a in arrays], [tuple(w.shape) for w in layer.weights]
         if found != expected:
-            raise FerError(
-                f"{model.name}: not an encoder like {source.name}, which has {found} "
-                f"for the weights {expected} of {layer.path}"
-            )
-    for layer, values in pairs:
-        layer.set_weights(values)
+            raise FerError(f"{told}, which has {found} for the weights {expected} of {layer.path}")
+    for layer, arrays in zip(layers, weights, strict=True):
+        layer.set_weights(arrays)
 
 
-def _pairs(
-    source: keras.Model, model: keras.Model
-) -> Iterator[tuple[keras.layers.Layer, list[np.ndarray]]]:
+def _pairs(source: keras.Model, model: keras.Model) -> Iterator[Pair]:
     """Each layer of ours that has weights, with the values for it."""
     norms = [x for x in source.layers if isinstance(x, keras.layers.LayerNormalization)]
     for stage, norm in enumerate(norms):
@@ -213,7 +214,7 @@ def _pairs(
         yield model.get_layer(f"stage{stage + 1}_norm"), norm.get_weights()
 
 
-def _block_pairs(theirs, ours) -> Iterator[tuple[keras.layers.Layer, list[np.ndarray]]]:
+def _block_pairs(theirs, ours) -> Iterator[Pair]:
     attention, source = ours.attention, theirs.attn
     if (attention.heads, attention.reduction) != (source.num_heads, source.sr_ratio):
         raise ValueError(

@@ -7,6 +7,7 @@ Transformers", ICCV 2021.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -68,18 +69,17 @@ def transfer(
     x = _local_attention(x, branches, reduction, drop_map, dtype, seed)
     x = keras.layers.Conv2D(dim, 1, dtype=dtype, name="projection")(x)
     x = ClassToken(dtype=dtype, name="positions")(Tokens(dtype=dtype, name="tokens")(x))
-    for block in range(1, blocks + 1):
-        x = EncoderBlock(
-            heads=heads,
-            hidden=ratio * dim,
-            qkv_bias=False,
-            drop_head=drop_head,
-            kernel_initializer=DenseNormal(),
-            seed=None if seed is None else seed + 10 * block,
-            dtype=dtype,
-            name=f"block{block}",
-        )(x)
+    how = {"heads": heads, "hidden": ratio * dim, "qkv_bias": False, "drop_head": drop_head}
+    x = _encoder(x, blocks, dtype, seed, kernel_initializer=DenseNormal(), **how)
     return [LayerNormalization(epsilon=1e-6, dtype=dtype, name="norm")(x)]
+
+
+def _encoder(x, blocks: int, dtype: str | None, seed: int | None, **how: Any):
+    """So many blocks over tokens, each with a seed of its own."""
+    for block in range(1, blocks + 1):
+        own = None if seed is None else seed + 10 * block
+        x = EncoderBlock(seed=own, dtype=dtype, name=f"block{block}", **how)(x)
+    return x
 
 
 def _local_attention(
@@ -216,18 +216,8 @@ def transfer_lite(
     x = Tokens(dtype=dtype, name="tokens")(
         keras.layers.Concatenate(axis=1, dtype=dtype, name="local_maps")(maps)
     )
-    for block in range(1, blocks + 1):
-        x = EncoderBlock(
-            heads=heads,
-            hidden=hidden,
-            pre_norm=False,
-            dropout=dropout,
-            epsilon=EPSILON,
-            seed=None if seed is None else seed + 10 * block,
-            dtype=dtype,
-            name=f"block{block}",
-        )(x)
-    return [x]
+    how = {"heads": heads, "hidden": hidden, "dropout": dropout}
+    return [_encoder(x, blocks, dtype, seed, pre_norm=False, epsilon=EPSILON, **how)]
 
 
 def cnn_transformer(
@@ -280,16 +270,8 @@ def cnn_transformer(
     places = keras.layers.DepthwiseConv2D(3, padding="same", dtype=dtype, name="places")(x)
     x = keras.layers.Add(dtype=dtype, name="placed")([x, places])
     x = Tokens(dtype=dtype, name="tokens")(x)
-    for block in range(1, blocks + 1):
-        x = EncoderBlock(
-            heads=heads,
-            hidden=ratio * widths[-1],
-            drop_head=drop_head,
-            kernel_initializer=DenseNormal(),
-            seed=None if seed is None else seed + 10 * block,
-            dtype=dtype,
-            name=f"block{block}",
-        )(x)
+    how = {"heads": heads, "hidden": ratio * widths[-1], "drop_head": drop_head}
+    x = _encoder(x, blocks, dtype, seed, kernel_initializer=DenseNormal(), **how)
     return [LayerNormalization(epsilon=1e-6, dtype=dtype, name="norm")(x)]
 
 

@@ -37,8 +37,8 @@ class Network:
     family: Callable[..., list]
     head: Callable[..., Any]
     parameters: int
+    multiply_adds: int
     source: str
-    multiply_adds: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, int, int] = (224, 224, 3)
     pixel_scale: tuple[float, float] = (1 / 127.5, -1.0)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from fer_tf.errors import FerError, shown_path
+from fer_tf.errors import FerError, reason, shown_path
 from fer_tf.installed import absent
 from fer_tf.pictures.data_urls import LONGEST_PATH, decode_data_url, is_data_url
 from fer_tf.pictures.jpeg_scans import check_scans
@@ -140,11 +140,6 @@ def _label(source: Any) -> str:
     return f"the {type(source).__name__} given"
 
 
-def _told(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 100 else f"{text[:97]}..."
-
-
 def _read_file(path: str | os.PathLike, name: str, max_pixels: int) -> np.ndarray:
     if name.lower().startswith(("http:/", "https:/")):  # a Path has one slash left
         raise FerError(f"{name}: a web address, expected a file: download the picture first")
@@ -170,7 +165,7 @@ def _read_file(path: str | os.PathLike, name: str, max_pixels: int) -> np.ndarra
     except FerError:
         raise
     except ValueError as error:
-        raise FerError(f"{name}: not the name of a file ({_told(error)})") from error
+        raise FerError(f"{name}: not the name of a file ({reason(error)})") from error
     with stream:
         return _decode(stream, name, max_pixels)
 
@@ -179,14 +174,14 @@ def _array(source: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(source)
     except Exception as error:
-        raise FerError(f"{name}: can't become a NumPy array ({_told(error)})") from error
+        raise FerError(f"{name}: can't become a NumPy array ({reason(error)})") from error
 
 
 def _contents(source: Any, name: str) -> bytes:
     try:
         data = source.read()
     except Exception as error:
-        raise FerError(f"{name}: can't be read ({_told(error)}), expected a picture") from error
+        raise FerError(f"{name}: can't be read ({reason(error)}), expected a picture") from error
     if not isinstance(data, (bytes, bytearray, memoryview)):
         found = "text" if isinstance(data, str) else type(data).__name__
         raise FerError(f"{name}: its read() gives {found}, expected bytes (opened with 'rb')")
@@ -197,7 +192,7 @@ def _decode(stream: IO[bytes], name: str, max_pixels: int) -> np.ndarray:
     try:
         prefix = stream.read(1024)
     except OSError as error:
-        raise FerError(f"{name}: can't be read ({_told(error)}), expected a picture") from error
+        raise FerError(f"{name}: can't be read ({reason(error)}), expected a picture") from error
     if not prefix:
         raise UnknownFormat(f"{name}: an empty file, expected a picture")
     plugin, factory = _plugin(prefix)
@@ -274,9 +269,8 @@ def _damaged(name: str, plugin: str | None, error: BaseException) -> FerError:
         return TooManyPixels(f"{name}: {plugin} frames far above {limit}, expected at most that")
     if isinstance(error, MemoryError):
         return FerError(f"{name}: more memory is needed than there is, expected fewer pixels")
-    return FerError(
-        f"{name}: a damaged or cut-off {plugin or 'picture'} ({_told(error)}), expected a whole one"
-    )
+    kind = plugin or "picture"
+    return FerError(f"{name}: a damaged or cut-off {kind} ({reason(error)}), expected a whole one")
 
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:

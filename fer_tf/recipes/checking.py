@@ -11,6 +11,67 @@ from fer_tf.errors import FerError
 from fer_tf.recipes.schema import Recipe
 
 
+def ranges(recipe: Recipe) -> dict[str, tuple[float, float]]:
+    """The lowest and the highest value that each number of a recipe may have, by its name."""
+    return {
+        "face_size": (1, 1024),
+        "unpack_limit": (1e-3, 1e6),
+        "distillation": (0, 1),
+        "restart": (0, 1e3),
+        "vote_weight": (0, 1),
+        "vote_answer": (0, 100),
+        "passes": (1, 1 << 20),
+        "epoch_steps": (1, 1 << 30),
+        "views": (1, 1 << 20),
+        "minutes": (1e-3, 1e6),
+        "drop_path": (0, 0.99),
+        "dropout": (0, 0.99),
+        "batch_size": (1, 1 << 20),
+        "accumulate": (1, 1 << 20),
+        "learning_rate": (0, 1e3),
+        "momentum": (0, 0.9999),
+        "weight_decay": (0, 1e3),
+        "average_start": (0, 1 << 40),
+        "average_decay": (0, 1),
+        "average_power": (0, 10),
+        "clip_norm": (1e-9, 1e9),
+        "clip_value": (1e-9, 1e9),
+        "step_factor": (0, 1),
+        "cycle_epochs": (1, 1 << 20),
+        "cycle_factor": (1, 1 << 20),
+        "warmup_epochs": (0, recipe.epochs),
+        "min_learning_rate": (0, recipe.learning_rate),
+        "plateau_factor": (0, 1),
+        "plateau_patience": (0, 1 << 20),
+        "early_stop": (1, 1 << 20),
+        "ema": (0, 0.999999),
+        "start_share": (0, 1),
+        "label_smoothing": (0, 1),
+        "class_balance": (0, 1),
+        "rotation": (0, 180),
+        "rotation_probability": (0, 1),
+        "zoom": (0, 0.9),
+        "shift": (0, 1),
+        "shift_probability": (0, 1),
+        "magnify": (0.25, 4),
+        "grid_distortion": (0, 0.9),
+        "rand_augment": (0, 10),
+        "auto_contrast": (0, 1),
+        "brightness": (0, 1),
+        "contrast": (0, 1),
+        "light": (0, 1),
+        "blur": (0, 1),
+        "noise": (0, 1),
+        "jpeg": (0, 1),
+        "erasing": (0, 1),
+        "mix_probability": (0, 1),
+        "mixup": (0, 100),
+        "cutmix": (0, 100),
+        "seed": (0, (1 << 32) - 1),
+        "expected_accuracy": (0, 1),
+    }
+
+
 def check(recipe: Recipe) -> None:
     """Refuse values that no training can use.
 
@@ -23,65 +84,9 @@ def check(recipe: Recipe) -> None:
         )
     if not recipe.scales or not all(0 < scale <= 16 for scale in recipe.scales):
         raise FerError(f"scales: expected numbers above 0 to 16, found {recipe.scales}")
-    a = recipe.augmentation
-    ranges = {
-        "face_size": (recipe.reading.face_size, 1, 1024),
-        "unpack_limit": (recipe.reading.unpack_limit, 1e-3, 1e6),
-        "distillation": (recipe.distillation, 0, 1),
-        "restart": (recipe.restart, 0, 1e3),
-        "vote_weight": (recipe.vote_weight, 0, 1),
-        "vote_answer": (recipe.vote_answer, 0, 100),
-        "passes": (recipe.passes, 1, 1 << 20),
-        "epoch_steps": (recipe.epoch_steps, 1, 1 << 30),
-        "views": (recipe.views, 1, 1 << 20),
-        "minutes": (recipe.minutes, 1e-3, 1e6),
-        "drop_path": (recipe.drop_path, 0, 0.99),
-        "dropout": (recipe.dropout, 0, 0.99),
-        "batch_size": (recipe.batch_size, 1, 1 << 20),
-        "accumulate": (recipe.accumulate, 1, 1 << 20),
-        "learning_rate": (recipe.learning_rate, 0, 1e3),
-        "momentum": (recipe.momentum, 0, 0.9999),
-        "weight_decay": (recipe.weight_decay, 0, 1e3),
-        "average_start": (recipe.average_start, 0, 1 << 40),
-        "average_decay": (recipe.average_decay, 0, 1),
-        "average_power": (recipe.average_power, 0, 10),
-        "clip_norm": (recipe.clip_norm, 1e-9, 1e9),
-        "clip_value": (recipe.clip_value, 1e-9, 1e9),
-        "step_factor": (recipe.step_factor, 0, 1),
-        "cycle_epochs": (recipe.cycle_epochs, 1, 1 << 20),
-        "cycle_factor": (recipe.cycle_factor, 1, 1 << 20),
-        "warmup_epochs": (recipe.warmup_epochs, 0, recipe.epochs),
-        "min_learning_rate": (recipe.min_learning_rate, 0, recipe.learning_rate),
-        "plateau_factor": (recipe.plateau_factor, 0, 1),
-        "plateau_patience": (recipe.plateau_patience, 0, 1 << 20),
-        "early_stop": (recipe.early_stop, 1, 1 << 20),
-        "ema": (recipe.ema, 0, 0.999999),
-        "start_share": (recipe.start_share, 0, 1),
-        "label_smoothing": (recipe.label_smoothing, 0, 1),
-        "class_balance": (recipe.class_balance, 0, 1),
-        "rotation": (a.rotation, 0, 180),
-        "rotation_probability": (a.rotation_probability, 0, 1),
-        "zoom": (a.zoom, 0, 0.9),
-        "shift": (a.shift, 0, 1),
-        "shift_probability": (a.shift_probability, 0, 1),
-        "magnify": (a.magnify, 0.25, 4),
-        "grid_distortion": (a.grid_distortion, 0, 0.9),
-        "rand_augment": (a.rand_augment, 0, 10),
-        "auto_contrast": (a.auto_contrast, 0, 1),
-        "brightness": (a.brightness, 0, 1),
-        "contrast": (a.contrast, 0, 1),
-        "light": (a.light, 0, 1),
-        "blur": (a.blur, 0, 1),
-        "noise": (a.noise, 0, 1),
-        "jpeg": (a.jpeg, 0, 1),
-        "erasing": (a.erasing, 0, 1),
-        "mix_probability": (a.mix_probability, 0, 1),
-        "mixup": (a.mixup, 0, 100),
-        "cutmix": (a.cutmix, 0, 100),
-        "seed": (recipe.seed, 0, (1 << 32) - 1),
-        "expected_accuracy": (recipe.expected_accuracy, 0, 1),
-    }
-    for name, (value, low, high) in ranges.items():
+    values = recipe.settings()
+    for name, (low, high) in ranges(recipe).items():
+        value = values[name]
         if value is not None and not low <= value <= high:
             raise FerError(f"{name}: expected a value from {low} to {high}, found {value}")
     if recipe.batch_size % recipe.accumulate:
@@ -103,15 +108,14 @@ def check(recipe: Recipe) -> None:
         raise FerError(
             "class_weights: expected class_balance 0 with them, which weighs classes too"
         )
-    for name, (low, high), least, most in (
-        ("crop_area", a.crop_area, 0.01, 1.0),
-        ("crop_aspect", a.crop_aspect, 0.1, 10.0),
-    ):
+    for name, least, most in (("crop_area", 0.01, 1.0), ("crop_aspect", 0.1, 10.0)):
+        low, high = values[name]
         if not (least <= low <= most and low <= high <= 10.0):
             raise FerError(
                 f"{name}: expected two values, the first from {least} to {most} and the second "
                 f"from there to 10, found {low} {high}"
             )
+    a = recipe.augmentation
     if recipe.ten_crops and (a.mix_probability or recipe.teachers or recipe.fit_prior):
         raise FerError(
             "ten_crops: expected neither mix_probability nor teachers nor fit_prior with it, which "

@@ -27,9 +27,7 @@ OWN = {
 
 def listing() -> str:
     """All recipes: a group a paragraph, a line each, with what it reaches and in which source."""
-    published = [
-        _line(recipe, source) for source, group in BY_SOURCE.items() for recipe in group.values()
-    ]
+    published = [_line(recipe, source) for source, group in BY_SOURCE.items() for recipe in group]
     tuned = [_line(recipe, f"goes on from {recipe.weights}") for recipe in TUNED.values()]
     groups = {
         "First runs": [_line(CHOSEN[name], text) for name, text in FIRST.items()],

@@ -144,25 +144,25 @@ DACL = dataclasses.replace(
 )
 
 
-def _trained(base: Recipe, accuracy: float, name: str, **changes: Any) -> dict[str, Recipe]:
+def _trained(base: Recipe, accuracy: float, name: str, **changes: Any) -> Recipe:
     recipe = dataclasses.replace(base, name=name, model=name, expected_accuracy=accuracy)
-    return {name: dataclasses.replace(recipe, **changes)}
+    return dataclasses.replace(recipe, **changes)
 
 
-BY_SOURCE: dict[str, dict[str, Recipe]] = {
-    "Safavi et al., BSN 2023, FER2013": {
-        **_trained(SAFAVI, 0.7347, "mit_b0_fusion"),
-        **_trained(SAFAVI, 0.7263, "resattnet56"),
-        **_trained(SAFAVI, 0.7316, "densenet121"),
-        **_trained(SAFAVI, 0.7322, "resnet152"),
-        **_trained(SAFAVI, 0.7339, "cbam_resnet50"),
-        **_trained(SAFAVI, 0.7414, "resmaskingnet"),
-    },
-    "project S1, FER2013": _trained(S1, 0.664, "efficientnet_b0_gray", drop_path=0.2),
-    "project S2, AffectNet": {
-        **_trained(S2, 0.4839, "t_net", batch_size=512, stages=((224, 30),)),
-        **_trained(S2, 0.5758, "squeezenet1_1", batch_size=128, stages=((224, 30),)),
-        **_trained(
+BY_SOURCE: dict[str, list[Recipe]] = {
+    "Safavi et al., BSN 2023, FER2013": [
+        _trained(SAFAVI, 0.7347, "mit_b0_fusion"),
+        _trained(SAFAVI, 0.7263, "resattnet56"),
+        _trained(SAFAVI, 0.7316, "densenet121"),
+        _trained(SAFAVI, 0.7322, "resnet152"),
+        _trained(SAFAVI, 0.7339, "cbam_resnet50"),
+        _trained(SAFAVI, 0.7414, "resmaskingnet"),
+    ],
+    "project S1, FER2013": [_trained(S1, 0.664, "efficientnet_b0_gray", drop_path=0.2)],
+    "project S2, AffectNet": [
+        _trained(S2, 0.4839, "t_net", batch_size=512, stages=((224, 30),)),
+        _trained(S2, 0.5758, "squeezenet1_1", batch_size=128, stages=((224, 30),)),
+        _trained(
             S2,
             0.4897,
             "mobilenet_v3_small",
@@ -170,31 +170,31 @@ BY_SOURCE: dict[str, dict[str, Recipe]] = {
             stages=((224, 12),),
             augmentation=Augmentation(flip=True, grid_distortion=0.2),
         ),
-        **_trained(
+        _trained(
             S2, 0.6769, "efficientnet_b0_va", batch_size=32, stages=((224, 12),), drop_path=0.2
         ),
-    },
-    "project S3, FER2013": {
-        **_trained(S3, 0.4977, "alexnet"),
-        **_trained(S3, 0.6619, "vggnet_lee"),
-        **_trained(S3, 0.6673, "resnet50_gray"),
-        **_trained(S3, 0.6758, "transfer_lite"),
-        **_trained(S3, 0.6908, "dacl_lite"),
-        **_trained(S3, 0.2552, "cnn_transformer"),
-    },
-    "project S4, FER2013": {
-        **_trained(S4, 0.724, "khaireddin_vgg"),
-        **_trained(S4, 0.7024, "vgg16", stages=((40, 100),)),
-        **_trained(S4, 0.7088, "resnet50_40", stages=((40, 100),)),
-        **_trained(S4, 0.6943, "efficientnet_b3", stages=((40, 100),), drop_path=0.2),
-    },
-    "Xue et al., ICCV 2021, RAF-DB": _trained(TRANSFER, 0.9091, "transfer"),
-    "Farzaneh and Qi, WACV 2021, RAF-DB": _trained(DACL, 0.8778, "dacl"),
+    ],
+    "project S3, FER2013": [
+        _trained(S3, 0.4977, "alexnet"),
+        _trained(S3, 0.6619, "vggnet_lee"),
+        _trained(S3, 0.6673, "resnet50_gray"),
+        _trained(S3, 0.6758, "transfer_lite"),
+        _trained(S3, 0.6908, "dacl_lite"),
+        _trained(S3, 0.2552, "cnn_transformer"),
+    ],
+    "project S4, FER2013": [
+        _trained(S4, 0.724, "khaireddin_vgg"),
+        _trained(S4, 0.7024, "vgg16", stages=((40, 100),)),
+        _trained(S4, 0.7088, "resnet50_40", stages=((40, 100),)),
+        _trained(S4, 0.6943, "efficientnet_b3", stages=((40, 100),), drop_path=0.2),
+    ],
+    "Xue et al., ICCV 2021, RAF-DB": [_trained(TRANSFER, 0.9091, "transfer")],
+    "Farzaneh and Qi, WACV 2021, RAF-DB": [_trained(DACL, 0.8778, "dacl")],
 }
-"""By source, and by the network's name."""
+"""By source."""
 
 PUBLISHED: dict[str, Recipe] = {
-    name: recipe for recipes in BY_SOURCE.values() for name, recipe in recipes.items()
+    recipe.name: recipe for recipes in BY_SOURCE.values() for recipe in recipes
 }
 """By the network's name."""
 

@@ -6,7 +6,7 @@ Plain Python without imports of any framework, so that the command line answers 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -270,6 +270,12 @@ class Recipe:
     def tta(self) -> str:
         """The test-time augmentation with which validation faces are answered."""
         return "ten-crop" if self.ten_crops else "none"
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting by the name of its flag, those of `reading` and `augmentation`, too."""
+        groups = {"reading", "augmentation"}
+        own = {name: value for name, value in vars(self).items() if name not in groups}
+        return {**own, **vars(self.augmentation), **vars(self.reading)}
 
     def size_at(self, epoch: int) -> int:
         """Side in pixels of the faces in `epoch`, counted from 0."""

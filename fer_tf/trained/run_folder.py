@@ -208,9 +208,7 @@ def compare(old: Recipe, new: Recipe) -> list[str]:
 
     Not `expected_accuracy`, which changes nothing in a training.
     """
-    before, after = (dataclasses.asdict(recipe) for recipe in (old, new))
-    before.update(before.pop("augmentation"))
-    after.update(after.pop("augmentation"))
+    before, after = old.settings(), new.settings()
     return [
         f"{name}: was {before[name]}, now {after[name]}"
         for name in before

@@ -68,16 +68,14 @@ class Progress:
             )
         return cls(**state)
 
-    def out_of_patience(self, recipe: Recipe) -> bool:
-        """Whether `early_stop` epochs brought no better validation accuracy."""
-        patience = recipe.early_stop
-        return patience is not None and self.epoch - self.best_epoch >= patience
-
     def finished(self, recipe: Recipe) -> bool:
         """Whether nothing of the recipe is left to train."""
+        patience = recipe.early_stop
+        if patience is not None and self.epoch - self.best_epoch >= patience:
+            return True
         if recipe.minutes is not None:
             return self.clock(recipe) >= 1.0
-        return self.epoch >= recipe.epochs or self.out_of_patience(recipe)
+        return self.epoch >= recipe.epochs
 
     def clock(self, recipe: Recipe) -> float:
         """Share of `Recipe.minutes` that is over in the middle of the next epoch, in [0, 1]."""

@@ -39,20 +39,7 @@ def trainable(
         teachers: whose answers are mixed into the targets.
         parts: a training step looks at its batch in so many parts.
     """
-    model, batches = _for_the_backend(network, images, sizes, how, ten_crops, teachers)
-    if parts > 1:
-        accumulate(model, parts)
-    return model, batches
-
-
-def _for_the_backend(
-    network: keras.Model,
-    images: Images,
-    sizes: Sequence[tuple[int, int]],
-    how: Augmentation,
-    ten_crops: bool,
-    teachers: Teachers | None,
-) -> tuple[keras.Model, Any]:
+    batches: Any
     if keras.backend.backend() == "tensorflow":
         from fer_tf.data.pipeline import TrainingBatches
 
@@ -60,13 +47,16 @@ def _for_the_backend(
         answers = None if teachers is None else teachers.answers
         batches = TrainingBatches(
             images, sizes=sizes, how=how, ten_crops=ten_crops, answers=answers
-        )
-        return model, batches.epoch
-    from fer_tf.data.device import AugmentedModel, EpochBatches
+        ).epoch
+    else:
+        from fer_tf.data.device import AugmentedModel, EpochBatches
 
-    # Where there are several processes, each gives out the pixels of its own share.
-    given_out = images if isinstance(images, MappedImages) or processes() > 1 else None
-    held = None if given_out is not None else images
-    model = AugmentedModel(network, held, how=how, ten_crops=ten_crops, teachers=teachers)
-    share = (process(), processes())
-    return model, partial(EpochBatches, sizes=sizes, images=given_out, share=share)
+        # Where there are several processes, each gives out the pixels of its own share.
+        given_out = images if isinstance(images, MappedImages) or processes() > 1 else None
+        held = None if given_out is not None else images
+        model = AugmentedModel(network, held, how=how, ten_crops=ten_crops, teachers=teachers)
+        share = (process(), processes())
+        batches = partial(EpochBatches, sizes=sizes, images=given_out, share=share)
+    if parts > 1:
+        accumulate(model, parts)
+    return model, batches

@@ -6,6 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
+def own_cache(own_cache):
     """Each test has a cache folder of its own, `tmp_path / "cache"`."""
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))

@@ -80,16 +80,20 @@ def warped(run, warp, image: np.ndarray, size=None, **changes: float) -> np.ndar
     return run(lambda x, m: warp(x, m, size), images, matrices)[0, :, :, 0]
 
 
+def augmented(run, warp, images: np.ndarray, how: Augmentation, draws: np.ndarray) -> np.ndarray:
+    """What a recipe makes of grey pictures [n, h, w] at their own size, unmixed: [n, h, w, 3]."""
+    kept = np.ones(len(images), np.float32)
+    size = images.shape[1:]
+    return run(lambda x, d, r: augment.augment(x, d, r, size, how, warp), images, draws, kept)
+
+
 # Geometry
 
 
 @pytest.mark.parametrize("how", [Augmentation(), EVERYTHING], ids=["nothing on", "all on"])
 def test_zero_noise_is_the_identity(run, warp, how):
     images = noise(3, 48, 48)
-    kept = column(1, 1, 1)
-    result = run(
-        lambda x, d, r: augment.augment(x, d, r, (48, 48), how, warp), images, draws_of(3), kept
-    )
+    result = augmented(run, warp, images, how, draws_of(3))
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, np.repeat(images[..., None], 3, -1))
 
@@ -113,10 +117,7 @@ def test_a_known_angle_moves_a_known_pixel(run, warp):
 def test_rotation_by_the_recipe_is_in_degrees(run, warp):
     image = noise(1, 48, 48)
     how = Augmentation(rotation=180.0)
-    quarter = draws_of(rotation=0.75)
-    result = run(
-        lambda x, d, r: augment.augment(x, d, r, (48, 48), how, warp), image, quarter, column(1)
-    )
+    result = augmented(run, warp, image, how, draws_of(rotation=0.75))
     np.testing.assert_allclose(result[0, :, :, 1], np.rot90(image[0]), atol=0.01)
 
 
@@ -128,10 +129,7 @@ def test_flip_mirrors_left_to_right(run, warp):
 def test_half_of_the_faces_are_flipped(run, warp):
     images = noise(2, 48, 48)
     draws = np.concatenate([draws_of(flip=0.499), draws_of(flip=0.5)])
-    how = Augmentation(flip=True)
-    result = run(
-        lambda x, d, r: augment.augment(x, d, r, (48, 48), how, warp), images, draws, column(1, 1)
-    )
+    result = augmented(run, warp, images, Augmentation(flip=True), draws)
     np.testing.assert_array_equal(result[0, :, :, 0], images[0, :, ::-1])
     np.testing.assert_array_equal(result[1, :, :, 0], images[1])
 
@@ -251,10 +249,7 @@ def test_levels_are_scaled_about_the_mean_moved_and_clipped(run):
 def test_levels_by_the_recipe(run, warp):
     image = np.array([[[0, 100], [100, 200]]], np.uint8)
     how = Augmentation(brightness=0.1, contrast=0.4)
-    draws = draws_of(brightness=1.0, contrast=0.0)
-    result = run(
-        lambda x, d, r: augment.augment(x, d, r, (2, 2), how, warp), image, draws, column(1)
-    )
+    result = augmented(run, warp, image, how, draws_of(brightness=1.0, contrast=0.0))
     expected = [[40 + 25.5, 100 + 25.5], [100 + 25.5, 160 + 25.5]]
     np.testing.assert_allclose(result[0, :, :, 0], expected, atol=1e-3)
 
@@ -276,13 +271,10 @@ def test_erasing_fills_the_box_of_the_chosen(run):
 
 def test_erasing_by_the_recipe(run, warp):
     images = noise(2, 48, 48)
-    how = Augmentation(erasing=0.3)
     # A square of (0.02 + 0.23 / 2) * 48 * 48 = 311 pixels or so, in the bottom left corner.
     changes = {"erase_area": 0.5, "erase_x": 0.0, "erase_y": 1.0, "erase_level": 0.5}
     draws = np.concatenate([draws_of(erase=0.29, **changes), draws_of(erase=0.3, **changes)])
-    result = run(
-        lambda x, d, r: augment.augment(x, d, r, (48, 48), how, warp), images, draws, column(1, 1)
-    )
+    result = augmented(run, warp, images, Augmentation(erasing=0.3), draws)
     expected = images.astype(np.float32)
     expected[0, 30:, :18] = 127.5
     np.testing.assert_array_equal(result[..., 0], expected)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny import full_disk
 
 from fer_tf.data import decoded as module
 from fer_tf.data import pictures
@@ -126,10 +127,7 @@ def test_what_is_large_stays_in_its_file(monkeypatch, tmp_path):
 
 
 def test_a_full_disk_is_told_before_anything_is_decoded(monkeypatch):
-    def full(*arguments):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "posix_fallocate", full_disk)
     monkeypatch.setattr(module, "IN_MEMORY", 0)
     decoder = Decoder()
     with pytest.raises(FerError, match="No space left on device"):

@@ -24,10 +24,9 @@ def targets_of(count: int, classes: int = 7) -> np.ndarray:
     return np.eye(classes, dtype=np.float32)[labels]
 
 
-def epoch_of(count: int = 100, *, seed=3, epoch=2, batch_size=8, how=PLAIN):
-    return draw_epoch(
-        targets_of(count), seed=seed, epoch=epoch, batch_size=batch_size, augmentation=how
-    )
+def epoch_of(count: int = 100, *, how=PLAIN, **changes):
+    numbers = {"seed": 3, "epoch": 2, "batch_size": 8, **changes}
+    return draw_epoch(targets_of(count), augmentation=how, **numbers)
 
 
 def by_example(epoch) -> dict[int, tuple]:
@@ -47,10 +46,8 @@ def test_shapes_dtypes_and_ranges():
 
 
 def test_an_epoch_of_three_passes_is_three_epochs_of_one():
-    targets, how = targets_of(20), MIXED
-    common = {"seed": 3, "batch_size": 8, "augmentation": how, "scales": 2}
-    whole = draw_epoch(targets, epoch=1, passes=3, **common)
-    parts = [draw_epoch(targets, epoch=epoch, **common) for epoch in (3, 4, 5)]
+    whole = epoch_of(20, how=MIXED, epoch=1, passes=3, scales=2)
+    parts = [epoch_of(20, how=MIXED, epoch=epoch, scales=2) for epoch in (3, 4, 5)]
     for name in ("rows", "draws", "targets", "scale"):
         expected = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(getattr(whole, name), expected)
@@ -94,15 +91,7 @@ def test_the_numbers_stay_the_same_from_one_release_of_numpy_to_the_next():
 
 def test_the_numbers_of_old_recipes_stay_as_they_were():
     # Recorded before the first column of a stream of its own came.
-    drawn = draw_epoch(
-        targets_of(300),
-        seed=11,
-        epoch=3,
-        batch_size=32,
-        augmentation=MIXED,
-        scales=3,
-        passes=2,
-    )
+    drawn = epoch_of(300, how=MIXED, seed=11, epoch=3, batch_size=32, scales=3, passes=2)
     old = [COLUMN[name] for name in UNMIXED[: UNMIXED.index("cut_y") + 1]]
     digest = hashlib.sha256()
     for array in (drawn.rows, drawn.draws[..., old], drawn.scale):
@@ -119,9 +108,7 @@ def test_no_column_repeats_another():
 
 def test_each_image_of_a_face_has_the_faces_target():
     one = epoch_of(how=MIXED)
-    ten = draw_epoch(
-        targets_of(100), seed=3, epoch=2, batch_size=8, augmentation=MIXED, images_per_face=10
-    )
+    ten = epoch_of(how=MIXED, images_per_face=10)
     np.testing.assert_array_equal(one.draws, ten.draws)
     assert ten.targets.shape == (12, 80, 7)
     for i in range(80):
@@ -217,11 +204,10 @@ def test_too_few_faces_for_one_batch_are_refused():
 
 @pytest.mark.parametrize("passes, steps", [(1, 5), (3, 5), (1, 6)])
 def test_an_epoch_drawn_by_windows_is_the_same(passes, steps, monkeypatch):
-    keywords = {"seed": 3, "epoch": 2, "batch_size": 8, "augmentation": MIXED, "scales": 2}
-    keywords |= {"passes": passes, "images_per_face": 2}
-    whole = draw_epoch(targets_of(100), **keywords)
+    keywords = {"how": MIXED, "scales": 2, "passes": passes, "images_per_face": 2}
+    whole = epoch_of(**keywords)
     monkeypatch.setattr(module, "WINDOW", steps * 8 + 1)
-    lazy = draw_epoch(targets_of(100), **keywords)
+    lazy = epoch_of(**keywords)
     assert isinstance(lazy.draws, module.Windowed) and len(lazy) == 12 * passes
     names = ("rows", "draws", "targets", "scale")
     for start, stop in ((0, None), (7, 11), (3, None), (5, 6), (12, 12)):

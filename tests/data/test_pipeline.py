@@ -34,9 +34,9 @@ def labels(count: int = COUNT) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 7, count)
 
 
-def drawn(how: Augmentation = EVERYTHING, *, epoch: int = 1) -> Epoch:
+def drawn(how: Augmentation = EVERYTHING, *, epoch: int = 1, **more: int) -> Epoch:
     targets = np.eye(7, dtype=np.float32)[labels()]
-    return draw_epoch(targets, seed=5, epoch=epoch, batch_size=BATCH, augmentation=how)
+    return draw_epoch(targets, seed=5, epoch=epoch, batch_size=BATCH, augmentation=how, **more)
 
 
 def made(epoch: Epoch, *, how=EVERYTHING, size=(64, 56), workers=2) -> list[tuple]:
@@ -138,10 +138,7 @@ def test_batches_are_made_ahead_and_an_epoch_ends_at_once():
 def test_each_step_has_one_of_the_sizes_and_the_same_faces():
     sizes = [(64, 64), (32, 48), (96, 80)]
     how = Augmentation()
-    targets = np.eye(7, dtype=np.float32)[labels()]
-    epoch = draw_epoch(
-        targets, seed=5, epoch=1, batch_size=BATCH, augmentation=how, scales=len(sizes)
-    )
+    epoch = drawn(how, scales=len(sizes))
     batches = list(TrainingBatches(faces(), sizes=sizes, how=how).epoch(epoch))
     assert len({tuple(images.shape[1:3]) for images, _ in batches}) > 1
     for step, (images, _) in enumerate(batches):
@@ -152,16 +149,7 @@ def test_each_step_has_one_of_the_sizes_and_the_same_faces():
 
 def test_ten_crops_of_each_face_follow_one_another():
     sizes, how = [(40, 40), (20, 30)], Augmentation()
-    targets = np.eye(7, dtype=np.float32)[labels()]
-    epoch = draw_epoch(
-        targets,
-        seed=5,
-        epoch=1,
-        batch_size=BATCH,
-        augmentation=how,
-        scales=2,
-        images_per_face=10,
-    )
+    epoch = drawn(how, scales=2, images_per_face=10)
     batches = TrainingBatches(faces(), sizes=sizes, how=how, ten_crops=True)
     for step, (images, answers) in enumerate(batches.epoch(epoch)):
         assert images.shape == (10 * BATCH, *sizes[epoch.scale[step]], 3)

@@ -65,8 +65,6 @@ def test_the_second_answer_is_the_shares_of_all_votes():
     mixed = np.asarray(mix_targets(targets, answers, 1.0))
     np.testing.assert_allclose(mixed[:, :7], answers, rtol=1e-6)
     np.testing.assert_array_equal(mixed[:, 7:], targets[:, 7:])
-    with pytest.raises(FerError, match="votes, which these faces don't have"):
-        training_targets(faces_of([HAPPY]), recipe)
 
 
 def test_votes_go_to_the_class_of_their_name():
@@ -105,9 +103,10 @@ def test_votes_are_mixed_with_the_smoothed_label():
     np.testing.assert_allclose(training_targets(faces, recipe)[0], expected, rtol=1e-5)
 
 
-def test_wanting_votes_that_are_not_there_is_refused():
-    with pytest.raises(FerError, match="FERPlus votes"):
-        training_targets(faces_of([HAPPY]), Recipe(votes="v.csv", vote_weight=0.5))
+@pytest.mark.parametrize("share", ["vote_weight", "vote_answer"])
+def test_wanting_votes_that_are_not_there_is_refused(share):
+    with pytest.raises(FerError, match="votes, which these faces don't have"):
+        training_targets(faces_of([HAPPY]), Recipe(votes="v.csv", **{share: 0.5}))
 
 
 def test_class_balance_by_hand():

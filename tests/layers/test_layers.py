@@ -281,18 +281,6 @@ def test_drop_path_is_a_function_of_its_seed_and_its_state():
     assert not np.array_equal(drawn[0], DropPath(0.5, seed=4)(ones, training=True))
 
 
-@pytest.mark.parametrize(("rate", "training"), [(0.5, False), (0.0, True)])
-def test_drop_path_is_the_identity_where_nothing_is_dropped(rate, training):
-    inputs = draw(MAP)
-    np.testing.assert_array_equal(DropPath(rate)(inputs, training=training), inputs)
-
-
-@pytest.mark.parametrize("rate", [-0.1, 1.0])
-def test_drop_path_wants_a_probability(rate):
-    with pytest.raises(ValueError, match=r"rate must be in \[0, 1\)"):
-        DropPath(rate)
-
-
 def test_dropping_every_branch_leaves_the_block_the_identity():
     block = TransformerBlock(heads=2, reduction=1, drop_path=1 - 1e-7)
     inputs = draw(MAP)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from arithmetic import dense, draw, norm, randomize, relu, softmax
 
-from fer_tf import FerError, create_model
+from fer_tf import create_model
 from fer_tf.models.dacl import attentive_head
 from fer_tf.models.saving import load_model, save_model
 
@@ -48,11 +48,6 @@ def test_the_attention_network_is_saved_with_the_rest(attentive, tmp_path):
     loaded = load_model(tmp_path / "model.keras")
     for saved, found in zip(attentive.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(saved, found)
-
-
-def test_it_is_built_for_one_size():
-    with pytest.raises(FerError, match="dacl is built for one size"):
-        create_model("dacl", input_shape=(None, None, 3))
 
 
 def test_the_lite_network_s_queries_have_no_effect():

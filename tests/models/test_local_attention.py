@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from arithmetic import conv, draw, norm, randomize, relu, sigmoid
 
-from fer_tf import FerError, create_model
+from fer_tf import create_model
 from fer_tf.models.local_attention import lanet
 
 SMALL = {
@@ -71,20 +71,6 @@ def test_an_ir_unit_takes_every_second_pixel_where_its_channels_stay():
     )
     before, kept = parts(model, "input_prelu", "stage1_unit1_shortcut")(draw(1, 16, 16, 3))
     np.testing.assert_array_equal(kept, np.asarray(before)[:, ::2, ::2])
-
-
-def test_transfer_is_built_for_one_size():
-    with pytest.raises(FerError, match="transfer is built for one size"):
-        create_model("transfer", input_shape=(None, None, 3))
-
-
-@pytest.mark.parametrize("name", ["transfer_lite", "cnn_transformer"])
-def test_the_others_run_at_any_size(name):
-    any_size = create_model(name, input_shape=(None, None, 3), **SMALL[name])
-    fixed = create_model(name, input_shape=(40, 56, 3), **SMALL[name])
-    fixed.set_weights(any_size.get_weights())
-    images = 50 * draw(2, 40, 56, 3)
-    np.testing.assert_allclose(any_size(images), fixed(images), rtol=1e-4, atol=1e-5)
 
 
 def test_the_convolutional_one_knows_the_border():

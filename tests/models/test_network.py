@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from arithmetic import draw
 from small import flags
 from tiny import tiny_csv
 
@@ -38,10 +39,35 @@ def test_a_grey_network_averages_the_channels_of_colour(rows):
     assert np.abs(expected).max() > 1e-3
 
 
-def test_a_network_for_one_size_is_not_built_for_any(rows):
+@pytest.mark.parametrize("name", ["fixed", "transfer", "dacl"])
+def test_a_network_for_one_size_is_not_built_for_any(rows, name):
+    with pytest.raises(FerError, match=rf"{name} is built for one size: .*got \(None, None, 3\)"):
+        create_model(name, input_shape=(None, None, 3))
+
+
+def test_a_network_for_one_size_is_built_for_another(rows):
     assert create_model("fixed", input_shape=(40, 40, 3)).input_shape == (None, 40, 40, 3)
-    with pytest.raises(FerError, match=r"fixed is built for one size: .*got \(None, None, 3\)"):
-        create_model("fixed", input_shape=(None, None, 3))
+
+
+ANY_SIZE = {
+    "transfer_lite": {"widths": (4, 8), "depths": (1, 1), "dim": 16, "blocks": 1, "hidden": 8},
+    "cnn_transformer": {"widths": (8, 16), "blocks": 2},
+    "resattnet56": {"widths": (4, 8, 12, 16), "units": 1},
+    "resmaskingnet": {"widths": (4, 8, 8, 8), "depths": (1, 1, 1, 1)},
+}
+
+
+@pytest.mark.parametrize("size", [(48, 48), (75, 33)])
+@pytest.mark.parametrize("name", ANY_SIZE)
+def test_one_set_of_weights_runs_at_any_size(name, size):
+    """Also where sides can't be halved."""
+    any_size, fixed = (
+        create_model(name, input_shape=(*sides, 3), **ANY_SIZE[name])
+        for sides in ((None, None), size)
+    )
+    fixed.set_weights(any_size.get_weights())
+    images = 100 * draw(2, *size, 3)
+    np.testing.assert_allclose(any_size(images), fixed(images), rtol=1e-4, atol=1e-5)
 
 
 def test_it_trains_at_one_size_only(rows, tmp_path):

@@ -75,13 +75,3 @@ def test_the_grids_are_halved_as_often_as_published():
     finest = {s: model.get_layer(f"stage{s}_attention_add").output.shape[1] for s in (1, 2, 3)}
     assert finest == {1: 56, 2: 28, 3: 14}
     assert coarsest == {1: 7, 2: 7, 3: 7}
-
-
-@pytest.mark.parametrize("size", [(48, 48), (75, 33)])
-def test_one_set_of_weights_runs_at_any_size(size):
-    arguments = {"widths": (4, 8, 12, 16), "units": 1}
-    any_size = create_model("resattnet56", input_shape=(None, None, 3), **arguments)
-    fixed = create_model("resattnet56", input_shape=(*size, 3), **arguments)
-    fixed.set_weights(any_size.get_weights())
-    images = 100 * draw(2, *size, 3)
-    np.testing.assert_allclose(any_size(images), fixed(images), rtol=1e-4, atol=1e-5)

@@ -63,13 +63,3 @@ def test_a_stage_is_multiplied_by_one_plus_its_mask():
     parts = keras.Model(model.input, [model.get_layer(name).output for name in names])
     x, mask, masked = parts(100 * draw(2, 32, 32, 3))
     np.testing.assert_allclose(masked, x * (1 + mask), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [(48, 48), (75, 33)])
-def test_sides_that_cannot_be_halved_are_padded(size):
-    arguments = {"widths": (4, 8, 8, 8), "depths": (1, 1, 1, 1)}
-    any_size = create_model("resmaskingnet", input_shape=(None, None, 3), **arguments)
-    fixed = create_model("resmaskingnet", input_shape=(*size, 3), **arguments)
-    fixed.set_weights(any_size.get_weights())
-    images = 100 * draw(2, *size, 3)
-    np.testing.assert_allclose(any_size(images), fixed(images), rtol=1e-4, atol=1e-5)

@@ -410,7 +410,7 @@ class TestArrays:
                 raise TypeError("copy it to the host\nfirst")
 
         assert np.array_equal(read_image(Tensor()), rgb)
-        refused(OnAGraphicsCard(), "copy it to the host first")
+        refused(OnAGraphicsCard(), "(copy it to the host)")
 
     @pytest.mark.parametrize(
         "shape", [(), (4,), (4, 5, 2), (4, 5, 5), (3, 48, 64), (2, 4, 5, 3), (0,)]

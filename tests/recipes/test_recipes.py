@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import typing
 from collections import Counter
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 from fer_tf.errors import FerError
 from fer_tf.recipes import RECIPES, get_recipe
 from fer_tf.recipes.as_json import from_json, to_json
-from fer_tf.recipes.checking import check
+from fer_tf.recipes.checking import check, ranges
 from fer_tf.recipes.groups import listing
-from fer_tf.recipes.schema import Augmentation, Recipe
+from fer_tf.recipes.schema import Augmentation, Reading, Recipe
 
 
 def numbers(low: float, high: float):
@@ -130,81 +129,33 @@ def test_whatever_the_text_a_recipe_or_one_sentence(value):
             assert str(error)
 
 
-ALLOWED = {
-    "distillation": (0.0, 1.0),
-    "restart": (0.0, 1e3),
-    "vote_weight": (0.0, 1.0),
-    "drop_path": (0.0, 0.99),
-    "batch_size": (1, 1 << 20),
-    "accumulate": (1, 1 << 20),
-    "learning_rate": (1e-6, 1e3),
-    "momentum": (0.0, 0.9999),
-    "weight_decay": (0.0, 1e3),
-    "average_start": (0, 1 << 40),
-    "average_decay": (0.0, 1.0),
-    "average_power": (0.0, 10.0),
-    "clip_norm": (1e-9, 1e9),
-    "clip_value": (1e-9, 1e9),
-    "step_factor": (0.0, 1.0),
-    "cycle_epochs": (1, 1 << 20),
-    "cycle_factor": (1, 1 << 20),
-    "warmup_epochs": (0.0, 30.0),
-    "min_learning_rate": (0.0, 1e-3),
-    "plateau_factor": (0.0, 1.0),
-    "plateau_patience": (0, 1 << 20),
-    "early_stop": (1, 1 << 20),
-    "ema": (0.0, 0.999999),
-    "start_share": (0.0, 1.0),
-    "label_smoothing": (0.0, 1.0),
-    "class_balance": (0.0, 1.0),
-    "seed": (0, 2**32 - 1),
-    "expected_accuracy": (0.0, 1.0),
-    "rotation": (0.0, 180.0),
-    "rotation_probability": (0.0, 1.0),
-    "shift_probability": (0.0, 1.0),
-    "magnify": (0.25, 4.0),
-    "grid_distortion": (0.0, 0.9),
-    "rand_augment": (0.0, 10.0),
-    "auto_contrast": (0.0, 1.0),
-    "noise": (0.0, 1.0),
-    "zoom": (0.0, 0.9),
-    "shift": (0.0, 1.0),
-    "brightness": (0.0, 1.0),
-    "contrast": (0.0, 1.0),
-    "light": (0.0, 1.0),
-    "blur": (0.0, 1.0),
-    "jpeg": (0.0, 1.0),
-    "vote_answer": (0.0, 100.0),
-    "passes": (1, 1 << 20),
-    "views": (1, 1 << 20),
-    "epoch_steps": (1, 1 << 30),
-    "dropout": (0.0, 0.99),
-    "minutes": (1e-3, 1e6),
-    "erasing": (0.0, 1.0),
-    "mix_probability": (0.0, 1.0),
-    "mixup": (0.0, 100.0),
-    "cutmix": (0.0, 100.0),
-}
-"""Lowest and highest allowed value of each number, in a recipe that is otherwise the default."""
+RANGES = ranges(Recipe())
 
 
 def with_value(name: str, value: float) -> Recipe:
-    recipe = Recipe(votes="votes.csv")
-    if name == "start_share" and value:
-        recipe = dataclasses.replace(recipe, weights="start.keras")
-    if name in ("distillation", "views") and value:
-        recipe = dataclasses.replace(recipe, teachers=("teacher.keras",), distillation=0.5)
-    if name == "accumulate":
-        recipe = dataclasses.replace(recipe, batch_size=1 << 20)
-    if name in {f.name for f in dataclasses.fields(Recipe)}:
-        return dataclasses.replace(recipe, **{name: value})
-    mixed = {"mixup": 1.0, name: value}
-    return dataclasses.replace(recipe, augmentation=Augmentation(**mixed))
+    """The default recipe with a value, and with what that value needs beside it."""
+    changes: dict[str, typing.Any] = {"votes": "votes.csv"}
+    match name:
+        case "start_share":
+            changes |= {"weights": "start.keras"}
+        case "distillation" | "views" if value:
+            changes |= {"teachers": ("teacher.keras",), "distillation": 0.5}
+        case "accumulate":
+            changes |= {"batch_size": 1 << 20}
+        case "learning_rate":
+            changes |= {"min_learning_rate": 0.0}
+    if name in vars(Reading()):
+        changes |= {"reading": Reading(**{name: value})}
+    elif name in vars(Augmentation()):
+        changes |= {"augmentation": Augmentation(**{"mixup": 1.0, name: value})}
+    else:
+        changes |= {name: value}
+    return Recipe(**changes)
 
 
-@pytest.mark.parametrize("name", ALLOWED)
+@pytest.mark.parametrize("name", RANGES)
 def test_the_ranges_of_check(name):
-    low, high = ALLOWED[name]
+    low, high = RANGES[name]
     check(with_value(name, low))
     check(with_value(name, high))
     for value in (low - 1, high * 1.01 + 1, float("nan")):
@@ -215,65 +166,35 @@ def test_the_ranges_of_check(name):
 def test_every_number_has_a_range():
     numbers = {
         name
-        for cls in (Recipe, Augmentation)
+        for cls in (Recipe, Reading, Augmentation)
         for name, kind in typing.get_type_hints(cls).items()
         if kind in (int, float)
         or (typing.get_origin(kind) is not tuple and set(typing.get_args(kind)) & {int, float})
     }
-    assert numbers == ALLOWED.keys()
+    assert numbers == RANGES.keys()
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"stages": ()}, "^stages: "),
-        ({"stages": ((0, 3),)}, "^stages: "),
-        ({"stages": ((64, 0),)}, "^stages: "),
-        ({"vote_weight": 0.5}, "^vote_weight needs the FERPlus votes"),
-        ({"vote_answer": 0.5}, "^vote_answer needs the FERPlus votes"),
-        ({"minutes": 5.0, "stages": ((48, 1), (64, 1))}, "^minutes: expected one stage"),
-        ({"minutes": 5.0, "schedule": "constant"}, "^minutes: expected one stage"),
-        ({"schedule": "plateau", "warmup_epochs": 1.0}, "^warmup_epochs: plateau has no warm-up"),
-        ({"schedule": "one_cycle", "warmup_epochs": 1.0}, "^warmup_epochs: one_cycle has no"),
-        ({"clip_norm": 1.0, "clip_value": 1.0}, "^clip_value: expected no clip_norm"),
-        ({"optimizer": "averaged_sgd", "ema": 0.9}, "^ema: averaged_sgd keeps an average"),
-        ({"schedule": "step"}, "^step_epochs: expected rising numbers"),
-        ({"step_epochs": (15, 15)}, "^step_epochs: expected rising numbers"),
-        ({"step_epochs": (0, 15)}, "^step_epochs: expected rising numbers"),
-        ({"augmentation": Augmentation(mix_probability=0.5)}, "^mix_probability: "),
-        ({"warmup_epochs": 4.0, "stages": ((64, 3),)}, "^warmup_epochs: "),
-        ({"min_learning_rate": 0.1, "learning_rate": 0.01}, "^min_learning_rate: "),
-    ],
-)
-def test_values_that_do_not_go_together(changes, message):
-    with pytest.raises(FerError, match=message):
-        check(Recipe(**changes))
-
-
-@pytest.mark.parametrize(
-    "name, message",
-    [
-        ("scrach", "unknown recipe 'scrach': did you mean 'scratch'"),
-        ("xyz", "unknown recipe 'xyz': python -m fer_tf.train --help lists them"),
-        ("absent/recipe.json", "absent/recipe.json: no such recipe file"),
-        ("absent/run", "absent/run: no such recipe file, expected the recipe.json of a run"),
-    ],
-)
-def test_an_unknown_recipe_names_the_nearest(name, message):
-    with pytest.raises(FerError, match=message):
-        get_recipe(name)
-
-
-def test_size_at_walks_through_the_stages():
-    recipe = Recipe(stages=((64, 2), (96, 1), (128, 2)))
-    assert recipe.epochs == 5
-    assert [recipe.size_at(epoch) for epoch in range(6)] == [64, 64, 96, 128, 128, 128]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"start_share": 0.5}, "^start_share needs weights to begin with"),
+        ({"stages": ()}, "stages: "),
+        ({"stages": ((0, 3),)}, "stages: "),
+        ({"stages": ((64, 0),)}, "stages: "),
+        ({"vote_weight": 0.5}, "vote_weight needs the FERPlus votes"),
+        ({"vote_answer": 0.5}, "vote_answer needs the FERPlus votes"),
+        ({"minutes": 5.0, "stages": ((48, 1), (64, 1))}, "minutes: expected one stage"),
+        ({"minutes": 5.0, "schedule": "constant"}, "minutes: expected one stage"),
+        ({"schedule": "plateau", "warmup_epochs": 1.0}, "warmup_epochs: plateau has no warm-up"),
+        ({"schedule": "one_cycle", "warmup_epochs": 1.0}, "warmup_epochs: one_cycle has no"),
+        ({"clip_norm": 1.0, "clip_value": 1.0}, "clip_value: expected no clip_norm"),
+        ({"optimizer": "averaged_sgd", "ema": 0.9}, "ema: averaged_sgd keeps an average"),
+        ({"schedule": "step"}, "step_epochs: expected rising numbers"),
+        ({"step_epochs": (15, 15)}, "step_epochs: expected rising numbers"),
+        ({"step_epochs": (0, 15)}, "step_epochs: expected rising numbers"),
+        ({"augmentation": Augmentation(mix_probability=0.5)}, "mix_probability: "),
+        ({"warmup_epochs": 4.0, "stages": ((64, 3),)}, "warmup_epochs: "),
+        ({"min_learning_rate": 0.1, "learning_rate": 0.01}, "min_learning_rate: "),
+        ({"start_share": 0.5}, "start_share needs weights to begin with"),
         ({"distillation": 0.5}, "distillation and teachers need each other"),
         ({"teachers": ("a.keras",)}, "distillation and teachers need each other"),
         ({"teachers": ("a.keras",), "distillation": 1.5}, "distillation: expected a value from"),
@@ -303,9 +224,29 @@ def test_size_at_walks_through_the_stages():
         ),
     ],
 )
-def test_what_does_not_go_together(changes, message):
+def test_values_that_do_not_go_together(changes, message):
     with pytest.raises(FerError, match=f"^{message}"):
-        check(dataclasses.replace(Recipe(), **changes))
+        check(Recipe(**changes))
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("scrach", "unknown recipe 'scrach': did you mean 'scratch'"),
+        ("xyz", "unknown recipe 'xyz': python -m fer_tf.train --help lists them"),
+        ("absent/recipe.json", "absent/recipe.json: no such recipe file"),
+        ("absent/run", "absent/run: no such recipe file, expected the recipe.json of a run"),
+    ],
+)
+def test_an_unknown_recipe_names_the_nearest(name, message):
+    with pytest.raises(FerError, match=message):
+        get_recipe(name)
+
+
+def test_size_at_walks_through_the_stages():
+    recipe = Recipe(stages=((64, 2), (96, 1), (128, 2)))
+    assert recipe.epochs == 5
+    assert [recipe.size_at(epoch) for epoch in range(6)] == [64, 64, 96, 128, 128, 128]
 
 
 def test_every_recipe_stands_once_in_the_listing():

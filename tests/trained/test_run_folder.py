@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny import full_disk
 
 from fer_tf import FerError
 from fer_tf.recipes import RECIPES, get_recipe
 from fer_tf.recipes.as_json import from_json
-from fer_tf.recipes.schema import Augmentation, Recipe
+from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.model import open_trained
 from fer_tf.trained.run_folder import HISTORY, Run, compare
 
@@ -59,14 +60,19 @@ def test_other_settings_are_refused_and_named(run: Run) -> None:
     assert from_json(run.recipe_file.read_text()) == RECIPE
 
 
-@pytest.mark.parametrize("field", sorted(Augmentation.__dataclass_fields__))
-def test_every_setting_of_the_augmentation_is_compared(field: str) -> None:
-    other = replace(RECIPE, augmentation=replace(RECIPE.augmentation, **{field: -1}))
-    assert len(compare(RECIPE, other)) == 1
+GROUPS = {"augmentation", "reading"}
+
+
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_every_setting_of_a_group_is_compared_by_its_own_name(group: str) -> None:
+    old = getattr(RECIPE, group)
+    for field in old.__dataclass_fields__:
+        other = replace(RECIPE, **{group: replace(old, **{field: -1})})
+        assert compare(RECIPE, other) == [f"{field}: was {getattr(old, field)}, now -1"]
 
 
 @pytest.mark.parametrize(
-    "field", sorted(Recipe.__dataclass_fields__.keys() - {"augmentation", "expected_accuracy"})
+    "field", sorted(Recipe.__dataclass_fields__.keys() - GROUPS - {"expected_accuracy"})
 )
 def test_every_setting_is_compared(field: str) -> None:
     assert len(compare(RECIPE, replace(RECIPE, **{field: "else"}))) == 1
@@ -201,11 +207,7 @@ def test_history_is_replaced_whole(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     run.write_history([row])
     before = run.history_file.read_text()
     assert before.splitlines()[0] == ",".join(HISTORY) and len(before.splitlines()) == 2
-
-    def full(*arguments: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "replace", full_disk)
     with pytest.raises(OSError):
         run.write_history([row, row])
     assert [path.name for path in run.folder.iterdir()] == ["history.csv"]

@@ -11,7 +11,7 @@ import pytest
 from tiny import tiny_csv
 
 import fer_tf
-from fer_tf import FerError, benchmark, cli, evaluate, export, shipped
+from fer_tf import FerError, cli, evaluate, export, shipped
 from fer_tf.data.synthetic import draw
 from fer_tf.recipes.as_json import from_json
 from fer_tf.report.metrics import Estimate
@@ -21,7 +21,7 @@ from fer_tf.trained.model import open_trained
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "fer2013.csv"
-COMMANDS = {"evaluate": evaluate.main, "export": export.main, "benchmark": benchmark.main}
+COMMANDS = {"evaluate": evaluate.main, "export": export.main}
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,9 @@ def csv(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch) -> Path:
+def elsewhere(tmp_path, monkeypatch, own_cache) -> Path:
     """An empty working directory, and a cache of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -165,11 +164,6 @@ def test_one_of_model_and_shipped(command, elsewhere, capsys):
     assert not os.listdir(elsewhere)
 
 
-def test_benchmark_needs_something():
-    with pytest.raises(FerError, match="an export or --shipped"):
-        benchmark.main([])
-
-
 def test_evaluate_needs_data(elsewhere):
     with pytest.raises(FerError, match="--data is missing"):
         evaluate.main(["--shipped"])
@@ -186,12 +180,9 @@ def test_evaluate_measures_it_at_its_size_and_writes_here(elsewhere, csv, no_pic
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_evaluate_takes_another_size_and_names_the_split():
-    trained = open_trained()
-    assert trained.size() == shipped.shipped_size()
-    assert trained.size((32, 40)) == (32, 40)
+def test_reports_of_what_ships_lie_in_the_working_folder():
     flags = evaluate.Evaluate(split="PrivateTest", tta="flip")
-    report = evaluate.report_directory(trained, flags)
+    report = evaluate.report_directory(open_trained(), flags)
     assert report == Path("shipped-report-PrivateTest-flip")
     assert open_trained("nano").report == Path("nano-report")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from small import flags
-from test_loop import csv_file  # noqa: F401
+from small import flags, history
 
 from fer_tf import train
 from fer_tf.errors import FerError
@@ -15,7 +14,7 @@ from fer_tf.training.accumulation import accumulate
 
 
 @pytest.mark.usefixtures("small_network", "no_report")
-def test_parts_train_as_the_whole(csv_file, tmp_path):  # noqa: F811
+def test_parts_train_as_the_whole(csv_file, tmp_path):
     argv = flags(csv_file, tmp_path, "--optimizer", "sgd", "--drop-path", "0", "--ema", "0")
     argv += ["--mix-probability", "0.5", "--mixup", "0.4", "--clip-norm", "1"]
     for parts in "14":
@@ -23,8 +22,9 @@ def test_parts_train_as_the_whole(csv_file, tmp_path):  # noqa: F811
     whole, parts = (load_model(tmp_path / name / "best.keras").get_weights() for name in "14")
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-    rows = [(tmp_path / name / "history.csv").read_text().splitlines()[-1] for name in "14"]
-    whole, parts = ([float(word) for word in row.split(",")[4:8]] for row in rows)
+    columns = ("loss", "accuracy", "val_loss", "val_accuracy")
+    rows = [history(tmp_path / name)[-1] for name in "14"]
+    whole, parts = ([float(row[column]) for column in columns] for row in rows)
     np.testing.assert_allclose(whole, parts, atol=1e-5)
 
 
@@ -40,7 +40,7 @@ def test_batch_normalisation_is_over_each_part():
 
 
 @pytest.mark.usefixtures("small_network")
-def test_what_can_not_be_divided_is_refused(csv_file, tmp_path):  # noqa: F811
+def test_what_can_not_be_divided_is_refused(csv_file, tmp_path):
     argv = flags(csv_file, tmp_path)
     with pytest.raises(FerError, match="expected a divisor of the batch_size 8, found 3"):
         train.main([*argv, "--accumulate", "3"])

@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from small import flags, train
-from test_resume import arrays, assert_same_end
+from small import flags, last_bits, train
+from test_resume import assert_same_end
 from tiny import tiny_csv
 
 from fer_tf import create_model
@@ -125,10 +125,10 @@ def test_a_training_that_is_killed_keeps_its_centres(backend, csv_file, tmp_path
     code, _, err = train(*command, "--run", "whole", at={0: "no-report"})
     assert code == 0, err
     assert train(*command, "--run", "killed", at={0: "no-report", 6: "kill"})[0] == -9
-    then = arrays(runs / "killed")
+    then = last_bits(runs / "killed")
     assert train(*command, "--run", "killed", at={0: "no-report"})[0] == 0
     assert_same_end(runs / "killed", runs / "whole")
-    now = arrays(runs / "killed")
+    now = last_bits(runs / "killed")
     for part in ("centres", "attention_pairs.kernel"):
         (name,) = (name for name in now if part in name and name.startswith("network"))
         assert now[name] != then[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiny import full_disk
 
 from fer_tf import FerError
 from fer_tf.training import checkpoint
@@ -153,10 +153,7 @@ def test_a_full_disk_leaves_the_last_good_one(
 ) -> None:
     last = save(tmp_path, 1)
 
-    def full(*arguments: object, **keywords: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(np if place == "savez" else os, place, full)
+    monkeypatch.setattr(np if place == "savez" else os, place, full_disk)
     with pytest.raises(FerError, match="the disk is full") as caught:
         save(tmp_path, 2)
     assert str(last) in str(caught.value)

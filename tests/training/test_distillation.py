@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from small import flags, refused
-from tiny import tiny_csv
+from small import flags, history, refused
 
 from fer_tf import train as command
 from fer_tf.errors import FerError
@@ -17,12 +15,6 @@ from fer_tf.recipes.schema import Recipe
 from fer_tf.training.distillation import Teachers, load_teachers
 
 pytestmark = pytest.mark.usefixtures("small_network", "no_report")
-
-
-@pytest.fixture(scope="module")
-def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 faces to train on, 6 to validate."""
-    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", count=48)
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +48,7 @@ def test_the_answer_is_the_mean_of_the_probabilities():
 def test_a_run_teaches_at_its_best_size(csv_file, teacher, tmp_path):
     recipe = Recipe(teachers=(str(teacher),), distillation=0.5)
     teachers = load_teachers(recipe)
-    with open(teacher / "history.csv", encoding="utf-8", newline="") as file:
-        best = max(csv.DictReader(file), key=lambda row: float(row["val_accuracy"]))
+    best = max(history(teacher), key=lambda row: float(row["val_accuracy"]))
     assert teachers.sizes == [(int(best["size"]),) * 2]
     weights = [np.array(w) for w in teachers.networks[0].get_weights()]
 
@@ -66,8 +57,7 @@ def test_a_run_teaches_at_its_best_size(csv_file, teacher, tmp_path):
     command.main(flags(csv_file, tmp_path, "--run", "student", *distilling))
     command.main(flags(csv_file, tmp_path, "--run", "alone", *scales))
     student, alone = (
-        [row["loss"] for row in csv.DictReader((tmp_path / name / "history.csv").open())]
-        for name in ("student", "alone")
+        [row["loss"] for row in history(tmp_path / name)] for name in ("student", "alone")
     )
     assert student != alone
     for before, after in zip(weights, load_teachers(recipe).networks[0].get_weights(), strict=True):
@@ -89,8 +79,7 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path):
 
 def test_the_prior_moves_what_is_kept_and_not_what_is_trained(csv_file, teacher, tmp_path):
     command.main([*flags(csv_file, tmp_path), "--fit-prior"])
-    folders = (teacher, tmp_path / "scratch")
-    ends = [list(csv.DictReader((folder / "history.csv").open())) for folder in folders]
+    ends = history(teacher), history(tmp_path / "scratch")
     for plain, fitted in zip(*ends, strict=True):
         assert plain["loss"] == fitted["loss"]
         assert plain["val_loss"] != fitted["val_loss"]

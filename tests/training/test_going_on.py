@@ -5,22 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small import flags
-from test_loop import csv_file, stopped  # noqa: F401
+from small import flags, history, last_bits
+from test_loop import stopped
 
 from fer_tf import train as command
-from fer_tf.training import checkpoint
 
 pytestmark = pytest.mark.usefixtures("small_network", "no_report")
 
 
-def end(run: Path) -> dict[str, bytes]:
+def end(run: Path) -> tuple[dict[str, bytes], list[str]]:
     """The arrays of a run's newest checkpoint, and the rates in its history."""
-    newest = checkpoint.load(checkpoint.newest(run / "checkpoints")[0])
-    arrays = {name: array.tobytes() for name, array in newest.arrays.items()}
-    rates = [row["learning_rate"] for row in newest.state["history"]]
-    assert len(rates) == 3 and all(rate > 0 for rate in rates)
-    return {**arrays, "rates": str(rates).encode()}
+    rates = [row["learning_rate"] for row in history(run)]
+    assert len(rates) == 3 and all(float(rate) > 0 for rate in rates)
+    return last_bits(run), rates
 
 
 QUICK = (
@@ -37,10 +34,7 @@ SLOW = (
 
 @pytest.mark.parametrize("more", [*QUICK, *(pytest.param(x, marks=pytest.mark.slow) for x in SLOW)])
 def test_a_stopped_run_ends_as_a_whole_one(
-    more: str,
-    csv_file: Path,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    more: str, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     argv = flags(csv_file, tmp_path, "--stages", "32 3", "--warmup-epochs", "0")
     argv += ["--ema", "0"] if "average" in more else []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small import flags, refused
-from tiny import tiny_csv
+from small import flags, history, last_arrays, refused
 
 from fer_tf import train as command
 from fer_tf.data import load_faces
@@ -22,12 +20,6 @@ from fer_tf.training.loop import Training
 from fer_tf.training.variables import plain_name
 
 pytestmark = pytest.mark.usefixtures("small_network", "no_report")
-
-
-@pytest.fixture(scope="module")
-def csv_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 faces to train on, 6 to validate."""
-    return tiny_csv(tmp_path_factory.mktemp("data") / "fer2013.csv", count=48)
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, value: float, *, epoch: int, step: int) -> None:
@@ -115,8 +107,8 @@ def stopped(argv: list[str], step: int, monkeypatch: pytest.MonkeyPatch) -> None
 
 def newest_array(runs: Path, name: str) -> np.ndarray:
     """The one array of the newest checkpoint whose name ends so."""
-    newest = checkpoint.load(checkpoint.newest(runs / "scratch" / "checkpoints")[0])
-    (array,) = [array for key, array in newest.arrays.items() if key.endswith(name)]
+    found = last_arrays(runs / "scratch").items()
+    (array,) = [array for key, array in found if key.endswith(name)]
     return array
 
 
@@ -255,9 +247,8 @@ def test_a_second_answer_teaches_and_is_not_kept(csv_file: Path, tmp_path: Path)
     command.main(flags(csv_file, tmp_path, *more))
     kept = load_model(tmp_path / "scratch" / "best.keras")
     assert kept.output_shape[-1] == 7
-    newest = checkpoint.load(checkpoint.newest(tmp_path / "scratch" / "checkpoints")[0])
-    shapes = {a.shape for name, a in newest.arrays.items() if name.endswith("logits.bias")}
-    assert shapes == {(17,)}
+    found = last_arrays(tmp_path / "scratch").items()
+    assert {a.shape for name, a in found if name.endswith("logits.bias")} == {(17,)}
     again = ("--run", "again", "--weights", str(tmp_path / "scratch" / "best.keras"))
     slow = ("--learning-rate", "1e-9", "--min-learning-rate", "0", "--ema", "0")
     command.main(flags(csv_file, tmp_path, *more, *again, *slow))
@@ -269,8 +260,7 @@ def test_a_second_answer_teaches_and_is_not_kept(csv_file: Path, tmp_path: Path)
 def test_a_run_by_the_clock_ends_with_its_time(csv_file: Path, tmp_path: Path) -> None:
     argv = flags(csv_file, tmp_path, "--minutes", "0.001", "--passes", "2", "--stages", "32 9")
     command.main(argv)
-    with open(tmp_path / "scratch" / "history.csv", encoding="utf-8", newline="") as file:
-        (row,) = csv.DictReader(file)
+    (row,) = history(tmp_path / "scratch")
     assert row["steps"] == "10"
     # Its first epoch is at the foot of the rise, a tenth of the peak.
     assert float(row["learning_rate"]) == pytest.approx(1.5e-4)
@@ -295,8 +285,7 @@ def test_an_epoch_of_few_steps_sees_other_faces_each_time(
     command.main([*flags(csv_file, tmp_path), "--epoch-steps", "3"])
     assert [rows.shape for rows in seen] == [(3, 8), (3, 8)]
     assert not np.array_equal(*seen)
-    table = list(csv.DictReader((tmp_path / "scratch" / "history.csv").open()))
-    assert [row["steps"] for row in table] == ["3", "3"]
+    assert [row["steps"] for row in history(tmp_path / "scratch")] == ["3", "3"]
 
 
 def test_a_dropout_reaches_the_network_or_is_refused(
@@ -314,8 +303,7 @@ def test_ten_crops_are_trained_on_and_validated(csv_file: Path, tmp_path: Path) 
     argv = flags(csv_file, tmp_path, "--ten-crops", "", "--mix-probability", "0")
     command.main(argv)
     run = tmp_path / "scratch"
-    with (run / "history.csv").open() as file:
-        best = max(csv.DictReader(file), key=lambda row: float(row["val_accuracy"]))
+    best = max(history(run), key=lambda row: float(row["val_accuracy"]))
     assert int(best["steps"]) == 5
     validation = load_faces(str(csv_file)).of("PublicTest")
     model = load_model(run / "best.keras")
@@ -331,8 +319,7 @@ def test_class_weights_change_the_training(csv_file: Path, tmp_path: Path) -> No
     losses = []
     for name, more in (("even", ()), ("weighted", ("--class-weights", weights))):
         command.main(flags(csv_file, tmp_path, "--run", name, "--stages", "32 1", *more))
-        with (tmp_path / name / "history.csv").open() as file:
-            losses.append(next(csv.DictReader(file))["loss"])
+        losses.append(history(tmp_path / name)[0]["loss"])
     assert losses[0] != losses[1]
     line = refused(flags(csv_file, tmp_path, "--run", "few", "--class-weights", "1 2"))
     assert "class_weights: found 2, expected one for each of Angry, Disgust" in line

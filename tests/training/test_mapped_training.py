@@ -13,12 +13,9 @@ from fer_tf.data.synthetic import draw_dataset
 from fer_tf.models.saving import load_model
 from fer_tf.recipes.as_json import from_json
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 FLAGS = ["--face-size", "24", "--stages", "32", "1", "--batch-size", "16", "--precision", "float32"]
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "cache"))
 
 
 def test_faces_in_files_train_as_those_in_memory(

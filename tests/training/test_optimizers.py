@@ -38,32 +38,6 @@ def walk(recipe: Recipe, steps: int, *, rate: float = 0.1):
     return model, optimizer
 
 
-def test_sgd_adds_the_decay_to_the_gradient_as_pytorch_does() -> None:
-    # torch.optim.SGD: d = g + decay * p; v = momentum * v + d; p = p - rate * v
-    recipe = Recipe(optimizer="sgd", momentum=0.9, weight_decay=0.1)
-    model, _ = walk(recipe, 3)
-    for found, value, which in zip(model.get_weights(), (START, BIAS), (0, 1), strict=True):
-        weight, velocity = value, np.zeros_like(value)
-        for step in range(3):
-            velocity = 0.9 * velocity + gradients(step)[which] + 0.1 * weight
-            weight = weight - 0.1 * velocity
-        np.testing.assert_allclose(found, weight, rtol=1e-5)
-
-
-def test_adam_adds_the_decay_to_the_gradient_as_pytorch_does() -> None:
-    model, _ = walk(Recipe(optimizer="adam", weight_decay=0.1), 3)
-    for found, value, which in zip(model.get_weights(), (START, BIAS), (0, 1), strict=True):
-        weight, first, second = value, np.zeros_like(value), np.zeros_like(value)
-        for step in range(3):
-            gradient = gradients(step)[which] + 0.1 * weight
-            first = 0.9 * first + 0.1 * gradient
-            second = 0.999 * second + 0.001 * gradient**2
-            unbiased = np.sqrt(second / (1 - 0.999 ** (step + 1)))
-            weight = weight - 0.1 * first / (1 - 0.9 ** (step + 1)) / unbiased
-        # Keras' epsilon moves it by less.
-        np.testing.assert_allclose(found, weight, atol=2e-5)
-
-
 def test_adamw_decays_apart_from_the_gradient_and_not_the_bias() -> None:
     model, _ = walk(Recipe(optimizer="adamw", weight_decay=0.5), 1)
     kernel, bias = model.get_weights()

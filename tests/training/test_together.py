@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from on_devices import furthest, last_arrays
-from small import flags, start
+from on_devices import furthest
+from small import flags, last_arrays, start
 from tiny import tiny_csv
 
 from fer_tf.errors import FerError

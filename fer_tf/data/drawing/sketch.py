@@ -122,8 +122,9 @@ _SPAN = np.array([f.metadata["high"] for f in fields(Person)]) - _LOW
 
 
 @cache
-def _spline(knots: int, closed: bool = False, steps: int = 5) -> np.ndarray:
+def _spline(knots: int, closed: bool = False) -> np.ndarray:
     """Matrix [samples, knots] that takes knots to points of the Catmull-Rom curve through them."""
+    steps = 5  # samples of a segment
     segments = knots if closed else knots - 1
     basis = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
     u = np.arange(steps) / steps
@@ -149,15 +150,13 @@ def loop(*knots: tuple[float, float]) -> np.ndarray:
     return _spline(len(knots), closed=True) @ np.array(knots)
 
 
-@cache
-def _circle(points: int = 20) -> np.ndarray:
-    angle = np.arange(points) * (2 * np.pi / points)
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+_ANGLES = np.arange(20) * (2 * np.pi / 20)
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def ellipse(x: float, y: float, rx: float, ry: float) -> np.ndarray:
     """Points float64 [20, 2] of an ellipse around (x, y)."""
-    return np.array([x, y]) + _circle() * np.array([rx, ry])
+    return np.array([x, y]) + _CIRCLE * np.array([rx, ry])
 
 
 class Sketch:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import full_disk
 
 from fer_tf.data import cache, load_faces
 from fer_tf.data.faces import SPLITS, Faces
@@ -327,11 +328,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     assert same(read(path), faces)
 
     monkeypatch.setenv("FER_TF_CACHE", str(tmp_path / "other"))
-
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(cache, "written_beside", full)
+    monkeypatch.setattr(cache, "written_beside", full_disk)
     assert same(read(path), faces)
     assert list((tmp_path / "other").iterdir()) == []
 

@@ -6,13 +6,12 @@ import csv
 import gzip
 import io
 import os
-import tarfile
 import tempfile
-import zipfile
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_fer2013 import tarred, zipped
 
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.pixels import PIXELS, parse_row, parse_rows, token_table
@@ -141,23 +140,11 @@ def test_unchanged_files_are_read():
         check(base)
 
 
-def archives_of(data: bytes) -> dict[str, bytes]:
-    zipped, tarred = io.BytesIO(), io.BytesIO()
-    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("fer2013.csv", data)
-    with tarfile.open(fileobj=tarred, mode="w:gz") as tar:
-        for name, content in [("fer2013/fer2013.csv", data), ("fer2013/README", b"hello")]:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return {
-        "a.csv.gz": gzip.compress(data),
-        "a.zip": zipped.getvalue(),
-        "a.tar.gz": tarred.getvalue(),
-    }
-
-
-ARCHIVES = archives_of(BASES[0])
+ARCHIVES = {
+    "a.csv.gz": gzip.compress(BASES[0]),
+    "a.zip": zipped({"fer2013.csv": BASES[0]}),
+    "a.tar.gz": tarred({"fer2013/fer2013.csv": BASES[0], "fer2013/README": b"hello"}),
+}
 WHOLE = slow_read(BASES[0])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import full_disk
 
 from fer_tf.data import load_faces
 from fer_tf.data.faces import Faces
@@ -242,10 +243,7 @@ def test_the_command_writes_a_layout(tmp_path):
 
 
 def test_a_full_disk_under_a_layout_is_told(tmp_path, monkeypatch):
-    def full(*arguments, **keywords):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("PIL.Image.Image.save", full)
+    monkeypatch.setattr("PIL.Image.Image.save", full_disk)
     with pytest.raises(FerError, match=r"set: cannot be written \(No space left"):
         main([str(tmp_path / "set"), "--layout", "folder", "--count", "24"])
 
