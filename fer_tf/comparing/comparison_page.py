@@ -171,8 +171,8 @@ a { color: var(--accent); }
 <body>
 <main>
 <h1>{{ title }}</h1>
-<p>{{ trained }} trainings. What a source states is in <span class="published">italics</span> under
-"published", and was not measured here.</p>
+<p>{{ trained }} training{{ "s" if trained != 1 }}. What a source states is in
+<span class="published">italics</span> under "published", and was not measured here.</p>
 {% for table in told.tables %}
 <section class="grid"><div class="card">
 <h2>{{ table.title }}</h2>
