@@ -33,7 +33,7 @@ class Explain:
     pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE_OR_FOLDER")] = ()
     """These pictures are explained, and those in these folders and in the folders in them."""
     method: Method = DEFAULT_METHOD
-    """This method makes the saliency map. docs/explanations says how faithful each one is."""
+    """This method makes the saliency map. docs/explanations.md says how faithful each one is."""
     of: str | None = None
     """This class, such as Sad, or this value, such as valence, of those that the network answers is
     explained. If not given, it is each face's most probable class."""

@@ -53,8 +53,7 @@ class Predict:
     detect_every: int = 10
     """Faces are searched in every so many frames of a video, and followed in between."""
     recognize_every: int = 1
-    """Expressions are recognised in every so many frames of a video; 3 keeps up with 25 frames a
-    second at 224 px."""
+    """Expressions are recognised in every so many frames of a video."""
     smoothing_s: float = 0.5
     """A person's probabilities in a video are averaged over so many seconds; 0 is no average."""
     every: float = 0.0

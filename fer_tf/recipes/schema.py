@@ -161,8 +161,8 @@ class Recipe:
     optimizer: Literal[
         "sgd", "nesterov", "averaged_sgd", "adam", "amsgrad", "adamw", "adadelta", "adagrad"
     ] = "adamw"
-    """This method changes the weights, as PyTorch's of the same name does: adamw keeps weight decay
-    apart, and all others add it to the gradient (L2)."""
+    """This method changes the weights, as PyTorch's of the same name does, but adamw as Keras'.
+    adamw keeps weight decay apart, and all others add it to the gradient (L2)."""
     learning_rate: float = 1e-3
     """A step moves the weights in proportion to the learning rate, of which this is the highest."""
     momentum: float = 0.9

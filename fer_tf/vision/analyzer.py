@@ -221,7 +221,7 @@ class FaceAnalyzer:
         Args:
             image: see the class.
             method: a key of `fer_tf.explanations.METHODS`.
-            target: the emotion to explain; None for each face's most probable one.
+            target: the class or value to explain; None for each face's most probable class.
             boxes: as of `analyze`.
             cropped: the image is a face already; none is looked for.
             bgr: an array's channels are in OpenCV's order.
