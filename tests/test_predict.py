@@ -307,6 +307,15 @@ def test_jpeg_stays_jpeg(here, quick):
     assert mark_of(here / "predictions/x-faces.jpg").startswith(MARK)
 
 
+def test_the_longest_names_stop_nothing(here, quick):
+    """The file systems' limit is 255 bytes; 83 characters of three each and .png are 253."""
+    blank(here / "in/x.png").rename(here / f"in/{'図' * 83}.png")
+    blank(here / "in/y.png").rename(here / f"in/{'図' * 83}.bmp")
+    for _ in range(2):  # a second run replaces what the first one wrote
+        main(["in", "--out", "out"])
+        assert sorted(os.listdir("out")) == [f"{'図' * 66}-faces{n}.png" for n in ("-2", "")]
+
+
 def test_a_name_that_is_not_utf8_is_written_as_an_escape(here, quick, capfd):
     name = os.fsdecode(b"caf\xe9.png")
     os.rename(blank(here / "x.png"), name)
