@@ -23,7 +23,7 @@ from fer_tf import cli
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
-from fer_tf.files import MARK, mark_of
+from fer_tf.files import MARK, mark_beside, mark_for, mark_of
 from fer_tf.predict import main
 from fer_tf.predicting.answer_texts import describe
 from fer_tf.predicting.row_writer import RowWriter, to_csv, to_json
@@ -224,6 +224,22 @@ def test_bad_input_is_one_sentence(arguments, sentence, here):
     assert sentence in str(error.value) and "\n" not in str(error.value)
     assert (here / "file").read_text() == "mine"
     assert sorted(os.listdir(here)) == ["file", "hol\nlow"]
+
+
+def test_videos_of_a_folder_are_not_forgotten_in_silence(here, quick, capsys):
+    for name in ("in/a.mp4", "in/sub/B.MOV", "out/c-faces.mp4"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_bytes(b"")
+    mark_beside(here / "out/c-faces.mp4", mark_for(["c.mp4"]))
+    expected = "passed over: 2 videos, expected as --video FILE"
+    with pytest.raises(FerError, match="no pictures in there"):
+        main(["in"])
+    assert expected in capsys.readouterr().err
+    blank(here / "in/x.png")
+    main([".", "--out", "out"])
+    assert expected in capsys.readouterr().err.splitlines()
+    main(["in/x.png", "--out", "out"])
+    assert "passed over" not in capsys.readouterr().err
 
 
 def test_cropped_faces_get_a_row_each(here, capsys):
