@@ -169,19 +169,22 @@ def _trained_on(trained: TrainedModel) -> str:
     return f"{NAMES.get(trained.task.name, trained.task.name)}'s Training split"
 
 
-def _epochs(trained: TrainedModel) -> int:
-    """How many epochs the history has; 0 where there is none."""
-    if trained.history is None:
-        return 0
-    return len(trained.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
+def _epochs(trained: TrainedModel) -> str:
+    """A sentence on how many epochs the history has, and which was kept; "" without a history."""
+    if trained.history is None or trained.recipe is None:
+        return ""
+    rows = len(trained.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
+    kept = "last one" if trained.recipe.keep == "last" else "best one on PublicTest"
+    return f" {rows} epochs; the {kept} was kept."
 
 
 def _size(trained: TrainedModel) -> str:
     """At which size its scores were measured, where that is known."""
-    if trained.best_size is None:
+    if trained.best_size is None or trained.recipe is None:
         return ""
     height, width = trained.best_size
-    return f" at {height}x{width}{'' if trained.shipped else ', the size of its best epoch'}"
+    epoch = "" if trained.shipped else f", the size of its {trained.recipe.keep} epoch"
+    return f" at {height}x{width}{epoch}"
 
 
 def _scores(trained: TrainedModel) -> dict[str, Any]:
