@@ -144,7 +144,6 @@ def render(text: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     return environment.from_string(text).render(
-        percent=lambda value: f"{value:.0%}",
         share=lambda value: "-" if value is None else f"{value:.2%}",
         **values,
     )
@@ -187,6 +186,13 @@ def _size(trained: TrainedModel) -> str:
     return f" at {height}x{width}{epoch}"
 
 
+def _class_row(scores: dict[str, Any]) -> tuple[str, ...]:
+    """A class's name, its shares, which a class without faces has not, and its faces."""
+    shares = (scores["precision"], scores["recall"], scores["f1"])
+    shown = [f"{share:.0%}" if scores["support"] else "-" for share in shares]
+    return scores["name"], *shown, str(scores["support"])
+
+
 def _scores(trained: TrainedModel) -> dict[str, Any]:
     """The scores that were measured before, as the card names them."""
     metrics = trained.metrics
@@ -204,7 +210,7 @@ def _scores(trained: TrainedModel) -> dict[str, Any]:
                 (name, f"{e['value']:.2%}", f"{e['low']:.2%} to {e['high']:.2%}")
                 for name, e in shares.items()
             ],
-            "classes": metrics["classes"],
+            "classes": [_class_row(each) for each in metrics["classes"]],
             "scores_on": f"Keras on the {metrics['rows']:,} faces of PublicTest{_size(trained)}",
         }
     except (KeyError, TypeError) as error:

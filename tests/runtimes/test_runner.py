@@ -129,6 +129,7 @@ def test_a_graph_of_fixed_batch_takes_any_number(exports, tmp_path):
 
 def test_takes_the_newest_version(exports):
     assert newest_version(exports).name == "10"
+    assert newest_version(exports / "serving").name == "10"
     assert newest_version(exports / "serving/fer").name == "10"
     assert newest_version(exports / "serving/fer/2").name == "2"
 
