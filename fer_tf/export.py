@@ -115,6 +115,7 @@ def export(args: Export) -> list[Exported]:
         formats=args.formats,
         grey=args.grey,
         material=gather(args.data, args.reading, trained, verify=args.verify),
+        temperatures={trained.best_size: trained.temperature} if trained.best_size else {},
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()

@@ -122,9 +122,9 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         temperatures={
             f"{height}x{width}": exporter.temperature((height, width))
             for height, width in exporter.sizes
-        }
-        if faces.labelled
-        else {},
+            if faces.labelled or exporter.temperatures.get((height, width), 1.0) != 1
+        },
+        fitted_on="those faces" if faces.labelled else "PublicTest",
         results=[{**vars(result), "where": _where(exporter, result)} for result in results],
         runs=TIMED_RUNS,
         machine=machine.header(),
