@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from fer_tf.errors import FerError, wrapped
+from fer_tf.errors import FerError, is_shown, wrapped
 
 VERBS = {
     "predict": "find faces in pictures or a video, and recognise their expressions",
@@ -128,7 +128,7 @@ def run(main: Callable[[], None]) -> None:
 
 def _tell(sentence: str) -> None:
     """On one line of stderr, without what a terminal would take for a command."""
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
+    shown = (c if is_shown(c) else c.encode("unicode_escape").decode() for c in sentence)
     print("fer_tf:", "".join(shown), file=sys.stderr)
 
 

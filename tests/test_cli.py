@@ -154,6 +154,7 @@ def test_parse_refuses_and_names_the_flag(
     "sentence, shown",
     [
         ("row 3: 47 pixels, expected 2304", "row 3: 47 pixels, expected 2304"),
+        ("Screenshot at 9.41\u202fAM.png: no", "Screenshot at 9.41\u202fAM.png: no"),
         ("été\n\x1b[31m.csv: is a \udcff", r"été\n\x1b[31m.csv: is a \udcff"),
     ],
 )
