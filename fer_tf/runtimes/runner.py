@@ -81,8 +81,8 @@ def newest_version(directory: Path) -> Path:
         if versions:
             return max(versions, key=lambda version: int(version.name))
     raise FerError(
-        f"{directory}: holds no SavedModel: expected saved_model.pb, or folders named 1, 2, ... "
-        f"with one each, here, in {SERVABLE} or in {Path(SERVABLE).name}"
+        f"{directory}: holds no SavedModel and no best.keras: expected a run folder, an export "
+        "folder with serving/, a servable, or a .tflite, .onnx or .keras file"
     )
 
 

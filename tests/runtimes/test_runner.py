@@ -169,7 +169,7 @@ def test_refuses_what_is_no_export(exports, tmp_path):
     (tmp_path / "face.png").write_bytes(b"")
     with pytest.raises(FerError, match=r"face\.png: expected a \.tflite"):
         open_runner(tmp_path / "face.png")
-    with pytest.raises(FerError, match="holds no SavedModel"):
+    with pytest.raises(FerError, match=r"no SavedModel and no best\.keras: expected a run"):
         open_runner(tmp_path)
     with pytest.raises(FerError, match=r"onnxruntime runs no such file: expected litert"):
         open_runner(exports / "3.tflite", runtime="onnxruntime")
