@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from fer_tf.errors import FerError, wrapped
+from fer_tf.errors import FerError, is_shown, wrapped
 
 VERBS = {
     "predict": "find faces in pictures or a video, and recognise their expressions",
@@ -97,14 +97,14 @@ def run(main: Callable[[], None]) -> None:
         main()
         sys.stdout.flush()
     except FerError as error:
-        print(f"fer_tf: {error}", file=sys.stderr)
+        _tell(str(error))
         sys.exit(2)
     except ModuleNotFoundError as error:
         from fer_tf.installed import lacking
 
         if (sentence := lacking(error.name)) is None:
             raise
-        print(f"fer_tf: {sentence}", file=sys.stderr)
+        _tell(sentence)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -117,13 +117,19 @@ def run(main: Callable[[], None]) -> None:
             raise
         sys.stdout = None  # type: ignore[assignment]
         place = error.filename or "standard output or a file"
-        print(f"fer_tf: {place}: can't be written: the disk is full", file=sys.stderr)
+        _tell(f"{place}: can't be written: the disk is full")
         sys.exit(2)
     except Exception as error:
         if (sentence := wrapped(error)) is None:
             raise
-        print(f"fer_tf: {sentence}", file=sys.stderr)
+        _tell(sentence)
         sys.exit(2)
+
+
+def _tell(sentence: str) -> None:
+    """On one line of stderr, without what a terminal would take for a command."""
+    shown = (c if is_shown(c) else c.encode("unicode_escape").decode() for c in sentence)
+    print("fer_tf:", "".join(shown), file=sys.stderr)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 
 
 class FerError(ValueError):
@@ -23,7 +24,13 @@ def reason(error: BaseException) -> str:
 def shown_path(path: str | os.PathLike[str]) -> str:
     """A path for a sentence: on one line, and without what a terminal would take for a command."""
     name = os.fspath(path)
-    return name if name.isprintable() else repr(name)
+    return name if is_shown(name) else repr(name)
+
+
+def is_shown(text: str) -> bool:
+    """Whether a terminal shows `text` as it is, on one line."""
+    # Among spaces Python calls one printable; macOS writes another into names of screenshots.
+    return all(c.isprintable() or unicodedata.category(c) == "Zs" for c in text)
 
 
 def wrapped(error: BaseException) -> str | None:

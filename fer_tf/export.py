@@ -115,6 +115,7 @@ def export(args: Export) -> list[Exported]:
         formats=args.formats,
         grey=args.grey,
         material=gather(args.data, args.reading, trained, verify=args.verify),
+        temperatures={trained.best_size: trained.temperature} if trained.best_size else {},
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()
@@ -138,6 +139,7 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
     import numpy as np
 
     from fer_tf.data import load_faces
+    from fer_tf.data.faces import SPLITS
     from fer_tf.data.layouts import in_colour
     from fer_tf.data.relabel import with_classes
     from fer_tf.data.synthetic import draw_dataset
@@ -162,6 +164,11 @@ def gather(data: str | None, reading: Reading, trained: TrainedModel, *, verify:
     faces = load_faces(data, split=shares, say=print, **vars(reading))
     if faces.task.labels != trained.task.labels:
         faces = with_classes(faces, trained.task, data, print)
+    if shares is None and not (faces.split == SPLITS.index("PublicTest")).any():
+        raise FerError(
+            f"--data {data}: has no PublicTest faces to compare on, expected some; without --data "
+            "a run's own faces are divided as for its training"
+        )
     training, validation = faces.of("Training"), faces.of("PublicTest")
     count = min(CALIBRATION_FACES, len(training))
     calibration = training.images[np.sort(rng.choice(len(training), count, replace=False))]

@@ -134,6 +134,10 @@ def train(args: Arguments, command: str = "the same call", hosts: Hosts | None =
         faces = load_faces(
             recipe.data, votes=recipe.votes, split=recipe.split, say=say, **vars(recipe.reading)
         )
+        learnt = {*faces.labels[faces.split == 0].tolist()}
+        lacking = [label for i, label in enumerate(faces.task.labels) if i not in learnt]
+        if learnt and lacking:
+            say(f"no training faces of {', '.join(lacking)}: no such answer can be learnt")
         cli.start_keras()
 
         from fer_tf.training.devices import divided_among

@@ -150,14 +150,22 @@ def test_parse_refuses_and_names_the_flag(
     assert named in capsys.readouterr().err
 
 
-def test_run_prints_a_fer_error_as_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "sentence, shown",
+    [
+        ("row 3: 47 pixels, expected 2304", "row 3: 47 pixels, expected 2304"),
+        ("Screenshot at 9.41\u202fAM.png: no", "Screenshot at 9.41\u202fAM.png: no"),
+        ("été\n\x1b[31m.csv: is a \udcff", r"été\n\x1b[31m.csv: is a \udcff"),
+    ],
+)
+def test_run_prints_a_fer_error_as_one_line(sentence, shown, capsys) -> None:
     def fail() -> None:
-        raise FerError("row 3: 47 pixels, expected 2304")
+        raise FerError(sentence)
 
     with pytest.raises(SystemExit) as stop:
         cli.run(fail)
     assert stop.value.code == 2
-    assert capsys.readouterr().err == "fer_tf: row 3: 47 pixels, expected 2304\n"
+    assert capsys.readouterr().err == f"fer_tf: {shown}\n"
 
 
 def test_run_writes_what_the_terminal_cannot_show_as_an_escape(capsys) -> None:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 from exported import network
+from PIL import Image
 from tiny import run_folder, tiny_csv
 
 from fer_tf import FerError, cli
@@ -290,6 +291,10 @@ def test_bad_flags_are_refused_in_one_line(model, tmp_path, capsys):
     to = ["--to", str(tmp_path / "out")]
     file = tmp_path / "file"
     file.write_text("")
+    faces = tmp_path / "faces"
+    for name in ("happy", "sad"):
+        (faces / name).mkdir(parents=True)
+        Image.new("L", (48, 48)).save(faces / name / "a.png")
     cases = {
         "no such file or folder": ["missing.keras", *to],
         "is no Keras network": [str(file), *to],
@@ -298,10 +303,11 @@ def test_bad_flags_are_refused_in_one_line(model, tmp_path, capsys):
         "expected each once": [str(model), *to, "--size", "32", "32"],
         "--verify needs --data": [str(model), *to, "--verify"],
         "none.csv: can't be read": [str(model), *to, "--data", str(tmp_path / "none.csv")],
+        f"--data {faces}: has no PublicTest faces": [str(model), *to, "--data", str(faces)],
     }
     for words, arguments in cases.items():
         assert words in refused(arguments, capsys)
-    assert names(tmp_path) == {"file"}
+    assert names(tmp_path) == {"file", "faces/happy/a.png", "faces/sad/a.png"}
 
 
 def test_a_strangers_file_runs_no_code(tmp_path, capsys):

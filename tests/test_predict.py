@@ -23,7 +23,7 @@ from fer_tf import cli
 from fer_tf.cores import cores
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
-from fer_tf.files import MARK, mark_of
+from fer_tf.files import MARK, mark_beside, mark_for, mark_of
 from fer_tf.predict import main
 from fer_tf.predicting.answer_texts import describe
 from fer_tf.predicting.row_writer import RowWriter, to_csv, to_json
@@ -226,6 +226,22 @@ def test_bad_input_is_one_sentence(arguments, sentence, here):
     assert sorted(os.listdir(here)) == ["file", "hol\nlow"]
 
 
+def test_videos_of_a_folder_are_not_forgotten_in_silence(here, quick, capsys):
+    for name in ("in/a.mp4", "in/sub/B.MOV", "out/c-faces.mp4"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_bytes(b"")
+    mark_beside(here / "out/c-faces.mp4", mark_for(["c.mp4"]))
+    expected = "passed over: 2 videos, expected as --video FILE"
+    with pytest.raises(FerError, match="no pictures in there"):
+        main(["in"])
+    assert expected in capsys.readouterr().err
+    blank(here / "in/x.png")
+    main([".", "--out", "out"])
+    assert expected in capsys.readouterr().err.splitlines()
+    main(["in/x.png", "--out", "out"])
+    assert "passed over" not in capsys.readouterr().err
+
+
 def test_cropped_faces_get_a_row_each(here, capsys):
     for name in ("a.png", "b.png"):
         blank(here / "faces" / name, (48, 48))
@@ -305,6 +321,15 @@ def test_jpeg_stays_jpeg(here, quick):
     main(["x.JPG"])
     assert os.listdir("predictions") == ["x-faces.jpg"]
     assert mark_of(here / "predictions/x-faces.jpg").startswith(MARK)
+
+
+def test_the_longest_names_stop_nothing(here, quick):
+    """The file systems' limit is 255 bytes; 83 characters of three each and .png are 253."""
+    blank(here / "in/x.png").rename(here / f"in/{'図' * 83}.png")
+    blank(here / "in/y.png").rename(here / f"in/{'図' * 83}.bmp")
+    for _ in range(2):  # a second run replaces what the first one wrote
+        main(["in", "--out", "out"])
+        assert sorted(os.listdir("out")) == [f"{'図' * 66}-faces{n}.png" for n in ("-2", "")]
 
 
 def test_a_name_that_is_not_utf8_is_written_as_an_escape(here, quick, capfd):

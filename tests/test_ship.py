@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePath
+from shutil import copy
 
 import numpy as np
 import pytest
@@ -139,7 +140,7 @@ def test_what_is_refused_at_once(run, tmp_path):
     with pytest.raises(FerError, match="no such file or folder"):
         ship.main([str(tmp_path / "none")])
     with pytest.raises(FerError, match=r"expected a run folder with recipe\.json"):
-        ship.main([str(run / "best.keras")])
+        ship.main([str(copy(run / "best.keras", tmp_path))])
     assert contents(mine) == {"diary.txt": b"mine"}
 
 

@@ -145,6 +145,17 @@ def test_a_split_without_faces_is_named_with_its_file(
     assert str(partial) in line and f"no {split} rows" in line
 
 
+def test_a_class_without_training_faces_is_named(csv_file: Path, tmp_path: Path, capsys) -> None:
+    header, *rows = csv_file.read_text().splitlines()
+    partial = tmp_path / "partial.csv"
+    kept = [row for row in rows if not (row[0] in "25" and row.endswith("Training"))]
+    partial.write_text("\n".join((header, *kept)) + "\n")
+    refused(flags(partial, tmp_path / "runs", "--batch-size", "99"))
+    refused(flags(csv_file, tmp_path / "runs", "--batch-size", "99"))
+    said = [line for line in capsys.readouterr().out.splitlines() if "no training faces" in line]
+    assert said == ["no training faces of Fear, Surprise: no such answer can be learnt"]
+
+
 def test_help_lists_flags_and_recipes(capsys) -> None:
     with pytest.raises(SystemExit):
         command.main(["--help"])

@@ -122,9 +122,9 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         temperatures={
             f"{height}x{width}": exporter.temperature((height, width))
             for height, width in exporter.sizes
-        }
-        if faces.labelled
-        else {},
+            if faces.labelled or exporter.temperatures.get((height, width), 1.0) != 1
+        },
+        fitted_on="those faces" if faces.labelled else "PublicTest",
         results=[{**vars(result), "where": _where(exporter, result)} for result in results],
         runs=TIMED_RUNS,
         machine=machine.header(),
@@ -144,7 +144,6 @@ def render(text: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     return environment.from_string(text).render(
-        percent=lambda value: f"{value:.0%}",
         share=lambda value: "-" if value is None else f"{value:.2%}",
         **values,
     )
@@ -169,19 +168,29 @@ def _trained_on(trained: TrainedModel) -> str:
     return f"{NAMES.get(trained.task.name, trained.task.name)}'s Training split"
 
 
-def _epochs(trained: TrainedModel) -> int:
-    """How many epochs the history has; 0 where there is none."""
-    if trained.history is None:
-        return 0
-    return len(trained.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
+def _epochs(trained: TrainedModel) -> str:
+    """A sentence on how many epochs the history has, and which was kept; "" without a history."""
+    if trained.history is None or trained.recipe is None:
+        return ""
+    rows = len(trained.history.read_text(encoding="utf-8", errors="replace").splitlines()) - 1
+    kept = "last one" if trained.recipe.keep == "last" else "best one on PublicTest"
+    return f" {rows} epochs; the {kept} was kept."
 
 
 def _size(trained: TrainedModel) -> str:
     """At which size its scores were measured, where that is known."""
-    if trained.best_size is None:
+    if trained.best_size is None or trained.recipe is None:
         return ""
     height, width = trained.best_size
-    return f" at {height}x{width}{'' if trained.shipped else ', the size of its best epoch'}"
+    epoch = "" if trained.shipped else f", the size of its {trained.recipe.keep} epoch"
+    return f" at {height}x{width}{epoch}"
+
+
+def _class_row(scores: dict[str, Any]) -> tuple[str, ...]:
+    """A class's name, its shares, which a class without faces has not, and its faces."""
+    shares = (scores["precision"], scores["recall"], scores["f1"])
+    shown = [f"{share:.0%}" if scores["support"] else "-" for share in shares]
+    return scores["name"], *shown, str(scores["support"])
 
 
 def _scores(trained: TrainedModel) -> dict[str, Any]:
@@ -201,7 +210,7 @@ def _scores(trained: TrainedModel) -> dict[str, Any]:
                 (name, f"{e['value']:.2%}", f"{e['low']:.2%} to {e['high']:.2%}")
                 for name, e in shares.items()
             ],
-            "classes": metrics["classes"],
+            "classes": [_class_row(each) for each in metrics["classes"]],
             "scores_on": f"Keras on the {metrics['rows']:,} faces of PublicTest{_size(trained)}",
         }
     except (KeyError, TypeError) as error:

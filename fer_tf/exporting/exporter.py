@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,6 +89,7 @@ class Exporter:
         grey: TFLite files for grey faces of the task's own size as well.
         material: faces to calibrate on and to compare on.
         precisions: those that are written.
+        temperatures: by size, for faces without labels that mean something.
         say: is told what is being done.
     """
 
@@ -100,6 +101,7 @@ class Exporter:
     grey: bool
     material: Material
     precisions: Sequence[Precision] = PRECISIONS
+    temperatures: Mapping[Size, float] = field(default_factory=dict)
     say: Callable[[str], None] = field(default=lambda _: None)
     _references: dict[tuple[Size, Size], Answers] = field(
         default_factory=dict, init=False, repr=False
@@ -155,10 +157,10 @@ class Exporter:
         return FORMATS[form.format].write(form, source, path)
 
     def temperature(self, size: Size) -> float:
-        """Of the network at `size`, fitted to the faces that it is compared on; 1 without labels
-        that mean something."""
+        """Of the network at `size`, fitted to the faces that it is compared on; without labels that
+        mean something as it is known, else 1."""
         if not self.material.labelled:
-            return 1.0
+            return self.temperatures.get(size, 1.0)
         probabilities = self._reference(size, size).probabilities
         return fit_temperature(probabilities, self.material.faces.labels)
 

@@ -21,11 +21,11 @@ SUFFIXES = frozenset(
 _Folder = tuple[int, int]  # device and inode
 
 
-def find_images(paths: Iterable[Path]) -> Iterator[Path]:
+def find_images(paths: Iterable[Path], suffixes: frozenset[str] = SUFFIXES) -> Iterator[Path]:
     """The pictures among files and folders, found as they are asked for.
 
     A path that is no folder is yielded whatever its suffix, also one that does not exist, so that
-    reading it tells. A folder is walked down in the order of its names; what has one of `SUFFIXES`
+    reading it tells. A folder is walked down in the order of its names; what has one of `suffixes`
     is yielded, hidden files and folders are passed over. A folder that can't be listed is yielded
     itself, to be reported likewise. Links are followed.
 
@@ -39,27 +39,32 @@ def find_images(paths: Iterable[Path]) -> Iterator[Path]:
     given: set[tuple[_Folder | str, str]] = set()
     for path in paths:
         if _folder(path) is not None:
-            yield from _walk(path, walked, given)
+            yield from _walk(path, walked, given, suffixes)
             continue
         parent = _folder(path.parent)
         file = parent or str(path.parent), path.name
-        known = file in given or (parent in walked and _is_picture(path.name))
+        known = file in given or (parent in walked and _is_one(path.name, suffixes))
         given.add(file)
         if not known:
             yield path
 
 
-def find_new(paths: Sequence[Path], folder: Path | None) -> Iterator[Path]:
+def find_new(
+    paths: Sequence[Path], folder: Path | None, suffixes: frozenset[str] = SUFFIXES
+) -> Iterator[Path]:
     """As `find_images`, but for what this package wrote to `folder` and is not among `paths`."""
     own = None if folder is None else os.path.join(os.path.abspath(folder), "")
-    for path in find_images(paths):
+    for path in find_images(paths, suffixes):
         inside = own is not None and os.path.abspath(path).startswith(own)
         if not inside or path in paths or not mark_of(path):
             yield path
 
 
 def _walk(
-    root: Path, walked: set[_Folder | None], given: set[tuple[_Folder | str, str]]
+    root: Path,
+    walked: set[_Folder | None],
+    given: set[tuple[_Folder | str, str]],
+    suffixes: frozenset[str],
 ) -> Iterator[Path]:
     pending: list[tuple[_Folder | str, str]] = [("", os.fspath(root))]
     while pending:
@@ -67,7 +72,7 @@ def _walk(
         folder = _folder(path)
         if folder is None:
             name = os.path.basename(path)
-            if _is_picture(name) and (parent, name) not in given:
+            if _is_one(name, suffixes) and (parent, name) not in given:
                 yield Path(path)
             continue
         if folder in walked:
@@ -91,6 +96,6 @@ def _folder(path: str | Path) -> _Folder | None:
     return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
 
 
-def _is_picture(name: str) -> bool:
+def _is_one(name: str, suffixes: frozenset[str]) -> bool:
     """Of a file in a folder."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes

@@ -76,6 +76,8 @@ def predict_pictures(args: Predict, analyzer: FaceAnalyzer, rows: RowWriter | No
         raise
     finally:
         _sum_up(tally)
+        if not tally.stopped:
+            _name_videos(args)
         if args.rows_on_stdout and tally.faces and folder is not None:
             print(f"pictures in {shown_path(folder)}", file=sys.stderr)
     if not tally.pictures:
@@ -158,6 +160,16 @@ def _sum_up(tally: Tally) -> None:
                 "row for each face that was found",
                 file=sys.stderr,
             )
+
+
+def _name_videos(args: Predict) -> None:
+    """On stderr, of the folders: they are looked at one at a time, by another flag."""
+    from fer_tf.pictures.finding import find_new
+    from fer_tf.vision.stream import VIDEO_SUFFIXES
+
+    folders = [path for path in args.paths if path.is_dir()]
+    if videos := sum(1 for _ in find_new(folders, args.folder, VIDEO_SUFFIXES)):
+        print(f"passed over: {count(videos, 'video')}, expected as --video FILE", file=sys.stderr)
 
 
 def _nothing_read(args: Predict, tally: Tally) -> str:

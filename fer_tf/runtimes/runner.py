@@ -68,19 +68,21 @@ def open_runner(
 def newest_version(directory: Path) -> Path:
     """The SavedModel that `directory` is or holds: its highest number, or that of its servable.
 
+    An export folder will do, its folder serving/, and the servable in there.
+
     Raises:
         FerError: there is none.
     """
     if (directory / "saved_model.pb").is_file():
         return directory
-    for place in (directory, directory / SERVABLE):
+    for place in (directory, directory / SERVABLE, directory / Path(SERVABLE).name):
         files = place.glob("*/saved_model.pb")
         versions = [file.parent for file in files if file.parent.name.isdecimal()]
         if versions:
             return max(versions, key=lambda version: int(version.name))
     raise FerError(
-        f"{directory}: holds no SavedModel: expected saved_model.pb, or folders named 1, 2, ... "
-        f"with one each, here or in {SERVABLE}"
+        f"{directory}: holds no SavedModel and no best.keras: expected a run folder, an export "
+        "folder with serving/, a servable, or a .tflite, .onnx or .keras file"
     )
 
 

@@ -97,15 +97,20 @@ def enter(job: ScoreJob) -> None:
         write_whole(file, json.dumps(job.about, indent=1).encode())
         return
     try:
-        found = json.loads(read_whole(file))
-        changed = [key for key, value in job.about.items() if found.get(key) != value]
-    except (OSError, ValueError, AttributeError) as error:
+        found, asked = _settings(json.loads(read_whole(file))), _settings(job.about)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise FerError(f"{file.name}: can't be read: {reason(error)}") from None
-    for key in changed:
-        raise FerError(
-            f"{job.out}: holds scores with {key} {_short(found.get(key))}, found "
-            f"{_short(job.about[key])}: expected the same command, or another --out"
-        )
+    for key, value in asked.items():
+        if found.get(key) != value:
+            raise FerError(
+                f"{job.out}: holds scores with {key} {_short(found.get(key))}, found "
+                f"{_short(value)}: expected the same command, or another --out"
+            )
+
+
+def _settings(about: dict[str, Any]) -> dict[str, Any]:
+    """By name, those of the search and the answers among them."""
+    return {**about, **about["finding"], "finding": None}
 
 
 def _refuse_strangers(out: Place) -> None:

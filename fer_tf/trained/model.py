@@ -179,9 +179,9 @@ def open_trained(model: str | os.PathLike[str] | None = None) -> TrainedModel:
 
     Args:
         model: the name of a network that ships, "mit_b0_fusion" or "nano"; None for the first;
-            a run folder, whose best.keras is taken; a .keras file; a .weights.h5 file of ours
-            with its recipe.json beside it; an exported file or folder. "./nano" is a file or
-            folder of that name, which a path object can't tell from the network.
+            a run folder, or its best.keras, which is the same; a .keras file; a .weights.h5 file
+            of ours with its recipe.json beside it; an exported file or folder. "./nano" is a file
+            or folder of that name, which a path object can't tell from the network.
 
     Raises:
         FerError: there is no such file or folder, a run has no best.keras or is damaged, or the
@@ -194,7 +194,9 @@ def open_trained(model: str | os.PathLike[str] | None = None) -> TrainedModel:
         weights, exported = shipped_weights(name), shipped_model(name)
         return TrainedModel(weights, report, run, run.recipe(), shipped_size(name), exported)
     path = Path(model)
-    run = Run(path)
+    run, around = Run(path), Run(path.parent)
+    if path == around.best_file and around.recipe_file.is_file():
+        run = around
     if run.best_file.is_file() or run.recipe_file.is_file():
         if not run.best_file.is_file():
             raise FerError(run.why_no_best())

@@ -122,7 +122,8 @@ class Training:
         self.steps = min(self.steps, recipe.epoch_steps or self.steps)
         if self.steps == 0:
             raise FerError(
-                f"batch_size: {recipe.batch_size} is more than the {len(self.faces)} training faces"
+                f"batch_size: {recipe.batch_size} is more than the {len(self.faces)} training "
+                "faces, expected at most that many (--batch-size)"
             )
 
     def _go_on(self, saved: checkpoint.Checkpoint) -> Progress:

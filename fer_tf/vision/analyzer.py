@@ -109,7 +109,7 @@ class FaceAnalyzer:
         """
         picture = read_image(image, bgr=bgr)
         faces = self._faces(picture, boxes)
-        return _analysis(picture.shape, faces, name_of(image))
+        return self._analysis(picture.shape, faces, name_of(image))
 
     def analyze_batch(self, images: Iterable[Any], *, bgr: bool = False) -> list[Analysis]:
         """The faces of several images; all of them go through the network as one batch.
@@ -138,9 +138,9 @@ class FaceAnalyzer:
             [crop for *_, crops in searched for crop in crops],
         )
         return [
-            Analysis((), reason, readable=False, source=name)
+            Analysis((), reason, readable=False, source=name, task=self.task)
             if reason
-            else _analysis(shape, faces, name)
+            else self._analysis(shape, faces, name)
             for (name, reason, shape, *_), faces in zip(searched, answers, strict=True)
         ]
 
@@ -355,6 +355,10 @@ class FaceAnalyzer:
         (faces,) = self.recognize([image], [detections])
         return faces
 
+    def _analysis(self, shape: tuple[int, ...], faces: tuple[Face, ...], source: str) -> Analysis:
+        height, width = shape[:2]
+        return Analysis(faces, "" if faces else NO_FACE, True, width, height, source, self.task)
+
 
 def given_boxes(boxes: Iterable[Box | Sequence[float]]) -> list[Detection]:
     """Detections with score 1 from `Box` values or (left, top, width, height) in pixels.
@@ -380,8 +384,3 @@ def whole_picture(image: np.ndarray) -> Detection:
     """All of a picture, uint8 RGB [h, w, 3], as a detection with score 1."""
     height, width = image.shape[:2]
     return Detection(Box(0.0, 0.0, float(width), float(height)), 1.0)
-
-
-def _analysis(shape: tuple[int, ...], faces: tuple[Face, ...], source: str) -> Analysis:
-    height, width = shape[:2]
-    return Analysis(faces, "" if faces else NO_FACE, True, width, height, source)

@@ -21,7 +21,8 @@ scheme, which the colour-blind tell apart on light and on dark paper (Tol, Colou
 SRON/EPS/TN/09-002, 2021, figure 1)."""
 
 OTHERS = ("#ee7733", "#44aa99", "#332288", "#999933", "#882255")
-"""Of other classes in turn, from Tol's "vibrant" and "muted" schemes."""
+"""Of other classes in turn, from Tol's "vibrant" and "muted" schemes; what is left of `BRIGHT`
+follows, so that twelve classes have twelve colours."""
 
 INK = (255, 255, 255)
 PAPER = (18, 21, 28)
@@ -33,8 +34,9 @@ FAINT = (186, 192, 204)
 @lru_cache(maxsize=16)
 def class_colours(labels: tuple[str, ...]) -> Mapping[str, str]:
     """A colour, "#rrggbb", for each of a task's classes; an expression has the same in all."""
-    known, others = TASKS["fer2013"], cycle(OTHERS)
-    places = {label: known.index(label) for label in labels}
+    places = {label: TASKS["fer2013"].index(label) for label in labels}
+    left = [code for place, code in enumerate(BRIGHT) if place not in places.values()]
+    others = cycle((*OTHERS, *left))
     return MappingProxyType(
         {label: next(others) if place is None else BRIGHT[place] for label, place in places.items()}
     )

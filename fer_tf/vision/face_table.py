@@ -120,9 +120,13 @@ def to_pandas(analyses: Analysis | Iterable[Analysis]) -> pandas.DataFrame:
         raise FerError(
             "a table needs pandas, which is not installed: expected pip install pandas"
         ) from None
-    several = [analyses] if isinstance(analyses, Analysis) else analyses
-    rows = [row for analysis in several for row in face_dicts(analysis)]
-    table = pandas.DataFrame(rows, columns=None if rows else list(COLUMNS))
-    whole = {name: "Int64" for name in ("frame", "track", "face")}
-    numbers = ("seconds", "left", "top", "width", "height", "score", "certainty")
-    return table.astype({**whole, **dict.fromkeys(numbers, "float64")})
+    rows: list[dict[str, Any]] = []
+    task: Task | None = None
+    for analysis in [analyses] if isinstance(analyses, Analysis) else analyses:
+        rows += face_dicts(analysis)
+        task = task or analysis.task
+    without_rows = COLUMNS if task is None else columns(task)
+    table = pandas.DataFrame(rows, columns=None if rows else list(without_rows))
+    numbers = table.columns.drop(["source", "label"])
+    whole = dict.fromkeys(("frame", "track", "face"), "Int64")
+    return table.astype(dict.fromkeys(numbers, "float64") | whole)

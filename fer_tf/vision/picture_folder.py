@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, PngImagePlugin
 from fer_tf.errors import FerError, shown_path
 from fer_tf.files import free, write_beside, writing
 
+_STEM = 200  # bytes of 255: the rest is for the ending, a number and the file beside
 JPEG_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"))
 
 
@@ -18,7 +20,7 @@ def save_picture(folder: Path, image: np.ndarray, source: Path, ending: str, *, 
     """Write an RGB picture, uint8 [h, w, 3], as `source`'s name with `ending`.
 
     JPEG stays JPEG, everything else becomes PNG, as does what is wider or higher than JPEG's 65,500
-    pixels.
+    pixels. A name that would be too long is shortened.
 
     Args:
         folder: where it is written; made if absent.
@@ -42,7 +44,10 @@ def save_picture(folder: Path, image: np.ndarray, source: Path, ending: str, *, 
     except OSError as error:
         raise FerError(f"{shown_path(place)}: can't be made: {error.strerror or error}") from None
     jpeg = source.suffix.lower() in JPEG_SUFFIXES and max(image.shape) <= 65_500
-    path = free(place / f"{source.stem}{ending}{'.jpg' if jpeg else '.png'}", mark)
+    stem = source.stem
+    while len(os.fsencode(stem)) > _STEM:
+        stem = stem[:-1]
+    path = free(place / f"{stem}{ending}{'.jpg' if jpeg else '.png'}", mark)
     data = io.BytesIO()
     picture = Image.fromarray(image)
     if jpeg:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
-from fer_tf.tasks import TASKS
+from fer_tf.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,6 +161,7 @@ class Analysis(Sequence[Face]):
         width: of the upright picture, in pixels; 0 where it could not be read.
         height: likewise.
         source: the picture's path or name; "" for pixels.
+        task: what the network answers, which names the columns of a table without rows.
     """
 
     faces: tuple[Face, ...]
@@ -169,6 +170,7 @@ class Analysis(Sequence[Face]):
     width: int = 0
     height: int = 0
     source: str = ""
+    task: Task | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.faces)

@@ -129,6 +129,7 @@ def test_a_graph_of_fixed_batch_takes_any_number(exports, tmp_path):
 
 def test_takes_the_newest_version(exports):
     assert newest_version(exports).name == "10"
+    assert newest_version(exports / "serving").name == "10"
     assert newest_version(exports / "serving/fer").name == "10"
     assert newest_version(exports / "serving/fer/2").name == "2"
 
@@ -168,7 +169,7 @@ def test_refuses_what_is_no_export(exports, tmp_path):
     (tmp_path / "face.png").write_bytes(b"")
     with pytest.raises(FerError, match=r"face\.png: expected a \.tflite"):
         open_runner(tmp_path / "face.png")
-    with pytest.raises(FerError, match="holds no SavedModel"):
+    with pytest.raises(FerError, match=r"no SavedModel and no best\.keras: expected a run"):
         open_runner(tmp_path)
     with pytest.raises(FerError, match=r"onnxruntime runs no such file: expected litert"):
         open_runner(exports / "3.tflite", runtime="onnxruntime")

@@ -177,6 +177,8 @@ def test_another_command_does_not_mix_its_scores(tmp_path):
     score_all(job)
     with pytest.raises(FerError, match=r"holds scores with every 1.0, found 2.0: expected the sam"):
         job_for(source, tmp_path / "out", every=2.0)
+    with pytest.raises(FerError, match=r"holds scores with min_certainty 0.0, found 0.9: expect"):
+        job_for(source, tmp_path / "out", min_certainty=0.9)
     with pytest.raises(FerError, match=r"holds scores with source "):
         job_for(tmp_path, tmp_path / "out")
     with pytest.raises(FerError, match=r"photos: holds a.jpg, and no scores: expected a folder"):

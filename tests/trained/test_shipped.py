@@ -197,6 +197,19 @@ def test_export_writes_it(elsewhere, csv):
     assert "at {}x{}, 95 %".format(*shipped.shipped_size("nano")) in text
 
 
+def test_export_keeps_its_temperature_without_labelled_faces(elsewhere, monkeypatch):
+    from fer_tf.exporting.exporter import Exporter
+
+    exporters = []
+    monkeypatch.setattr(Exporter, "export", lambda self: exporters.append(self) or [])
+    export.export(export.Export(model="nano", to=Path("out"), formats=("onnx",)))
+    (exporter,), size = exporters, shipped.shipped_size("nano")
+    known = open_trained("nano").temperature
+    assert exporter.temperature(size) == known != 1 and exporter.temperature((64, 64)) == 1
+    card = (elsewhere / "out/model_card.md").read_text(encoding="utf-8")
+    assert "On PublicTest it is {:.3f} at {}x{}".format(known, *size) in card
+
+
 @pytest.mark.skipif(not DATA.is_file(), reason="needs data/fer2013.csv")
 def test_it_recognises_real_faces(network):
     from fer_tf.trained.inference import predict_logits

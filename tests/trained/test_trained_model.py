@@ -48,8 +48,9 @@ def test_what_ships():
     assert trained.size((48, 96)) == (48, 96)
 
 
-def test_a_run(run):
-    trained = open_trained(run)
+@pytest.mark.parametrize("name", [".", "best.keras"])
+def test_a_run(run, name):
+    trained = open_trained(run / name)
     assert (trained.name, trained.path, trained.report) == (
         "some",
         run / "best.keras",

@@ -192,6 +192,8 @@ def test_every_emotion_has_a_colour_of_its_own():
     own = ("calm", "happiness", "cross")
     assert colour("happiness", own) == colour("Happy", FER2013)
     assert not {*class_colours(own).values()} & {*class_colours(FER2013).values()} - {BRIGHT[3]}
+    twelve = ("happiness", *map(str, range(11)))
+    assert len({*class_colours(twelve).values()}) == 12
 
 
 def test_the_track_is_in_the_label():

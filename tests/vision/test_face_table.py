@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 import fer_tf
-from fer_tf import Analysis, Box, Face, FerError, VideoFrame, to_pandas
+from fer_tf import Analysis, Box, Face, FaceAnalyzer, FerError, VideoFrame, to_pandas
 from fer_tf.vision.drawing import draw_faces
-from fer_tf.vision.face_table import COLUMNS
+from fer_tf.vision.face_table import COLUMNS, columns
 from fer_tf.vision.results import UNSURE
 
 SHARES = (0.02, 0.01, 0.01, 0.9, 0.01, 0.02, 0.03)
@@ -65,6 +65,16 @@ def test_one_table_of_photos_and_frames_of_networks_of_other_classes():
 def test_a_table_of_nobody_has_its_columns():
     table = Analysis((), reason="no face was found").to_pandas()
     assert table.empty and tuple(table.columns) == COLUMNS
+
+
+def test_a_table_of_nobody_has_the_columns_of_what_the_network_answers(monkeypatch):
+    analyzer = FaceAnalyzer("nano")
+    monkeypatch.setattr(analyzer, "detect", lambda picture: [])
+    expected = columns(analyzer.task)
+    for answers in (analyzer.analyze(PIXELS), analyzer.analyze_batch([PIXELS, "absent.png"])):
+        table = to_pandas(answers)
+        assert table.empty and tuple(table.columns) == expected
+        assert str(table["probability_happy"].dtype) == "float64"
 
 
 def test_pandas_is_imported_for_a_table_alone():

@@ -126,7 +126,9 @@ def test_a_run_folder_answers_at_its_best_size(small_network, tmp_path: Path) ->
     assert (recognizer.size, recognizer.temperature) == ((40, 40), 1.0)
     np.testing.assert_allclose(recognizer(FACES).sum(axis=1), 1, atol=1e-5)
     assert open_recognizer(run, size=(48, 56)).size == (48, 56)
-    assert open_recognizer(run / "best.keras").size == (224, 224)
+    assert open_recognizer(run / "best.keras").size == (40, 40)
+    other = (run / "best.keras").rename(tmp_path / "best.keras")
+    assert open_recognizer(other).size == (224, 224)
 
 
 def test_other_classes_are_known_by_their_labels(small_network, tmp_path: Path) -> None:

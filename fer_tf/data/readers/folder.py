@@ -157,6 +157,8 @@ def _files(folder: Place) -> list[Place]:
 
     files = _entries(folder)
     for file in files:
+        if file.is_dir():
+            raise FerError(f"{file}: a folder in a class's, expected pictures there and no folder")
         if file.suffix.lower() not in SUFFIXES:
             raise FerError(f"{file}: not a picture, expected .png, .jpg or the like")
     return files

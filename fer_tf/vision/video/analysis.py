@@ -101,6 +101,7 @@ def recognize(
             width=width,
             height=height,
             source=source,
+            task=analyzer.task,
             frame=frame.index,
             seconds=frame.time,
             tracks=tuple(tracked.track for tracked in item.shown),

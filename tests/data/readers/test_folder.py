@@ -94,6 +94,8 @@ def test_refuses_what_is_not_the_copy(tmp_path):
     refused("b.png: not a picture")
     wrong.rename(wrong.with_suffix(".txt"))
     refused("b.txt: not a picture")
+    (good.parent / "again").mkdir()
+    refused("again: a folder in a class's")
     wrong.with_suffix(".txt").unlink()
 
     (tmp_path / "train" / "Happiness").mkdir()

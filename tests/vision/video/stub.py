@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_tf.tasks import TASKS
 from fer_tf.vision.results import Box, Detection, Face
 
 PROBABILITIES = (0.02, 0.03, 0.05, 0.7, 0.05, 0.05, 0.1)
@@ -11,6 +12,8 @@ PROBABILITIES = (0.02, 0.03, 0.05, 0.7, 0.05, 0.05, 0.1)
 
 class StubAnalyzer:
     """Finds one face in every picture, at `box`, and is sure of the same expression."""
+
+    task = TASKS["fer2013"]
 
     def __init__(self, box: Box | None = None):
         self.box = box or Box(100, 60, 80, 80)
