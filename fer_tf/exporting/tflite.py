@@ -92,7 +92,7 @@ def _convert(
     """
     graph = function.get_concrete_function()
     module = tf.Module()
-    module.function, module.weights = function, list(graph.variables)
+    module.weights = list(graph.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], module)
     if precision == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
