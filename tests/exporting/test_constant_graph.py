@@ -37,8 +37,9 @@ def keras_answers(model: keras.Model, grey: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(keras.ops.softmax(model(pixels, training=False)))
 
 
-@pytest.mark.parametrize("size", [(32, 32), (48, 48), (64, 96), (65, 47)])
-@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize(
+    ("size", "channels"), [((32, 32), 3), ((48, 48), 1), ((64, 96), 3), ((65, 47), 1)]
+)
 def test_graph_equals_keras(tiny_network, size, channels):
     model = at_size(trained(create_model(tiny_network, input_shape=(None, None, 3))), size)
     faces = grey_faces(size)
@@ -111,8 +112,9 @@ def test_mixed_precision_becomes_float32(tiny_network):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_the_batch_can_be_fixed_or_free(tiny_network):
-    model = at_size(create_model(tiny_network, input_shape=(32, 32, 3)), (32, 32))
+def test_the_batch_can_be_fixed_or_free():
+    images = keras.Input((32, 32, 3))
+    model = keras.Model(images, keras.layers.Dense(7)(keras.layers.Flatten()(images)))
     assert constant_graph(model, batch=1).inputs[0].shape.as_list() == [1, 32, 32, 3]
     free = constant_graph(model)
     assert free.inputs[0].shape.as_list() == [None, 32, 32, 3]
