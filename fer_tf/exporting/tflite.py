@@ -13,8 +13,8 @@ import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import check_network, pixel_function
 from fer_tf.exporting.formats import Precision
+from fer_tf.exporting.pixel_function import check_network, pixel_function
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
 from fer_tf.files import write_beside

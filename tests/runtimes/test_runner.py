@@ -25,11 +25,11 @@ def grey_faces(count: int, size=SIZE) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def exports(small_network, tmp_path_factory) -> Path:
-    """A small trained-like network as .keras, .tflite (3 channels, 1 channel), .onnx, SavedModel."""
+    """A small network as .keras, .tflite (3 channels, 1 channel), .onnx and SavedModel."""
     import tensorflow as tf
     import tf2onnx.convert
 
-    from fer_tf.exporting.constant_graph import constant_graph
+    from fer_tf.exporting.pixel_function import pixel_function
     from fer_tf.models.registry import create_model
     from fer_tf.models.saving import save_model
     from fer_tf.models.sizes import at_size
@@ -41,9 +41,9 @@ def exports(small_network, tmp_path_factory) -> Path:
     save_model(model, folder / "net.keras")
     network = at_size(model, SIZE)
     for channels in (3, 1):
-        graph = constant_graph(network, channels=channels, batch=1)
+        graph = pixel_function(network, channels=channels, batch=1).get_concrete_function()
         root = tf.Module()
-        root.graph = graph
+        root.weights = list(graph.variables)
         converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], root)
         (folder / f"{channels}.tflite").write_bytes(converter.convert())
 
