@@ -131,29 +131,22 @@ def test_float16_scales_its_loss_and_goes_on(
     assert all(np.isfinite(row["loss"]) for row in training.progress.history)
 
 
-def test_starting_weights_are_not_needed_to_go_on(
-    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_neither_starting_weights_nor_a_damaged_checkpoint_are_needed_to_go_on(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     weights = tmp_path / "start.weights.h5"
     create_model("small", input_shape=(None, None, 3)).save_weights(weights)
-    argv = flags(csv_file, tmp_path / "runs", "--weights", str(weights), "--stages", "32 1")
-    stopped(argv, 2, monkeypatch)
-    weights.unlink()
-    command.main(argv)
-    assert (tmp_path / "runs" / "scratch" / "best.keras").exists()
-
-
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
-    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    argv = flags(csv_file, tmp_path, "--checkpoint-minutes", "0", "--stages", "32 1")
+    argv = flags(csv_file, tmp_path, "--weights", str(weights), "--stages", "32 1")
+    argv += ["--checkpoint-minutes", "0"]
     stopped(argv, 4, monkeypatch)
+    weights.unlink()
     newest, _ = checkpoint.newest(tmp_path / "scratch" / "checkpoints")
     newest.write_bytes(newest.read_bytes()[:-100])
     capsys.readouterr()
     command.main(argv)
     out = capsys.readouterr().out
     assert f"{newest} is damaged" in out and "goes on at epoch 1 of 1, step 4 of 5" in out
+    assert (tmp_path / "scratch" / "best.keras").exists()
 
 
 def test_a_stop_while_validating_ends_the_epoch_first(
