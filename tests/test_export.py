@@ -196,19 +196,8 @@ def test_a_second_export_is_the_next_version_and_replaces_the_files(
 ):
     out = Path(shutil.copytree(exported, tmp_path / "out"))
     (out / "serving/compose.yaml").write_text("edited")
-    main(
-        [
-            str(model),
-            "--to",
-            str(out),
-            "--size",
-            "32",
-            "--data",
-            str(csv_file),
-            "--formats",
-            "serving",
-        ]
-    )
+    arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv_file)]
+    main([*arguments, "--formats", "serving"])
     assert {p.name for p in (out / "serving/fer").iterdir()} == {"1", "2"}
     assert (out / "serving/compose.yaml").read_text() == "edited"
 
