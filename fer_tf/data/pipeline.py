@@ -66,7 +66,7 @@ class TrainingBatches:
         gather = _gathering(images)
         self.workers = workers
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def make(rows, draws, targets, scale):
             images, ratios = gather(rows), draws[:, COLUMN["mix_ratio"]]
 
@@ -115,6 +115,7 @@ def evaluation_batches(
         Batches of float32 [n, height, width, 3], 0 to 255.
     """
 
+    @tf.autograph.experimental.do_not_convert
     def resize(faces):
         return augment.resize(faces, size, warp, flip=flip, crop=crop)
 

@@ -18,8 +18,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import fer_tf
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import check_network, constant_graph
 from fer_tf.exporting.onnx_rules import PASSES
+from fer_tf.exporting.pixel_function import check_network, pixel_function
 from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
@@ -137,7 +137,7 @@ def _convert(model: keras.Model, size: tuple[int, int], *, colour: bool) -> onnx
     from tf2onnx import optimizer, tf_loader, tfonnx
 
     # tf2onnx knows no calls of functions: this inlines those that are left.
-    graph = constant_graph(at_size(model, size), colour=colour)
+    graph = pixel_function(at_size(model, size), colour=colour).get_concrete_function()
     function = convert_variables_to_constants_v2(graph)
     inputs, outputs = [function.inputs[0].name], [each.name for each in function.outputs]
     names = dict(zip((*inputs, *outputs), ("image", *graph.structured_outputs), strict=True))

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from fer_tf.data.synthetic import draw
 from fer_tf.errors import FerError
-from fer_tf.exporting.constant_graph import check_network
+from fer_tf.exporting.pixel_function import check_network
 from fer_tf.exporting.serving_graph import ANSWERS, servable
 from fer_tf.files import write_beside
 from fer_tf.models.sizes import at_size

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from fer_tf.exporting.constant_graph import LUMA
+from fer_tf.exporting.pixel_function import LUMA
 from fer_tf.tasks import Task
 
 ANSWERS = ("probabilities", "class_index", "label")

@@ -13,8 +13,8 @@ import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
 from fer_tf.errors import FerError, reason
-from fer_tf.exporting.constant_graph import check_network, pixel_function
 from fer_tf.exporting.formats import Precision
+from fer_tf.exporting.pixel_function import check_network, pixel_function
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
 from fer_tf.files import write_beside
@@ -92,7 +92,7 @@ def _convert(
     """
     graph = function.get_concrete_function()
     module = tf.Module()
-    module.function, module.weights = function, list(graph.variables)
+    module.weights = list(graph.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], module)
     if precision == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

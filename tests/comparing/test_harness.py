@@ -14,7 +14,7 @@ import pytest
 from tiny import tiny_csv
 
 from fer_tf import compare
-from fer_tf.comparing import harness
+from fer_tf.comparing import comparison_page, harness
 from fer_tf.comparing.children import Children, Ended, Stopped
 from fer_tf.comparing.comparison_text import Shown, ShownTable
 from fer_tf.comparing.costs import CostMeter, Costs
@@ -54,6 +54,13 @@ def trained(monkeypatch) -> list[str]:
     for name in ("measure", "known", "size"):
         monkeypatch.setattr(CostMeter, name, measure)
     return names
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """Pages have no pictures, which take most of the time."""
+    nothing = comparison_page.Pictures((), (), ())
+    monkeypatch.setattr(harness, "draw_pictures", lambda rows, runs: nothing)
 
 
 def write_run(folder: Path, recipe) -> None:
@@ -100,14 +107,16 @@ def test_one_that_fails_is_a_row_and_the_rest_goes_on(csv_file, tmp_path, traine
     assert "Ranking" in capsys.readouterr().out
 
 
-def test_what_is_finished_is_not_trained_again_and_what_failed_is(csv_file, tmp_path, trained):
+def test_what_is_finished_is_not_trained_again_and_what_failed_is(
+    csv_file, tmp_path, trained, undrawn
+):
     argv = flags(csv_file, tmp_path, "nano", "vgg_half")
     compare.main(argv)
     compare.main(argv)
     assert trained == ["nano", "vgg_half", "vgg_half"]
 
 
-def test_another_budget_is_refused_before_anything_is_trained(csv_file, tmp_path, trained):
+def test_another_budget_is_refused_before_anything_is_trained(csv_file, tmp_path, trained, undrawn):
     compare.main(flags(csv_file, tmp_path, "nano"))
     before = (tmp_path / "compare.csv").read_bytes()
     argv = [word if word != "2" else "3" for word in flags(csv_file, tmp_path, "nano")]
@@ -117,7 +126,7 @@ def test_another_budget_is_refused_before_anything_is_trained(csv_file, tmp_path
 
 
 def test_a_stop_says_how_to_go_on_and_keeps_what_is_done(
-    csv_file, tmp_path, trained, monkeypatch, capsys
+    csv_file, tmp_path, trained, undrawn, monkeypatch, capsys
 ):
     run = Children.run
 
@@ -148,7 +157,7 @@ def test_a_signal_while_nothing_runs_stops_before_the_next(csv_file, tmp_path, m
     assert stop.value.code == 130 and "to go on" in capsys.readouterr().out
 
 
-def test_seeds_are_one_row(csv_file, tmp_path, trained):
+def test_seeds_are_one_row(csv_file, tmp_path, trained, undrawn):
     compare.main(flags(csv_file, tmp_path, "nano", "--seeds", "3"))
     assert trained == ["nano", "nano-seed1", "nano-seed2"]
     (row,) = read(tmp_path)
@@ -156,7 +165,8 @@ def test_seeds_are_one_row(csv_file, tmp_path, trained):
     assert row["runs"] == "nano; nano-seed1; nano-seed2"
 
 
-def test_the_experiments_of_one_network(csv_file, tmp_path, trained):
+def test_the_experiments_of_one_network(csv_file, tmp_path, trained, monkeypatch):
+    monkeypatch.setattr(comparison_page, "_confusions", lambda rows, runs: ())
     asked = ("--schedules", "--dropout", "0", "0.5", "--fine-tune", "1")
     compare.main(flags(csv_file, tmp_path, "khaireddin_vgg_quarter", *asked))
     rows = read(tmp_path)
@@ -170,7 +180,7 @@ def test_the_experiments_of_one_network(csv_file, tmp_path, trained):
     assert start is not None and Path(start).is_file()
 
 
-def test_what_cannot_be_planned_is_a_row(csv_file, tmp_path, trained):
+def test_what_cannot_be_planned_is_a_row(csv_file, tmp_path, trained, undrawn):
     compare.main(flags(csv_file, tmp_path, "nano", "densenet121", "--recipe", "source"))
     rows = {row["network"]: row for row in read(tmp_path)}
     assert "nano has no recipe of its source" in rows["nano"]["failure"]

@@ -40,7 +40,8 @@ def run(request) -> Callable[..., np.ndarray]:
         return np.asarray(function(*(tf.constant(a) for a in arrays)))
 
     def mapped(function, *arrays):
-        return tf.data.Dataset.from_tensors(arrays).map(function).get_single_element().numpy()
+        traced = tf.autograph.experimental.do_not_convert(function)
+        return tf.data.Dataset.from_tensors(arrays).map(traced).get_single_element().numpy()
 
     return eagerly if request.param == "eagerly" else mapped
 
@@ -387,6 +388,7 @@ def test_the_same_draws_give_the_same_batch_in_both_ways():
     images, draws = noise(8, 48, 48), np.random.default_rng(1).random((8, len(COLUMNS)), np.float32)
     ratios = draws[:, COLUMN["mix_ratio"]]
 
+    @tf.autograph.experimental.do_not_convert
     def make(x, d, r):
         return augment.augment(x, d, r, (64, 56), EVERYTHING, pipeline.warp)
 

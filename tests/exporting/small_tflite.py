@@ -24,7 +24,7 @@ def convert(graph, *, half: bool = False) -> bytes:
     import tensorflow as tf
 
     root = tf.Module()
-    root.graph = graph
+    root.weights = list(graph.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], root)
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -51,9 +51,9 @@ def model(tmp_path) -> Path:
     return tmp_path / "m.keras"
 
 
-def test_export_writes_and_compares_it(toy, model, tmp_path):
+def test_export_writes_and_compares_it(toy, model, csv_file, tmp_path):
     out = tmp_path / "out"
-    common = [str(model), "--to", str(out), "--size", "32"]
+    common = [str(model), "--to", str(out), "--size", "32", "--data", str(csv_file)]
     export.main([*common, "--formats", "toy"])
     assert (out / "toy" / "fer_32.toy").is_file() and (out / "model_card.md").is_file()
     assert "Toy 32" in (out / "export.json").read_text()

@@ -29,7 +29,7 @@ def faces(count, seed=0):
 
 
 def luma(images):
-    """float32 [n, h, w, 3], what `constant_graph` promises to show the network."""
+    """float32 [n, h, w, 3], what `pixel_function` promises to show the network."""
     return (images @ np.float32([0.299, 0.587, 0.114]))[..., None].repeat(3, -1)
 
 

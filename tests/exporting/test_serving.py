@@ -26,7 +26,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from fer_tf import FerError
 from fer_tf.data.synthetic import draw
-from fer_tf.exporting.constant_graph import LUMA
+from fer_tf.exporting.pixel_function import LUMA
 from fer_tf.exporting.serving import WARM_UP, write_serving
 from fer_tf.exporting.serving_graph import MAX_PIXELS
 from fer_tf.tasks import FER2013, Task

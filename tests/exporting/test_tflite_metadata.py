@@ -39,11 +39,11 @@ def model(small_network):
 @pytest.fixture(scope="module")
 def converted(model) -> dict[str, bytes]:
     """What the converter and the quantiser give."""
-    from fer_tf.exporting.constant_graph import constant_graph
+    from fer_tf.exporting.pixel_function import pixel_function
 
-    graph = constant_graph(model, batch=1)
+    graph = pixel_function(model, batch=1).get_concrete_function()
     float32 = convert(graph)
-    grey = convert(constant_graph(model, channels=1, batch=1))
+    grey = convert(pixel_function(model, channels=1, batch=1).get_concrete_function())
     return {
         "float32": float32,
         "float16": convert(graph, half=True),
@@ -65,11 +65,11 @@ def test_mediapipe_answers_as_litert_and_keras(name, files, model):
     mediapipe = pytest.importorskip("mediapipe")
     from mediapipe.tasks.python import BaseOptions, vision
 
-    from fer_tf.exporting.constant_graph import constant_graph
+    from fer_tf.exporting.pixel_function import pixel_function
 
     images = faces(8)
     litert = answers((files / f"{name}.tflite").read_bytes(), images)
-    keras = constant_graph(model)(image=images)["probabilities"].numpy()
+    keras = pixel_function(model)(image=images)["probabilities"].numpy()
     assert keras.std(axis=1).min() > 0.02, "the answers must differ for their order to say much"
     np.testing.assert_allclose(litert, keras, rtol=0, atol=FROM_KERAS[name])
     options = vision.ImageClassifierOptions(

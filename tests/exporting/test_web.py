@@ -199,17 +199,20 @@ def test_colour_is_reduced_by_areas(page, network):
     np.testing.assert_allclose(answer["probabilities"], expected(network, face), atol=5e-3)
 
 
-@pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_takes_what_is_dropped_or_pasted(page, network, kind):
-    face = draw(np.array([1]), seed=4)[0]
-    data = base64.b64encode(png(face.repeat(2, 0).repeat(2, 1))).decode()
-    page.evaluate(DELIVER, [kind, "face.png", "image/png", data])
-    page.evaluate(ANSWER, 0)
-    answer = mark(page)
-    np.testing.assert_allclose(answer["probabilities"], expected(network, face), atol=2e-3)
-    page.evaluate(DELIVER, [kind, "notes.txt", "text/plain", base64.b64encode(b"hello").decode()])
-    page.wait_for_selector("#error:not([hidden])")
-    assert page.inner_text("#error") == "“notes.txt” is not a picture that this browser can read."
+def test_takes_what_is_dropped_or_pasted(page, network):
+    for place, kind in enumerate(("drop", "paste")):
+        face = draw(np.array([1 + place]), seed=4)[0]
+        data = base64.b64encode(png(face.repeat(2, 0).repeat(2, 1))).decode()
+        before = count(page)
+        page.evaluate(DELIVER, [kind, "face.png", "image/png", data])
+        page.evaluate(ANSWER, before)
+        answer = mark(page)
+        np.testing.assert_allclose(answer["probabilities"], expected(network, face), atol=2e-3)
+        notes = base64.b64encode(b"hello").decode()
+        page.evaluate(DELIVER, [kind, f"{kind}.txt", "text/plain", notes])
+        page.wait_for_selector(f"#error:has-text('{kind}.txt')")
+        told = f"“{kind}.txt” is not a picture that this browser can read."
+        assert page.inner_text("#error") == told
 
 
 def test_the_square_moves_and_grows(page):

@@ -23,8 +23,12 @@ SMALL = (64, 64)
 SHALLOW = {
     "mit_b0_fusion": {"depths": (1, 1, 1, 1)},
     "resnet18_narrow": {"depths": (2, 1, 1, 1)},
+    "resnet18": {"depths": (2, 1, 1, 1)},
+    "cnn_transformer": {"blocks": 1},
     "dacl_lite": {"depths": (2, 1, 1, 1)},
     "efficientnet_b0_gray": {"depth": 0.3},
+    "efficientnet_b0_va": {"depth": 0.3},
+    "efficientnet_b3": {"depth": 0.3},
 }
 """Arguments with which a network has fewer blocks, of each kind one; with --slow it has all."""
 

@@ -57,17 +57,15 @@ ANY_SIZE = {
 }
 
 
-@pytest.mark.parametrize("size", [(48, 48), (75, 33)])
 @pytest.mark.parametrize("name", ANY_SIZE)
-def test_one_set_of_weights_runs_at_any_size(name, size):
+def test_one_set_of_weights_runs_at_any_size(name):
     """Also where sides can't be halved."""
-    any_size, fixed = (
-        create_model(name, input_shape=(*sides, 3), **ANY_SIZE[name])
-        for sides in ((None, None), size)
-    )
-    fixed.set_weights(any_size.get_weights())
-    images = 100 * draw(2, *size, 3)
-    np.testing.assert_allclose(any_size(images), fixed(images), rtol=1e-4, atol=1e-5)
+    any_size = create_model(name, input_shape=(None, None, 3), **ANY_SIZE[name])
+    for size in ((48, 48), (75, 33)):
+        fixed = create_model(name, input_shape=(*size, 3), **ANY_SIZE[name])
+        fixed.set_weights(any_size.get_weights())
+        images = 100 * draw(2, *size, 3)
+        np.testing.assert_allclose(any_size(images), fixed(images), rtol=1e-4, atol=1e-5)
 
 
 def test_it_trains_at_one_size_only(rows, tmp_path):

@@ -52,7 +52,7 @@ def test_a_run_teaches_at_its_best_size(csv_file, teacher, tmp_path):
     assert teachers.sizes == [(int(best["size"]),) * 2]
     weights = [np.array(w) for w in teachers.networks[0].get_weights()]
 
-    scales = ("--scales", "1 1.5")
+    scales = ("--scales", "1 1.5", "--stages", "32 1")
     distilling = ("--teachers", str(teacher), "--distillation", "1", *scales)
     command.main(flags(csv_file, tmp_path, "--run", "student", *distilling))
     command.main(flags(csv_file, tmp_path, "--run", "alone", *scales))

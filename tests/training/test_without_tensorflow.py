@@ -101,6 +101,8 @@ def compiled(model: keras.Model) -> keras.Model:
 
 def write_batches() -> None:
     """Write what `fit` and `predict` would see to batches.npz; called in a child process."""
+    import jax
+
     faces = faces_of("faces.csv")
     network = keras.Sequential([keras.Input((*SIZE, 3)), keras.layers.Identity()])
     model, make_batches = trainable(
@@ -109,11 +111,11 @@ def write_batches() -> None:
     compiled(model)
     training = make_batches(drawn(faces))
     assert isinstance(training, keras.utils.PyDataset)
+    # As `fit` does; operation by operation, there is far more to compile.
+    compute = jax.jit(lambda x, y: (model(x), model.compute_loss(x, y, LOGITS)))
     arrays = {}
     for step in range(len(training)):
-        inputs, targets = training[step]
-        arrays[f"images{step}"] = model(inputs)
-        arrays[f"loss{step}"] = model.compute_loss(inputs, targets, LOGITS)
+        arrays[f"images{step}"], arrays[f"loss{step}"] = compute(*training[step])
     for name, flip in (("validation", False), ("mirrored", True)):
         unchanged = batches.evaluation(faces.images, size=SIZE, batch_size=32, flip=flip)
         arrays[name] = network.predict(unchanged, verbose=0)[: len(faces)]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fer_tf.errors import FerError
 from fer_tf.exporting.folding import can_fold, folded
@@ -101,15 +98,3 @@ def pixel_function(
     shape = [batch, *(face or size), channels]
     signature = tf.TensorSpec(shape, tf.uint8, name="image")
     return tf.function(answer, input_signature=[signature], autograph=False)
-
-
-def constant_graph(model: keras.Model, **keywords: Any) -> tf.types.experimental.ConcreteFunction:
-    """The graph of `pixel_function`, whose arguments it takes, its weights as constants."""
-    traced = pixel_function(model, **keywords)
-    constant = convert_variables_to_constants_v2(traced.get_concrete_function())
-
-    def named(image):
-        return dict(zip(("probabilities", "values"), constant(image), strict=False))
-
-    signature = traced.input_signature
-    return tf.function(named, input_signature=signature, autograph=False).get_concrete_function()
