@@ -32,7 +32,8 @@ headed() {
 }
 
 exports() {
-    "$python" -m fer_tf.export --shipped --to "$scratch/exported" --data "$data" --verify
+    "$python" -m fer_tf.export --shipped --to "$scratch/exported" --data "$data" --verify |
+        sed -e '/^writing /d' -e 's/ *$//'
 }
 
 sizes() { table sizes "$python" scripts/measure_sizes.py --data "$data"; }
