@@ -122,7 +122,10 @@ def train(args: Arguments, command: str = "the same call", hosts: Hosts | None =
         FerError: bad data or settings; see `fer_tf.training.loop.Training`.
         SystemExit: code 130, the training was stopped and saved.
     """
+    import numpy as np
+
     from fer_tf.data import load_faces, say_nothing
+    from fer_tf.data.faces import SPLITS
     from fer_tf.trained.run_folder import Run
 
     recipe = args.recipe
@@ -134,9 +137,9 @@ def train(args: Arguments, command: str = "the same call", hosts: Hosts | None =
         faces = load_faces(
             recipe.data, votes=recipe.votes, split=recipe.split, say=say, **vars(recipe.reading)
         )
-        learnt = {*faces.labels[faces.split == 0].tolist()}
+        learnt = np.unique(faces.labels[faces.split == SPLITS.index("Training")])
         lacking = [label for i, label in enumerate(faces.task.labels) if i not in learnt]
-        if learnt and lacking:
+        if len(learnt) and lacking:
             say(f"no training faces of {', '.join(lacking)}: no such answer can be learnt")
         cli.start_keras()
 
