@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from pathlib import Path
 
@@ -14,6 +15,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As in a shell's background job; the children that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# Networks are many objects that stay: to look through them for garbage as often as Python does
+# takes a sixth of the time of the tests that make some.
+gc.set_threshold(100_000, 20, 20)
 
 # No test asserts a time, which a busy machine decides.
 settings.register_profile("fer_tf", deadline=None, suppress_health_check=[HealthCheck.too_slow])
