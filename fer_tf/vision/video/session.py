@@ -17,6 +17,7 @@ from fer_tf.errors import FerError, shown_path
 from fer_tf.files import free, mark_for
 from fer_tf.installed import absent
 from fer_tf.vision.drawing import draw_faces
+from fer_tf.vision.picture_folder import short_stem
 from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.moments import Stretch
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
@@ -184,7 +185,7 @@ class _Sinks:
             stack.callback(self._window.close)
         if options.out is not None:
             self._mark = mark_for([options.source], live=reader.live)
-            path = options.out / f"{reader.name}.mp4"
+            path = options.out / f"{short_stem(reader.name)}.mp4"
             self._writer = VideoWriter(
                 path, reader.fps, reader.path, mark=self._mark, start=self._start
             )

@@ -209,6 +209,14 @@ def test_never_writes_over_what_it_reads(clip, tmp_path):
         assert names(tmp_path) == ["clip-2-timeline.png", "clip-2.mp4", "clip.mp4"]
 
 
+def test_the_longest_name_stops_nothing(clip, tmp_path):
+    name = "n" * (255 - len(clip.suffix))
+    long = shutil.copy(clip, tmp_path / f"{name}{clip.suffix}")
+    run_video(VideoOptions(str(long), out=tmp_path / "out"), StubAnalyzer(FACE))
+    kept = name[:200]
+    assert names(tmp_path / "out") == [f"{kept}-timeline.png", f"{kept}.mp4"]
+
+
 def test_videos_of_one_name_stay_apart(clip, tmp_path):
     for place in ("a", "b"):
         (tmp_path / place).mkdir()
