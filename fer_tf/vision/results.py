@@ -218,12 +218,6 @@ class Analysis(Sequence[Face]):
 
         return as_html(self)
 
-    def _repr_png_(self) -> bytes | None:
-        """For notebooks without HTML: the picture; None where `source` can't be read."""
-        from fer_tf.vision.showing import as_png
-
-        return as_png(self)
-
 
 @dataclass(frozen=True)
 class VideoFrame(Analysis):
