@@ -80,6 +80,11 @@ def test_a_table_of_nobody_has_the_columns_of_what_the_network_answers(monkeypat
         assert str(table["probability_happy"].dtype) == "float64"
 
 
+def test_faces_alone_are_no_table():
+    with pytest.raises(FerError, match="found a Face, expected what analyze, analyze_batch or"):
+        to_pandas((HAPPY, DOUBTFUL))
+
+
 def test_pandas_is_imported_for_a_table_alone():
     code = """
 import sys
