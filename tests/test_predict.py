@@ -571,6 +571,13 @@ def test_explain_writes_each_persons_surest_moment(clip, here, drawn_reason, cap
     assert cv2.imread(str(written)).shape[1] > 1000
 
 
+def test_rows_on_stdout_leave_the_place_of_explanations_to_stderr(clip, here, drawn_reason, capsys):
+    main(["--video", str(clip), "--explain", "--csv"])
+    out, err = capsys.readouterr()
+    assert out.startswith("source,") and "predictions" not in out
+    assert err == "video and pictures in predictions\n"
+
+
 def test_explanations_have_a_folder_where_the_video_is_shown(here):
     shown = Predict(video="camera", show=True)
     assert shown.folder is None
