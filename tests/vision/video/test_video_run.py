@@ -190,12 +190,12 @@ def test_sound_is_kept_and_a_cut_is_told(clip, tmp_path):
         "-movflags", "+faststart", sounding,
     )  # fmt: skip
     summary = run_video(VideoOptions(str(sounding), out=tmp_path / "a"), StubAnalyzer(FACE))
-    assert summary.audio == "kept" and summary.notes == ()
+    assert summary.audio == "kept"
     cut.write_bytes(sounding.read_bytes()[: sounding.stat().st_size // 2])
     said = []
     options = VideoOptions(str(cut), out=tmp_path / "b")
     summary = run_video(options, StubAnalyzer(FACE), say=said.append)
-    assert said == list(summary.notes) and "was cut off" in said[0]
+    assert len(said) == 1 and "was cut off" in said[0]
     assert 0 < summary.frames < COUNT
     assert summary.video is not None and summary.video.exists()
 
