@@ -194,7 +194,8 @@ class FaceAnalyzer:
 
         Returns:
             An iterator of `VideoFrame`, which has `to_dicts` and `to_pandas` and is closed at its
-            end or by `close`.
+            end or by `close`. Each frame holds its pixels, 6 MB in full HD: a list of them all
+            would hold the whole video.
 
         Raises:
             FerError: the source can't be opened or holds no frame; a number out of its range.
