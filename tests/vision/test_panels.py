@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 
 import cv2
@@ -93,6 +94,16 @@ def test_four_panels_of_pictures_of_any_shape(astronaut):
         # Blue of the salient points is in the last quarter and nowhere else.
         blue = np.flatnonzero(np.all(drawn == BLUE, axis=-1).any(axis=0))
         assert len(blue) and blue.min() > drawn.shape[1] / 2
+
+
+def test_a_large_picture_takes_no_more_memory():
+    image, box = np.zeros((4000, 6000, 3), np.uint8), Box(3000.0, 2000.0, 900.0, 900.0)
+    crop = crop_face(image, Detection(box, 1.0), (96, 96), margin=0.1)
+    tracemalloc.start()
+    four_panels(image, box, crop, explained())
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 150e6
 
 
 def test_letters_that_no_font_has_are_no_warning(astronaut):
