@@ -50,7 +50,7 @@ class FaceAnalyzer:
         size: N or (height, width) in pixels at which a network runs that takes any size; None for
             the size at which a run was best, or what the file was built for, or 224.
         threads: that the network computes with, and that read and search the pictures of a batch;
-            None for two for a face, and all cores for several.
+            None is two threads for a single face, and all cores for several.
         cropped: each picture is a face already, framed as FER2013's: none is looked for.
         min_certainty: in [0, 1]; a face's `label` is "unsure" with a lower certainty.
         tta: test-time augmentation: "flip" answers with the mean over each face and its mirror

@@ -37,7 +37,7 @@ class Timeline:
     """Collects answers in bins of time, which grow with the video: memory is bounded.
 
     Args:
-        labels: the emotions, in the probabilities' order.
+        labels: the names of the classes, in the probabilities' order.
         value_names: names of the values that follow the probabilities; often none.
         start: second of the video at which the picture begins; the collected times count from it.
     """
