@@ -8,7 +8,6 @@ import os
 from html import escape
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from fer_tf.errors import FerError, shown_path
@@ -64,14 +63,14 @@ def as_html(analysis: Analysis) -> str:
     header = ["face", *["person"] * bool(tracks), "label", "certainty", "next", "box"]
     rows = []
     for index, face in list(enumerate(analysis.faces))[:ROWS]:
-        second = int(np.argsort(face.probabilities, kind="stable")[-2:][0])
+        _, (second, share), *_ = sorted(face.by_emotion.items(), key=lambda item: -item[1])
         box = face.box
         cells = [
             str(index),
             *[str(track) for track in tracks[index : index + 1]],
             ", ".join([face.label, *face.value_texts]),
             f"{face.certainty:.0%}",
-            f"{face.labels[second]} {face.probabilities[second]:.0%}",
+            f"{second} {share:.0%}",
             f"{box.width:.0f}x{box.height:.0f} at {box.left:z.0f}, {box.top:z.0f}",
         ]
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))

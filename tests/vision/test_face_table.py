@@ -155,6 +155,11 @@ def test_a_notebook_keeps_the_picture_once(photo):
     assert set(formatter.format(photo)[0]) == {"text/html", "text/plain"}
 
 
+def test_of_two_that_are_as_probable_a_notebook_shows_both():
+    tied = Face(HAPPY.box, 0.8, (0.1, 0.4, 0.4, 0.1), ("a", "b", "c", "d"))
+    assert {"b", "40%", "c 40%"} <= set(Cells(Analysis((tied,))._repr_html_()).texts)
+
+
 def test_a_notebook_shows_what_there_is():
     empty = Analysis((), reason="no face was found", source="gone.png")
     assert "gone.png no face was found" in Cells(empty._repr_html_()).texts
