@@ -38,8 +38,8 @@ class Predict:
     """A video is looked at in place of pictures: a file, a URL, "camera" or a camera's number."""
     out: Path | None = None
     """The annotated pictures, or the video and its timeline, are written into this folder. If not
-    given, it is "predictions", unless the rows go to standard output or --show shows them, without
-    --explain."""
+    given, it is "predictions"; but without --explain nothing is written where the rows go to
+    standard output or --show shows the video."""
     json: bool = False
     """One row for each face is written as JSON Lines, to OUT/faces.jsonl, or to standard output
     without --out."""
