@@ -31,7 +31,8 @@ class Demo:
     servables, or "mit_b0_fusion" and "nano", which ship, each with its own input size. If none is
     given, it is mit_b0_fusion."""
     size: tuple[int, ...] = ()
-    """Networks that take any size run at these, in pixels of a side; each is there at each size."""
+    """Each network is there at each of these sizes, in pixels of a side. A .tflite file, as each
+    that ships is, takes its own size only."""
     host: str = "127.0.0.1"
     """The page is served at this address; any other than 127.0.0.1 lets other machines in."""
     port: int = 0

@@ -38,7 +38,8 @@ class Predict:
     """A video is looked at in place of pictures: a file, a URL, "camera" or a camera's number."""
     out: Path | None = None
     """The annotated pictures, or the video and its timeline, are written into this folder. If not
-    given, it is "predictions", unless the rows go to standard output or --show shows them."""
+    given, it is "predictions"; but without --explain nothing is written where the rows go to
+    standard output or --show shows the video."""
     json: bool = False
     """One row for each face is written as JSON Lines, to OUT/faces.jsonl, or to standard output
     without --out."""
@@ -70,8 +71,8 @@ class Predict:
     @property
     def folder(self) -> Path | None:
         """Where pictures or the video are written; None for nowhere."""
-        silent = (self.json or self.csv) and not self.explain
-        return self.out or (None if silent or self.show or unwritable() else DEFAULT_FOLDER)
+        elsewhere = (self.json or self.csv or self.show) and not self.explain
+        return self.out or (None if elsewhere or unwritable() else DEFAULT_FOLDER)
 
     @property
     def rows_on_stdout(self) -> bool:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,7 @@ from fer_tf.cores import cores
 from fer_tf.errors import FerError
 from fer_tf.explanations.methods import Explanation
 from fer_tf.files import MARK, mark_beside, mark_for, mark_of
-from fer_tf.predict import main
+from fer_tf.predict import Predict, main
 from fer_tf.predicting.answer_texts import describe
 from fer_tf.predicting.row_writer import RowWriter, to_csv, to_json
 from fer_tf.progress_bar import progress_bar
@@ -568,6 +569,19 @@ def test_explain_writes_each_persons_surest_moment(clip, here, drawn_reason, cap
     written = Path("predictions/clip-explained-person1.png")
     assert capsys.readouterr().out.splitlines()[-1].endswith(f" explained in {written}")
     assert cv2.imread(str(written)).shape[1] > 1000
+
+
+def test_rows_on_stdout_leave_the_place_of_explanations_to_stderr(clip, here, drawn_reason, capsys):
+    main(["--video", str(clip), "--explain", "--csv"])
+    out, err = capsys.readouterr()
+    assert out.startswith("source,") and "predictions" not in out
+    assert err == "video and pictures in predictions\n"
+
+
+def test_explanations_have_a_folder_where_the_video_is_shown(here):
+    shown = Predict(video="camera", show=True)
+    assert shown.folder is None
+    assert replace(shown, explain=True).folder == Path("predictions")
 
 
 def test_explain_needs_a_network_with_gradients(photo, here):

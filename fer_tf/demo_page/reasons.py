@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fer_tf.vision.analyzer import FaceAnalyzer
 
 SIDE = 240
-"""Pixels of the pictures; the map has 48."""
+"""Pixels of the pictures; a map has those of the network's input."""
 SCALE = 12
 """Pixels of the scale's width, beside the heat map."""
 TOLD = (
@@ -34,7 +34,7 @@ def reasons(analyzer: FaceAnalyzer, pixels: np.ndarray, face: Face) -> dict[str,
         face: of it; what is explained is its `emotion`.
 
     Raises:
-        FerError: the analyzer's model is no Keras network, or TensorFlow is not installed.
+        FerError: the analyzer's model is no Keras network, or Keras is not installed.
     """
     from fer_tf.vision.panels import heat_overlay, heat_scale, salient_points
 

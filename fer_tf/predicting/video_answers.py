@@ -72,6 +72,8 @@ def predict_video(
         lines += _explain_moments(summary.video, analyzer, people.moments())
     if not args.rows_on_stdout:
         print("\n".join(lines))
+    elif summary.video is not None:
+        print(f"video and pictures in {shown_path(summary.video.parent)}", file=sys.stderr)
     if summary.interrupted:
         raise KeyboardInterrupt
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fer_tf.fonts import font_file, lacking_letters, matplotlib_font
 
@@ -110,18 +114,27 @@ def plain_ticks(axis: Axis) -> None:
 
 def png(figure: Figure, dpi: int = 150, comment: str = "") -> bytes:
     """The figure as the bytes of a PNG file, with a comment in it if there is one."""
-    _find_letters(figure)
     buffer = BytesIO()
     metadata = {"Comment": comment} if comment else None
-    with warnings.catch_warnings():
-        # A letter that no font has is a box, which needs no lines in the terminal.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with _all_letters(figure):
         figure.savefig(buffer, format="png", dpi=dpi, metadata=metadata)
     return buffer.getvalue()
 
 
-def _find_letters(figure: Figure) -> None:
-    """Let the figure's texts take letters that Matplotlib's own font lacks from another one."""
+def rendered(figure: Figure, dpi: int = 150) -> np.ndarray:
+    """The figure as pixels, RGB, uint8 [h, w, 3]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    with _all_letters(figure):
+        canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+@contextmanager
+def _all_letters(figure: Figure) -> Iterator[None]:
+    """The figure's texts take letters that Matplotlib's own font lacks from another one."""
     from matplotlib.font_manager import FontProperties, fontManager
     from matplotlib.text import Text
 
@@ -133,3 +146,7 @@ def _find_letters(figure: Figure) -> None:
         name = FontProperties(fname=file).get_name()
         for text in texts:
             text.set_fontfamily([*text.get_fontfamily(), name])
+    with warnings.catch_warnings():
+        # A letter that no font has is a box, which needs no lines in the terminal.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield

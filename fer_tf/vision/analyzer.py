@@ -21,9 +21,12 @@ from fer_tf.vision.explaining import ExplainedFace, Explainer
 from fer_tf.vision.recognizer import open_recognizer
 from fer_tf.vision.results import NO_FACE, Analysis, Box, Detection, Face
 from fer_tf.vision.stream import worked_ahead
+from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
 
 if TYPE_CHECKING:
     from fer_tf.vision.video.video_frames import VideoAnalysis
+
+_BOXES_OF_CROPPED = "boxes of cropped faces: expected none, each picture is a face"
 
 
 class FaceAnalyzer:
@@ -47,7 +50,7 @@ class FaceAnalyzer:
         size: N or (height, width) in pixels at which a network runs that takes any size; None for
             the size at which a run was best, or what the file was built for, or 224.
         threads: that the network computes with, and that read and search the pictures of a batch;
-            None for two for a face, and all cores for several.
+            None is two threads for a single face, and all cores for several.
         cropped: each picture is a face already, framed as FER2013's: none is looked for.
         min_certainty: in [0, 1]; a face's `label` is "unsure" with a lower certainty.
         tta: test-time augmentation: "flip" answers with the mean over each face and its mirror
@@ -167,7 +170,9 @@ class FaceAnalyzer:
         every: float = 0.0,
         start: float = 0.0,
         end: float = math.inf,
-        **options: Any,
+        detect_every: int = 10,
+        recognize_every: int = 1,
+        smoothing_s: float = TIME_CONSTANT_S,
     ) -> VideoAnalysis:
         """The frames of a video, one after the other, with the faces and whose they are.
 
@@ -183,12 +188,14 @@ class FaceAnalyzer:
             every: seconds from one frame to the next; 0 for all frames.
             start: the first second that is looked at.
             end: no frame after this second is.
-            options: `detect_every`, `recognize_every` and `smoothing_s`, as of
-                `fer_tf.vision.video.session.VideoOptions`.
+            detect_every: frames from one search for faces to the next.
+            recognize_every: frames from one recognition of a face to the next.
+            smoothing_s: time constant of the average, in seconds; 0 is no average.
 
         Returns:
             An iterator of `VideoFrame`, which has `to_dicts` and `to_pandas` and is closed at its
-            end or by `close`.
+            end or by `close`. Each frame holds its pixels, 6 MB in full HD: a list of them all
+            would hold the whole video.
 
         Raises:
             FerError: the source can't be opened or holds no frame; a number out of its range.
@@ -200,8 +207,14 @@ class FaceAnalyzer:
         if self.cropped:
             raise FerError("a video of cropped faces: expected an analyzer that looks for faces")
         place = str(source) if isinstance(source, int) else os.fspath(source)
-        wanted = Stretch(every, start, end)
-        return VideoAnalysis(VideoOptions(place, wanted=wanted, **options), self)
+        options = VideoOptions(
+            place,
+            detect_every=detect_every,
+            recognize_every=recognize_every,
+            smoothing_s=smoothing_s,
+            wanted=Stretch(every, start, end),
+        )
+        return VideoAnalysis(options, self)
 
     def explain(
         self,
@@ -232,6 +245,8 @@ class FaceAnalyzer:
         """
         picture = read_image(image, bgr=bgr)
         if cropped:
+            if boxes is not None:
+                raise FerError(_BOXES_OF_CROPPED)
             (face,) = self.analyze_faces([picture])
             crop = self.whole_face(picture)
             return self.explainer.explain([face], [crop], method=method, target=target)
@@ -350,7 +365,7 @@ class FaceAnalyzer:
         self, image: np.ndarray, boxes: Iterable[Box | Sequence[float]] | None
     ) -> tuple[Face, ...]:
         if boxes is not None and self.cropped:
-            raise FerError("boxes of cropped faces: expected none, each picture is a face")
+            raise FerError(_BOXES_OF_CROPPED)
         detections = self.detect(image) if boxes is None else given_boxes(boxes)
         (faces,) = self.recognize([image], [detections])
         return faces

@@ -51,7 +51,7 @@ def colour(emotion: str, labels: tuple[str, ...]) -> tuple[int, int, int]:
 def draw_faces(
     image: np.ndarray, faces: Sequence[Face], *, tracks: Sequence[int | None] = ()
 ) -> np.ndarray:
-    """A copy of the picture with each face's box, label and, where there is room, seven bars.
+    """A copy of the picture with each face's box, label and, where there is room, a bar a class.
 
     Sizes follow the picture's and the face's. Labels and bars stay inside the picture and keep off
     other faces, and are left out where there is no room for them. With several faces a line leads

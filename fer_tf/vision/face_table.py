@@ -112,7 +112,7 @@ def to_pandas(analyses: Analysis | Iterable[Analysis]) -> pandas.DataFrame:
         a picture's are <NA>.
 
     Raises:
-        FerError: pandas is not installed.
+        FerError: pandas is not installed, or something else is among them.
     """
     try:
         import pandas
@@ -123,6 +123,11 @@ def to_pandas(analyses: Analysis | Iterable[Analysis]) -> pandas.DataFrame:
     rows: list[dict[str, Any]] = []
     task: Task | None = None
     for analysis in [analyses] if isinstance(analyses, Analysis) else analyses:
+        if not isinstance(analysis, Analysis):
+            raise FerError(
+                f"a table: found a {type(analysis).__name__}, expected what analyze, analyze_batch "
+                "or analyze_video gives"
+            )
         rows += face_dicts(analysis)
         task = task or analysis.task
     without_rows = COLUMNS if task is None else columns(task)

@@ -266,36 +266,36 @@ def _free_place(
 ) -> tuple[Rect, Line] | None:
     """The nearest place for (width, height) pixels off everything, and the line to it."""
     width, height = size
-    reach = AWAY * max(box.width, box.height)
-    left, top = np.meshgrid(
-        np.arange(gap, bounds.width - width - gap, step),
-        np.arange(gap, bounds.height - height - gap, step),
-    )
-    across = left + width / 2 - (box.left + box.width / 2)
-    down = top + height / 2 - (box.top + box.height / 2)
-    distance = np.hypot(across, down)
-    taken = distance > reach + width
+    reach = AWAY * max(box.width, box.height) + width
+    lefts = np.arange(gap, bounds.width - width - gap, step)
+    tops = np.arange(gap, bounds.height - height - gap, step)
+    across = lefts + width / 2 - (box.left + box.width / 2)
+    down = tops + height / 2 - (box.top + box.height / 2)
+    # Only these are near enough: in a crowd's large picture one in thousands.
+    lefts, across = lefts[np.abs(across) <= reach], across[np.abs(across) <= reach]
+    tops, down = tops[np.abs(down) <= reach], down[np.abs(down) <= reach]
+    distance = np.hypot(*np.meshgrid(across, down))
+    taken = distance > reach
     for other in (box, *others, *([] if chip is None else [chip])):
-        taken |= (
-            (left < other.right + gap)
-            & (left + width + gap > other.left)
-            & (top < other.bottom + gap)
-            & (top + height + gap > other.top)
-        )
+        columns = (lefts < other.right + gap) & (lefts + width + gap > other.left)
+        rows = (tops < other.bottom + gap) & (tops + height + gap > other.top)
+        taken |= rows[:, None] & columns
     order = np.argsort(np.where(taken, np.inf, distance), axis=None, kind="stable")
     for place in order[: int((~taken).sum())][:LOOKED_AT]:
-        rect = Rect(int(left.flat[place]), int(top.flat[place]), width, height)
+        row, column = np.unravel_index(place, taken.shape)
+        rect = Rect(int(lefts[column]), int(tops[row]), width, height)
         start, end = _link(rect, box, chip)
-        line = np.linspace(start, end, 24)
-        if not any(_within(line, other) for other in others):
+        if not _within(np.linspace(start, end, 24), others):
             return rect, (start, end)
     return None
 
 
-def _within(points: np.ndarray, rect: Rect) -> bool:
-    """Whether any of the points [n, 2] lies in a rectangle."""
-    inside = (points >= (rect.left, rect.top)) & (points <= (rect.right, rect.bottom))
-    return bool(inside.all(axis=1).any())
+def _within(points: np.ndarray, rects: Sequence[Rect]) -> bool:
+    """Whether any of the points [n, 2] lies in one of the rectangles."""
+    edges = np.array([(each.left, each.top, each.right, each.bottom) for each in rects])
+    edges = edges.reshape(-1, 1, 4)
+    inside = (points >= edges[..., :2]) & (points <= edges[..., 2:])
+    return bool(inside.all(axis=-1).any())
 
 
 def _link(panel: Rect, box: Rect, chip: Rect | None) -> Line:

@@ -16,6 +16,13 @@ _STEM = 200  # bytes of 255: the rest is for the ending, a number and the file b
 JPEG_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"))
 
 
+def short_stem(stem: str) -> str:
+    """The name of a picture or a video, cut so that what is made from it can be named after it."""
+    while len(os.fsencode(stem)) > _STEM:
+        stem = stem[:-1]
+    return stem
+
+
 def save_picture(folder: Path, image: np.ndarray, source: Path, ending: str, *, mark: str) -> Path:
     """Write an RGB picture, uint8 [h, w, 3], as `source`'s name with `ending`.
 
@@ -44,10 +51,7 @@ def save_picture(folder: Path, image: np.ndarray, source: Path, ending: str, *, 
     except OSError as error:
         raise FerError(f"{shown_path(place)}: can't be made: {error.strerror or error}") from None
     jpeg = source.suffix.lower() in JPEG_SUFFIXES and max(image.shape) <= 65_500
-    stem = source.stem
-    while len(os.fsencode(stem)) > _STEM:
-        stem = stem[:-1]
-    path = free(place / f"{stem}{ending}{'.jpg' if jpeg else '.png'}", mark)
+    path = free(place / f"{short_stem(source.stem)}{ending}{'.jpg' if jpeg else '.png'}", mark)
     data = io.BytesIO()
     picture = Image.fromarray(image)
     if jpeg:

@@ -98,7 +98,7 @@ class Face:
         box: as the detector drew it; the whole picture for a face that was given cropped.
         score: the detector's, in [0, 1]; 1 for boxes and crops that were given.
         probabilities: calibrated, in [0, 1], of each of `labels`; their sum is 1.
-        labels: the emotions, in the order of `probabilities`.
+        labels: the names of the classes, in the order of `probabilities`.
         eyes: as in `Detection`.
         values: continuous ones, such as valence, each in [-1, 1]; () of a network without any.
         value_names: their names, in the order of `values`.
@@ -217,12 +217,6 @@ class Analysis(Sequence[Face]):
         from fer_tf.vision.showing import as_html
 
         return as_html(self)
-
-    def _repr_png_(self) -> bytes | None:
-        """For notebooks without HTML: the picture; None where `source` can't be read."""
-        from fer_tf.vision.showing import as_png
-
-        return as_png(self)
 
 
 @dataclass(frozen=True)

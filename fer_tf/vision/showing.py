@@ -1,16 +1,16 @@
-"""Answers as a person looks at them: a picture of PIL, and HTML and PNG for notebooks."""
+"""Answers as a person looks at them: a picture of PIL, and HTML for notebooks."""
 
 from __future__ import annotations
 
 import base64
 import io
+import os
 from html import escape
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, shown_path
 from fer_tf.pictures.images import read_image
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.results import Analysis, VideoFrame
@@ -28,14 +28,12 @@ ROWS = 20
 def drawn(analysis: Analysis, image: Any = None) -> Image.Image:
     """The picture with what was found in it; see `Analysis.draw`."""
     frame = analysis if isinstance(analysis, VideoFrame) else None
-    given = image
-    if given is None:
-        given = frame.pixels if frame is not None and frame.pixels is not None else analysis.source
-    if isinstance(given, str) and not given:
-        raise FerError(
-            "draw: the picture was given as pixels, which are not kept: expected draw(image)"
-        )
-    pixels = read_image(given)
+    if image is None and frame is not None:
+        image = frame.pixels
+    if image is None and not os.path.isfile(analysis.source):
+        name = shown_path(analysis.source) if analysis.source else "the picture"
+        raise FerError(f"draw: {name} is no file, and pixels are not kept: expected draw(image)")
+    pixels = read_image(analysis.source if image is None else image)
     height, width = pixels.shape[:2]
     if (width, height) != (analysis.width, analysis.height):
         raise FerError(
@@ -46,28 +44,17 @@ def drawn(analysis: Analysis, image: Any = None) -> Image.Image:
     return Image.fromarray(draw_faces(pixels, analysis.faces, tracks=tracks))
 
 
-def as_png(analysis: Analysis) -> bytes | None:
-    """The picture, reduced to `SIDE`; None where there is none to be read."""
-    return _encoded(analysis, "PNG")
-
-
-def _encoded(analysis: Analysis, kind: str) -> bytes | None:
+def as_html(analysis: Analysis) -> str:
+    """The picture, where there is one, above a table of the faces."""
     try:
         picture = drawn(analysis)
     except FerError:
-        return None
-    picture.thumbnail((SIDE, SIDE))
-    file = io.BytesIO()
-    picture.save(file, kind, quality=QUALITY)
-    return file.getvalue()
-
-
-def as_html(analysis: Analysis) -> str:
-    """The picture, where there is one, above a table of the faces."""
-    picture = _encoded(analysis, "JPEG")
-    shown = ""
-    if picture is not None:
-        data = base64.b64encode(picture).decode()
+        shown = ""
+    else:
+        picture.thumbnail((SIDE, SIDE))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=QUALITY)
+        data = base64.b64encode(file.getvalue()).decode()
         shown = f'<img style="max-width:100%" alt="" src="data:image/jpeg;base64,{data}">'
     name = escape(analysis.source)
     if not analysis.faces:
@@ -76,14 +63,14 @@ def as_html(analysis: Analysis) -> str:
     header = ["face", *["person"] * bool(tracks), "label", "certainty", "next", "box"]
     rows = []
     for index, face in list(enumerate(analysis.faces))[:ROWS]:
-        second = int(np.argsort(face.probabilities, kind="stable")[-2:][0])
+        _, (second, share), *_ = sorted(face.by_emotion.items(), key=lambda item: -item[1])
         box = face.box
         cells = [
             str(index),
             *[str(track) for track in tracks[index : index + 1]],
             ", ".join([face.label, *face.value_texts]),
             f"{face.certainty:.0%}",
-            f"{face.labels[second]} {face.probabilities[second]:.0%}",
+            f"{second} {share:.0%}",
             f"{box.width:.0f}x{box.height:.0f} at {box.left:z.0f}, {box.top:z.0f}",
         ]
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))

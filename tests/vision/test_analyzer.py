@@ -161,6 +161,8 @@ def test_cropped_pictures_are_a_face_each(astronaut) -> None:
     assert not detector.seen and expected.box == Box(0, 0, 90, 100)
     with pytest.raises(FerError, match="boxes of cropped faces: expected none"):
         analyzer.analyze(crop, boxes=[(0, 0, 9, 9)])
+    with pytest.raises(FerError, match="boxes of cropped faces: expected none"):
+        analyzer.explain(crop, boxes=[(0, 0, 9, 9)], cropped=True)
 
 
 def test_labels_are_fer2013s(analyzer, astronaut) -> None:

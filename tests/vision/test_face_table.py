@@ -6,15 +6,18 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from PIL import Image
 
 import fer_tf
 from fer_tf import Analysis, Box, Face, FaceAnalyzer, FerError, VideoFrame, to_pandas
+from fer_tf.pictures.data_urls import decode_data_url
 from fer_tf.vision.drawing import draw_faces
 from fer_tf.vision.face_table import COLUMNS, columns
 from fer_tf.vision.results import UNSURE
@@ -77,9 +80,15 @@ def test_a_table_of_nobody_has_the_columns_of_what_the_network_answers(monkeypat
         assert str(table["probability_happy"].dtype) == "float64"
 
 
+def test_faces_alone_are_no_table():
+    with pytest.raises(FerError, match="found a Face, expected what analyze, analyze_batch or"):
+        to_pandas((HAPPY, DOUBTFUL))
+
+
 def test_pandas_is_imported_for_a_table_alone():
     code = """
 import sys
+from dataclasses import replace
 from fer_tf import Analysis, Box, Face, to_pandas
 analysis = Analysis((Face(Box(0, 0, 1, 1), 1.0, (1.0, 0, 0, 0, 0, 0, 0)),))
 analysis.to_dicts(), analysis._repr_html_()
@@ -102,8 +111,9 @@ def test_draws_its_own_file_or_the_picture_that_is_given(photo):
     assert np.array_equal(np.asarray(photo.draw()), expected)
     pixels_alone = Analysis(photo.faces, width=160, height=120)
     assert np.array_equal(np.asarray(pixels_alone.draw(PIXELS)), expected)
-    with pytest.raises(FerError, match=r"expected draw\(image\)"):
-        pixels_alone.draw()
+    for source, named in (("", "the picture"), ("data:image/png;base64", "data:image/png;base64")):
+        with pytest.raises(FerError, match=rf"{named} is no file, .* expected draw\(image\)"):
+            replace(pixels_alone, source=source).draw()
     with pytest.raises(FerError, match="found a picture of 160x60 pixels"):
         photo.draw(PIXELS[:60])
 
@@ -135,14 +145,24 @@ def test_a_notebook_shows_the_picture_and_a_row_a_face(photo):
     assert shown.pictures[0].startswith("data:image/jpeg;base64,")
     assert photo.source in shown.texts
     assert {"Happy", UNSURE, "90%", "Neutral 3%"} <= set(shown.texts)
-    with Image.open(io.BytesIO(photo._repr_png_())) as picture:
+    with Image.open(io.BytesIO(decode_data_url(shown.pictures[0]))) as picture:
         assert picture.size == (160, 120)
+
+
+def test_a_notebook_keeps_the_picture_once(photo):
+    formatter = DisplayFormatter()
+    formatter.active_types = formatter.format_types  # as a notebook's kernel has it
+    assert set(formatter.format(photo)[0]) == {"text/html", "text/plain"}
+
+
+def test_of_two_that_are_as_probable_a_notebook_shows_both():
+    tied = Face(HAPPY.box, 0.8, (0.1, 0.4, 0.4, 0.1), ("a", "b", "c", "d"))
+    assert {"b", "40%", "c 40%"} <= set(Cells(Analysis((tied,))._repr_html_()).texts)
 
 
 def test_a_notebook_shows_what_there_is():
     empty = Analysis((), reason="no face was found", source="gone.png")
     assert "gone.png no face was found" in Cells(empty._repr_html_()).texts
-    assert empty._repr_png_() is None
     crowd = VideoFrame((HAPPY,) * 30, tracks=tuple(range(1, 31)))
     assert {"person", "and 10 more"} <= set(Cells(crowd._repr_html_()).texts)
 

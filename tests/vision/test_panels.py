@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import warnings
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_tf.explanations import Explanation
+from fer_tf.report.figure_theme import rendered
 from fer_tf.tasks import TASKS, Task
 from fer_tf.vision.crops import crop_face
 from fer_tf.vision.panels import (
@@ -18,6 +22,7 @@ from fer_tf.vision.panels import (
     four_panels,
     heat_overlay,
     heat_scale,
+    panels_figure,
     salient_points,
 )
 from fer_tf.vision.results import Box, Detection
@@ -89,6 +94,36 @@ def test_four_panels_of_pictures_of_any_shape(astronaut):
         # Blue of the salient points is in the last quarter and nowhere else.
         blue = np.flatnonzero(np.all(drawn == BLUE, axis=-1).any(axis=0))
         assert len(blue) and blue.min() > drawn.shape[1] / 2
+
+
+def test_a_large_picture_takes_no_more_memory():
+    image, box = np.zeros((4000, 6000, 3), np.uint8), Box(3000.0, 2000.0, 900.0, 900.0)
+    crop = crop_face(image, Detection(box, 1.0), (96, 96), margin=0.1)
+    tracemalloc.start()
+    four_panels(image, box, crop, explained())
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 150e6
+
+
+def test_letters_that_no_font_has_are_no_warning(astronaut):
+    box = Box(180.0, 80.0, 90.0, 90.0)
+    crop = crop_face(astronaut, Detection(box, 1.0), (96, 96), margin=0.1)
+    why = Explanation(bump(), "gradient", 0, (0.8, 0.2), Task("own", ("\U00013000", "calm")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        four_panels(astronaut, box, crop, why)
+
+
+def test_long_names_stand_beside_the_method(astronaut):
+    box = Box(80.0, 80.0, 90.0, 90.0)
+    crop = crop_face(astronaut, Detection(box, 1.0), (96, 96), margin=0.1)
+    names = ("fearfully_surprised", "disgustedly_surprised")
+    why = Explanation(bump(), "gradcam-stage4", 0, (0.2, 0.8), Task("own", names))
+    figure = panels_figure(astronaut[:, :200], box, crop, why)
+    rendered(figure)  # lays it out
+    title, method, _ = (text.get_window_extent() for text in figure.texts)
+    assert title.x1 < method.x0
 
 
 def test_the_title_tells_when_another_emotion_is_explained():

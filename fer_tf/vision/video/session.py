@@ -17,6 +17,7 @@ from fer_tf.errors import FerError, shown_path
 from fer_tf.files import free, mark_for
 from fer_tf.installed import absent
 from fer_tf.vision.drawing import draw_faces
+from fer_tf.vision.picture_folder import short_stem
 from fer_tf.vision.results import VideoFrame
 from fer_tf.vision.video.moments import Stretch
 from fer_tf.vision.video.smoothing import TIME_CONSTANT_S
@@ -68,8 +69,6 @@ class VideoSummary:
             was seen.
         audio: "kept", or why there is none in `video`, in a few words; "" without `video`.
         interrupted: by Ctrl-C; what was done until then is kept.
-        notes: what else there is to know, a sentence each: a file that is cut off, sizes that
-            change.
     """
 
     frames: int
@@ -80,7 +79,6 @@ class VideoSummary:
     timeline: Path | None
     audio: str
     interrupted: bool
-    notes: tuple[str, ...]
 
     @property
     def fps(self) -> float:
@@ -106,8 +104,8 @@ def run_video(
     temporary name first, so that a file of that name is whole, and with a number in the name
     where a file lies that was not made from the same source (`fer_tf.files`). Decoding,
     following, recognition and drawing overlap, each on a thread of its own, and encoding, in
-    ffmpeg's process. `on_frame`, `say` and `step` are called on the calling thread, in the frames'
-    order, and what they raise ends the run.
+    ffmpeg's process. `on_frame` and `step` are called on the calling thread, in the frames' order,
+    and what they raise ends the run.
 
     Ctrl-C ends it early and is told in the summary (`interrupted`): the caller chooses the exit
     code. What is done by then is finished and kept under its name.
@@ -116,8 +114,8 @@ def run_video(
         options: see `VideoOptions`.
         analyzer: finds faces on one other thread and recognises on a second.
         on_frame: called with each frame, before it is drawn.
-        say: called with a sentence for the user as soon as there is something to know; that a
-            stream broke, or goes on again, it is told on the thread that reads.
+        say: called with a sentence for the user as soon as there is something to know; of what
+            becomes of the source on the thread that reads it.
         step: called after each frame with 1 and how many frames are expected, 0 where that is
             unknown.
 
@@ -126,14 +124,7 @@ def run_video(
             there is no display to show a window on.
     """
     check_options(options)
-    # A stream's own notes are told at once; what is only known at the end, then.
-    told: list[str] = []
-
-    def tell(sentence: str) -> None:
-        told.append(sentence)
-        say(sentence)
-
-    reader = VideoReader(options.source, options.wanted, tell)
+    reader = VideoReader(options.source, options.wanted, say)
     with ExitStack() as stack:
         sinks = _Sinks(options, reader, stack)
         started = time.perf_counter()
@@ -150,9 +141,8 @@ def run_video(
                         break
         except KeyboardInterrupt:
             interrupted = True
-        for sentence in (*reader.notes, *sinks.notes()):
-            if sentence not in told:
-                say(sentence)
+        for sentence in sinks.notes():
+            say(sentence)
         video, timeline, audio = sinks.finish()
         return VideoSummary(
             frames=done,
@@ -163,7 +153,6 @@ def run_video(
             timeline=timeline,
             audio=audio,
             interrupted=interrupted,
-            notes=(*reader.notes, *sinks.notes()),
         )
 
 
@@ -184,7 +173,7 @@ class _Sinks:
             stack.callback(self._window.close)
         if options.out is not None:
             self._mark = mark_for([options.source], live=reader.live)
-            path = options.out / f"{reader.name}.mp4"
+            path = options.out / f"{short_stem(reader.name)}.mp4"
             self._writer = VideoWriter(
                 path, reader.fps, reader.path, mark=self._mark, start=self._start
             )

@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_tf.files import write_beside, writing
 from fer_tf.vision.drawing import BRIGHT, class_colours, colour
+from fer_tf.vision.text_measures import text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ _FINEST_S = 0.02
 _HELD = 512  # people whose bins are held at most
 _LINES = (4, 0, 1, 2)  # indices in `BRIGHT` of the values' lines
 _WIDTH = 9.6  # inches
+_NAMES = 9.5  # points, the text's height in the legend
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600)
 _LABELLED = 0.055  # share of the width from which a stretch is named
 
@@ -35,7 +37,7 @@ class Timeline:
     """Collects answers in bins of time, which grow with the video: memory is bounded.
 
     Args:
-        labels: the emotions, in the probabilities' order.
+        labels: the names of the classes, in the probabilities' order.
         value_names: names of the values that follow the probabilities; often none.
         start: second of the video at which the picture begins; the collected times count from it.
     """
@@ -80,7 +82,7 @@ class Timeline:
 
     def __len__(self) -> int:
         """How many people were seen."""
-        return len(self._tracks) + len(self._forgotten)
+        return len(self._tracks.keys() | self._forgotten)
 
     def stretches(self, track: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The stretches of time in which a person was seen.
@@ -145,7 +147,9 @@ def timeline_figure(timeline: Timeline) -> Figure:
     from fer_tf.report.figure_theme import LIGHT, new_figure
 
     tracks = timeline.longest()
-    head, foot, each = 0.75, 0.55, (1.55, 1.0) if timeline.value_names else (1.55,)
+    columns = legend_columns(timeline.labels)
+    head = 0.75 + 0.23 * (math.ceil(len(timeline.labels) / columns) - 1)
+    foot, each = 0.55, (1.55, 1.0) if timeline.value_names else (1.55,)
     count = max(1, len(tracks))
     height = head + foot + sum(each) * count
     figure = new_figure(LIGHT, _WIDTH, height)
@@ -176,9 +180,9 @@ def timeline_figure(timeline: Timeline) -> Figure:
         handles=handles,
         loc="upper left",
         bbox_to_anchor=(0.6 / _WIDTH, 1 - 0.06 / height),
-        ncols=len(handles),
+        ncols=columns,
         frameon=False,
-        fontsize=9.5,
+        fontsize=_NAMES,
         labelcolor=LIGHT.ink,
         handlelength=0.9,
         handleheight=0.9,
@@ -293,6 +297,14 @@ def _ribbon(
                 fontsize=8.5, color="#ffffff" if dark else LIGHT.ink, clip_on=True,
             )  # fmt: skip
         start = stop
+
+
+def legend_columns(labels: tuple[str, ...]) -> int:
+    """In how many columns the names of classes stand above the panels: in one row, if they fit."""
+    # As wide as Matplotlib's font is, with a colour before each name and space after it.
+    names = [1.15 * text_width(label, 100) / 100 + 2.8 for label in labels]
+    width = (_WIDTH - 0.85) * 72 / _NAMES + 1.4  # all in heights of the text
+    return len(labels) if sum(names) <= width else max(1, int(width / max(names)))
 
 
 def tick_step(end: float) -> float:

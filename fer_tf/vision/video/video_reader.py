@@ -82,7 +82,7 @@ class VideoReader:
     Args:
         source: a file, a URL, a camera's number, or "camera" for camera 0.
         wanted: the frames that are given.
-        say: told, on the thread that reads, when a stream breaks and when it goes on.
+        say: told, on the thread that reads, what `notes` are, as soon as it is known.
 
     Attributes:
         name: for files made from it.
@@ -90,7 +90,7 @@ class VideoReader:
         live: it goes on whether it is read or not: a camera or a stream.
         fps: frames a second as the container tells them, or `USUAL_FPS`.
         expected: how many of the wanted frames the container promises; 0 where it doesn't.
-        notes: what is to be told when the frames are through, a sentence each.
+        notes: what became of it, a sentence each: a stream that broke, a file that is cut off.
 
     Raises:
         FerError: it can't be opened, or holds no frame.
@@ -177,9 +177,9 @@ class VideoReader:
                     "expected an earlier one"
                 )
             if now <= wanted.end and self._is_cut(index + 1, now):
-                self.notes.append(
-                    f"{self._shown}: ends after {index + 1} of {self._promised} frames, so it was "
-                    "cut off or is damaged: what could be read is kept"
+                self._tell(
+                    f"ends after {index + 1} of {self._promised} frames, so it was cut off or is "
+                    "damaged: what could be read is kept"
                 )
         finally:
             self._capture.release()

@@ -1,4 +1,4 @@
-"""Writes annotated frames as an MP4 file: with ffmpeg and the sound, or by OpenCV alone.
+"""Writes annotated frames as an MP4 file: by ffmpeg with libx264, or by OpenCV; sound by ffmpeg.
 
 Each ffmpeg runs in a session of its own: Ctrl-C reaches every process of the terminal's, but the
 file is still to be finished.
@@ -132,7 +132,7 @@ class VideoWriter:
     def _add_sound(self, seconds: float) -> str:
         if self._audio is None:
             return "a camera's or a stream's sound is not taken"
-        if not isinstance(self._encoder, _Ffmpeg):
+        if not shutil.which("ffmpeg"):
             return "ffmpeg is not on PATH"
         codec = _audio_codec(self._audio)
         if codec is None:
@@ -253,7 +253,9 @@ class _OpenCv:
 
 
 def _encoder(path: Path, size: tuple[int, int], fps: float) -> _Encoder:
-    if shutil.which("ffmpeg"):
+    # Fedora's ffmpeg, for one, is built without libx264.
+    encoders = ["ffmpeg", "-v", "error", "-encoders"]
+    if shutil.which("ffmpeg") and " libx264 " in _run(encoders).stdout:
         return _Ffmpeg(path, size, fps)
     return _OpenCv(path, size, fps)
 

@@ -55,6 +55,11 @@ def test_numbers_that_can_not_be_meant(clip, change, told):
         Stub(FACE).analyze_video(clip, **change)
 
 
+def test_an_option_that_it_lacks_is_no_silence(clip):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'show'"):
+        Stub(FACE).analyze_video(clip, show=True)
+
+
 def test_cropped_faces_have_no_video(clip):
     analyzer = Stub(FACE)
     analyzer.cropped = True

@@ -74,6 +74,7 @@ def test_a_crowd_is_held_in_bounds(monkeypatch):
     for person in range(1, 101):
         for index in range(5 if person == 50 else 1):
             timeline.add(person, person + index / 2, HAPPY)
+    timeline.add(1, 200, HAPPY)  # who was forgotten, again
     assert len(timeline) == 100
     assert len(timeline._tracks) <= 8
     assert 50 in timeline._tracks
@@ -87,6 +88,20 @@ def test_saves_a_picture_of_any_length(tmp_path, seconds):
     with Image.open(path) as picture:
         assert picture.format == "PNG"
         assert picture.width > 1000
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [FER2013, tuple(f"surprised_{n}" for n in range(10)), tuple(f"Class {n}" for n in range(40))],
+)
+def test_all_classes_are_named_above_the_panels(labels):
+    timeline = Timeline(labels)
+    timeline.add(1, 0.0, np.eye(len(labels))[0])
+    figure = timeline_figure(timeline)
+    [names], [axes] = figure.legends, figure.axes
+    place = names.get_window_extent()
+    assert figure.bbox.x0 <= place.x0 and place.x1 <= figure.bbox.x1
+    assert axes.title.get_window_extent().y1 < place.y0 and place.y1 <= figure.bbox.y1
 
 
 def test_names_the_emotion_above_its_stretch():

@@ -192,18 +192,33 @@ def test_sound_of_a_file_whose_name_is_not_utf8(tmp_path):
         module._OpenCv(source, (64, 48), 25)
 
 
-def in_place_of_ffmpeg(folder, monkeypatch, script):
+def in_place_of_ffmpeg(folder, monkeypatch, script, encoders="libx264"):
+    told = f'case "$*" in *-encoders) echo "  {encoders}  "; exit;; esac'
     encoder = folder / "bin/ffmpeg"
     encoder.parent.mkdir()
-    encoder.write_text(script)
+    encoder.write_text(f"#!/bin/sh\n{told}\n{script}")
     encoder.chmod(0o755)
     monkeypatch.setenv("PATH", f"{encoder.parent}:{os.environ['PATH']}")
     return encoder
 
 
+@needs_ffmpeg
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows runs no shell's scripts")
+def test_an_ffmpeg_without_libx264_gives_the_sound_alone(tmp_path, monkeypatch):
+    source = tmp_path / "in.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=d=1:s=64x48", "-f", "lavfi", "-i", "sine=d=1", source)
+    real = shutil.which("ffmpeg")
+    in_place_of_ffmpeg(tmp_path, monkeypatch, f'exec "{real}" "$@"\n', encoders="libopenh264")
+    writer = VideoWriter(tmp_path / "out.mp4", 25, source, mark=MARK)
+    for index in range(25):
+        writer.write(grey(100), index / 25)
+    assert writer.finish() == "kept"
+    assert [each["codec_name"] for each in streams(tmp_path / "out.mp4")] == ["mpeg4", "aac"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows runs no shell's scripts")
 def test_an_encoder_that_fails_at_the_end_is_told_with_the_files_own_name(tmp_path, monkeypatch):
-    script = "#!/bin/sh\ncat > /dev/null\necho no room >&2\nexit 1\n"
+    script = "cat > /dev/null\necho no room >&2\nexit 1\n"
     in_place_of_ffmpeg(tmp_path, monkeypatch, script)
     writer = VideoWriter(tmp_path / "out.mp4", 25, mark=MARK)
     writer.write(grey(1), 0)
@@ -219,7 +234,7 @@ def test_ctrl_c_within_a_frame_leaves_it_whole(tmp_path, monkeypatch):
     import termios
 
     # In ffmpeg's place: waits until it may read, and keeps what it is given.
-    script = '#!/bin/sh\nuntil [ -e "$0.go" ]; do sleep 0.01; done\nfor out; do :; done\n'
+    script = 'until [ -e "$0.go" ]; do sleep 0.01; done\nfor out; do :; done\n'
     encoder = in_place_of_ffmpeg(tmp_path, monkeypatch, f'{script}exec cat > "${{out#file:}}"\n')
     frame = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
     writer = VideoWriter(tmp_path / "out.mp4", 25, mark=MARK)
