@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from fer_tf.data.faces import Faces
@@ -11,9 +12,9 @@ from fer_tf.tasks import TASKS
 
 
 def load_faces(
-    data: str = "synthetic",
+    data: str | os.PathLike[str] = "synthetic",
     *,
-    votes: str | None = None,
+    votes: str | os.PathLike[str] | None = None,
     reader: str | None = None,
     split: str | None = None,
     face_size: int | None = None,
@@ -41,6 +42,7 @@ def load_faces(
     from fer_tf.data.relabel import relabel
     from fer_tf.data.splits import divide, parse_shares
 
+    data = os.fspath(data)
     chosen = find(data, reader)
     if votes is not None and not chosen.votes:
         raise FerError(
@@ -57,7 +59,7 @@ def load_faces(
     if task is not None and task not in TASKS:
         raise FerError(f"--task {task!r}: expected one of {', '.join(TASKS)}")
     options = Options(
-        votes=votes,
+        votes=None if votes is None else os.fspath(votes),
         split=split is not None,
         face_size=face_size,
         unpack_limit=round(unpack_limit * (1 << 30)),
