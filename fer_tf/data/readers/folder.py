@@ -21,6 +21,7 @@ from fer_tf.data.naming import (
 from fer_tf.data.pictures import Picture, Place, read_pictures
 from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.errors import FerError
+from fer_tf.pictures.finding import SUFFIXES
 from fer_tf.tasks import canonical, plain
 
 _STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
@@ -35,15 +36,16 @@ class _Found:
 
 
 def zipped_folder(path: str) -> zipfile.Path | None:
-    """The root of a zip that holds folders of pictures and no CSV; None for any other file."""
+    """The root of a zip with folders, and more pictures in them than CSVs; None for others."""
     try:
         root = zipfile.Path(open_zip(open_file(path)))
         names = [name.lower() for name in root.root.namelist() if "__macosx" not in name.lower()]
     except Exception:  # what is the matter with it, the reader of CSVs tells
         return None
-    if any(name.endswith(".csv") for name in names) or not any("/" in name for name in names):
-        return None
-    return root
+    inside = [name for name in names if "/" in name]
+    lists = sum(name.endswith(".csv") for name in names)
+    pictures = sum(name.endswith(tuple(SUFFIXES)) for name in inside)
+    return None if not inside or 0 < lists >= pictures else root
 
 
 def matches(path: str) -> bool:
@@ -136,7 +138,9 @@ def _entries(folder: Place) -> list[Place]:
     try:
         entries: list[Place] = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
-        raise FerError(f"{folder}: can't be listed ({error.strerror})") from error
+        raise FerError(
+            f"{folder}: can't be listed ({error.strerror}), expected a folder or a .zip of one"
+        ) from error
     return [
         path
         for path in entries
@@ -153,8 +157,6 @@ def _folders(folder: Place, kind: str, expected: str) -> list[str]:
 
 
 def _files(folder: Place) -> list[Place]:
-    from fer_tf.pictures.finding import SUFFIXES
-
     files = _entries(folder)
     for file in files:
         if file.is_dir():
