@@ -60,9 +60,10 @@ def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> Images:
         FerError: a picture is damaged, its box lies outside it, or it has another size.
     """
     places = np.linspace(0, len(pictures) - 1, min(LOOKED_AT, len(pictures))).astype(int)
-    seen = [_cropped(pictures[place]) for place in places.tolist()]
-    grey = all((each == each[..., :1]).all() for each in seen)
-    size = seen[0].shape[:2] if face_size is None else (face_size, face_size)
+    size = _cropped(pictures[0]).shape[:2] if face_size is None else (face_size, face_size)
+    # One after the other: several photos would take gigabytes.
+    looked_at = (_cropped(pictures[place]) for place in places.tolist())
+    grey = all((each == each[..., :1]).all() for each in looked_at)
     shape = (len(pictures), *size, *(() if grey else (3,)))
     exact = face_size is None
     bar = progress_bar(2 * len(pictures), "pictures read, then decoded")
