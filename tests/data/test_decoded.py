@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -143,6 +144,18 @@ def test_two_at_a_time_decode_once():
     assert all((images[:, 0, 0] == np.arange(10)).all() for images in same)
 
 
+@pytest.mark.parametrize("kept", [0, 50, 200, -1])
+def test_a_damaged_file_is_decoded_anew(tmp_path, kept):
+    decoded(KEY, SHAPE, Decoder())
+    [file] = (tmp_path / "cache").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:kept])
+    again = Decoder()
+    images = decoded(KEY, SHAPE, again)
+    assert again.rows == list(range(10)) and images[:, 0, 0].tolist() == again.rows
+    assert [each.read_bytes() for each in (tmp_path / "cache").iterdir()] == [whole]
+
+
 def test_few_files_are_kept(tmp_path):
     for number in range(9):
         decoded(f"{number:064x}", SHAPE, Decoder())
@@ -164,6 +177,22 @@ def test_an_edited_picture_is_decoded_again(tmp_path, monkeypatch):
     assert len(decoding) == 2
     cut = read_pictures([Picture(str(file), (2, 3, 4, 4)), Picture(str(file), (0, 0, 9, 9))], 4)
     assert cut.shape == (2, 4, 4) and len(decoding) == 4
+
+
+def test_photos_are_looked_at_one_after_the_other(monkeypatch):
+    held, most = [], 0
+
+    def photo(picture):
+        nonlocal most
+        pixels = np.zeros((8, 8, 3), np.uint8)
+        held.append(weakref.ref(pixels))
+        most = max(most, sum(each() is not None for each in held))
+        return pixels
+
+    monkeypatch.setattr(pictures, "_cropped", photo)
+    monkeypatch.setattr(pictures, "cores", lambda: 1)
+    assert read_pictures([Picture(str(number)) for number in range(20)], 4).shape == (20, 4, 4)
+    assert most <= 2
 
 
 def test_mapped_images_are_as_their_array(tmp_path):
