@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.ticker import PercentFormatter
     from matplotlib.typing import ColorType
 
+TOLD = 30
+"""Classes up to which a confusion matrix tells its numbers and grows, to 24 inches."""
+
 ROOM = 72
 """Letters of class names that have room below a confusion matrix; more are written aslant."""
 
@@ -41,20 +44,23 @@ HISTORY_COLUMNS = (
 
 
 def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
-    """The confusion matrix: in each cell the share of its row, and the count below it."""
+    """The confusion matrix: in each cell the share of its row, and the count below it.
+
+    Of more than `TOLD` classes the colours alone tell the shares.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
     counts = np.array(metrics.confusion)
     names = [score.name for score in metrics.classes]
     k = len(names)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = max(WIDTH, 0.8 * k)
+    side = max(WIDTH, 0.8 * min(k, TOLD))
     figure = new_figure(theme, side, side)
     axes = figure.add_subplot()
     style(axes, theme, grid=False)
     colours = LinearSegmentedColormap.from_list("shares", [theme.paper, theme.accent])
     axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
-    for row, column in np.ndindex(k, k):
+    for row, column in np.ndindex(k, k) if k <= TOLD else ():
         empty = not counts[row].any()
         colour = _readable(colours(shares[row, column]), theme)
         share = "-" if empty else f"{shares[row, column]:.0%}"
@@ -66,7 +72,7 @@ def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
     else:
         axes.set_xticks(range(k), names)
     axes.set_yticks(range(k), names)
-    axes.tick_params(colors=theme.ink)
+    axes.tick_params(colors=theme.ink, labelsize=min(9, 1200 / k))  # of 1,500 points' room
     axes.set_xticks(np.arange(k + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(k + 1) - 0.5, minor=True)
     axes.grid(which="minor", color=theme.line, linewidth=0.8)
@@ -75,7 +81,8 @@ def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
         spine.set_visible(False)
     axes.set_xlabel("predicted", labelpad=8)
     axes.set_ylabel("true", labelpad=8)
-    axes.set_title("Share of the true class, and number of faces", pad=12)
+    faces = ", and number of faces" if k <= TOLD else ""
+    axes.set_title(f"Share of the true class{faces}", pad=12)
     return figure
 
 

@@ -51,6 +51,15 @@ def test_confusion_shows_counts_and_row_shares():
     assert cells[12:] == ["-", "0"] * 3
 
 
+@pytest.mark.parametrize("classes, side, cells", [(30, 24, 1800), (31, 24, 0), (256, 24, 0)])
+def test_a_confusion_matrix_of_many_classes_fits_into_memory(classes, side, cells):
+    names = [f"class {number}" for number in range(classes)]
+    metrics = evaluate(np.arange(classes), np.eye(classes), names, bootstrap=1)
+    figure = confusion_figure(metrics)
+    assert figure.get_size_inches().tolist() == [side, side]
+    assert len(figure.axes[0].texts) == cells and names[-1] in texts(figure)
+
+
 def test_long_names_of_classes_do_not_run_into_each_other():
     for names, turned in ((FER2013, 0), ((*FER2013[:6], "Überraschung"), 45)):
         figure = confusion_figure(evaluate(np.arange(7), np.eye(7), names, bootstrap=1))
