@@ -65,7 +65,8 @@ def circumplex_figure(
     drawn[0].set_ylabel(axis_names[1])
     handles, titles = drawn[0].get_legend_handles_labels()
     where = {"loc": "outside lower center", "ncols": 4, "markerscale": 2.5}
-    legend(figure, theme, handles=handles, labels=titles, **where)
+    if handles:  # of faces that have both values
+        legend(figure, theme, handles=handles, labels=titles, **where)
     return figure
 
 
