@@ -22,7 +22,7 @@ class Options:
         split: whether the rows will be divided anew, so that data needs no splits of its own.
         face_size: side in pixels of the square that pictures are reduced to; None for the task's.
         unpack_limit: bytes that an archive may unpack to.
-        cache: keep what was parsed or decoded in the user's cache folder.
+        cache: keep the parsed rows of a fer2013.csv in the user's cache folder.
         say: is told in a line what was left out, and what was found.
     """
 

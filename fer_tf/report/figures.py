@@ -253,19 +253,16 @@ def _both(values: Values, row: int) -> list[str]:
     return lines
 
 
-def surest_mistakes(
-    labels: np.ndarray, probabilities: np.ndarray, count: int = EXAMPLES
-) -> np.ndarray:
-    """Rows of the `count` (or fewer) mistakes with the greatest confidence, surest first.
+def surest_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Rows of the `EXAMPLES` (or fewer) mistakes with the greatest confidence, surest first.
 
     Args:
         labels: integer [n], in 0..k-1.
         probabilities: float [n, k].
-        count: how many at most.
     """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
-    return wrong[order[:count]]
+    return wrong[order[:EXAMPLES]]
 
 
 def _readable(background: ColorType, theme: Theme) -> str:
