@@ -110,7 +110,7 @@ def plain_ticks(axis: Axis) -> None:
 
 def png(figure: Figure, dpi: int = 150, comment: str = "") -> bytes:
     """The figure as the bytes of a PNG file, with a comment in it if there is one."""
-    _find_letters(figure)
+    _take_texts_as_they_are(figure)
     buffer = BytesIO()
     metadata = {"Comment": comment} if comment else None
     with warnings.catch_warnings():
@@ -120,12 +120,14 @@ def png(figure: Figure, dpi: int = 150, comment: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def _find_letters(figure: Figure) -> None:
-    """Let the figure's texts take letters that Matplotlib's own font lacks from another one."""
+def _take_texts_as_they_are(figure: Figure) -> None:
+    """Letters that Matplotlib's own font lacks come from another one, and dollars are dollars."""
     from matplotlib.font_manager import FontProperties, fontManager
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
+    for text in texts:
+        text.set_parse_math(False)  # else a class called "$^$" would be a formula, and a wrong one
     written = "".join(text.get_text() for text in texts)
     file = font_file(lacking_letters(written, matplotlib_font()))
     if file is not None:

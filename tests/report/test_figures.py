@@ -60,6 +60,13 @@ def test_a_confusion_matrix_of_many_classes_fits_into_memory(classes, side, cell
     assert len(figure.axes[0].texts) == cells and names[-1] in texts(figure)
 
 
+def test_names_of_classes_are_no_formulas():
+    names = ("a$_$", "$x$", "b")
+    figure = confusion_figure(evaluate(np.arange(3), np.eye(3), names, bootstrap=1))
+    assert png(figure) and {*names} < {*texts(figure)}
+    assert not any(text.get_parse_math() for text in figure.axes[0].get_xticklabels())
+
+
 def test_long_names_of_classes_do_not_run_into_each_other():
     for names, turned in ((FER2013, 0), ((*FER2013[:6], "Überraschung"), 45)):
         figure = confusion_figure(evaluate(np.arange(7), np.eye(7), names, bootstrap=1))
