@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from fer_tf.data.faces import Faces
-from fer_tf.data.reader import Options, say_nothing
+from fer_tf.data.reader import LARGEST_FACE, Options, say_nothing
 from fer_tf.errors import FerError
 from fer_tf.tasks import TASKS
 
@@ -49,8 +49,8 @@ def load_faces(
             f"{data}: the reader {chosen.name!r} has no rows to join {votes} to, expected a "
             "fer2013.csv"
         )
-    if face_size is not None and not 1 <= face_size <= 1024:
-        raise FerError(f"--face-size: expected 1 to 1024 pixels, found {face_size}")
+    if face_size is not None and not 1 <= face_size <= LARGEST_FACE:
+        raise FerError(f"--face-size: expected 1 to {LARGEST_FACE} pixels, found {face_size}")
     if not 0 < unpack_limit <= 1e6:
         raise FerError(f"--unpack-limit: expected GiB above 0 to 1e6, found {unpack_limit:g}")
     # Reading may take minutes, and both are used after it.

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from fer_tf.archives import UNPACKED_LIMIT
 from fer_tf.data.faces import Faces
 
+LARGEST_FACE = 1024
+"""Side in pixels, above which no network takes a face: `--size` goes as far."""
+
 
 def say_nothing(text: str) -> None:
     """For whoever does not want to hear what was left out."""

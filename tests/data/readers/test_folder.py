@@ -224,6 +224,10 @@ def test_pictures_of_any_size_and_colour_are_reduced(tmp_path):
         Image.fromarray(pixels).save(folder / f"{name}.png")
     with pytest.raises(FerError, match=r"b\.png: 60x100 pixels, expected 100x60.*--face-size"):
         read(str(tmp_path))
+    Image.new("L", (1, 1025)).save(folder / "0.png")
+    with pytest.raises(FerError, match=r"0\.png: 1x1025 pixels, .* at most 1024; --face-size N"):
+        read(str(tmp_path))
+    (folder / "0.png").unlink()
     faces = load_faces(str(tmp_path), face_size=40)
     assert faces.images.shape == (3, 40, 40, 3) and faces.task.face == (40, 40, 3)
     assert (faces.images == [100, 200, 0]).all()
