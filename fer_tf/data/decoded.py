@@ -56,7 +56,14 @@ def decoded(
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = path.with_suffix(".lock")
             with _alone(lock):
-                _fill(path, shape, decode)
+                try:
+                    _fill(path, shape, decode)
+                except (FerError, OSError):
+                    # What replaces a damaged picture has another key; a full disk needs the room.
+                    for suffix in (".partial", ".done"):
+                        with suppress(OSError):
+                            path.with_suffix(suffix).unlink(missing_ok=True)
+                    raise
             lock.unlink(missing_ok=True)
             images = np.load(path, mmap_mode="r")
         with suppress(OSError):  # it may be another user's
@@ -77,7 +84,7 @@ def _fill(path: Path, shape: tuple[int, ...], decode: Decode) -> None:
     if _whole(path) is not None:  # whoever held the lock has made it
         return
     partial, done = path.with_suffix(".partial"), path.with_suffix(".done")
-    start = _rows_done(done) if partial.is_file() else 0
+    start = 0 if _whole(partial) is None else _rows_done(done)
     if not start:  # of a file that is gone
         done.unlink(missing_ok=True)
     mode = "r+" if start else "w+"

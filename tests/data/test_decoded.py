@@ -36,16 +36,16 @@ def small_blocks(monkeypatch):
 
 
 class Decoder:
-    """Writes each row's number, counts, and fails where it is told to."""
+    """Writes each row's number, counts, and stops where it is told to."""
 
-    def __init__(self, fails_at: int | None = None):
+    def __init__(self, stops_at: int | None = None, by: type[BaseException] = KeyboardInterrupt):
         self.rows: list[int] = []
-        self.fails_at = fails_at
+        self.stops_at, self.by = stops_at, by
 
     def __call__(self, images: np.ndarray, rows: range) -> None:
         for row in rows:
-            if row == self.fails_at:
-                raise FerError("a damaged picture")
+            if row == self.stops_at:
+                raise self.by("a damaged picture")
             self.rows.append(row)
             images[row] = row
 
@@ -64,8 +64,8 @@ def test_pictures_are_decoded_once():
 
 
 def test_who_is_stopped_goes_on_after_the_last_block(tmp_path):
-    with pytest.raises(FerError, match="damaged"):
-        decoded(KEY, SHAPE, Decoder(fails_at=7))
+    with pytest.raises(KeyboardInterrupt):
+        decoded(KEY, SHAPE, Decoder(stops_at=7))
     assert {file.suffix for file in (tmp_path / "cache").iterdir()} == {
         ".partial",
         ".done",
@@ -77,14 +77,22 @@ def test_who_is_stopped_goes_on_after_the_last_block(tmp_path):
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".npy"]
 
 
-def test_a_note_of_rows_whose_file_is_gone_is_not_believed(tmp_path):
-    for fails_at in (7, 1):
-        with pytest.raises(FerError, match="damaged"):
-            decoded(KEY, SHAPE, Decoder(fails_at))
-        if fails_at == 7:
-            next((tmp_path / "cache").glob("*.partial")).unlink()
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"cut")])
+def test_a_note_of_rows_whose_file_is_gone_is_not_believed(tmp_path, damage):
+    for stops_at in (7, 1):
+        with pytest.raises(KeyboardInterrupt):
+            decoded(KEY, SHAPE, Decoder(stops_at))
+        if stops_at == 7:
+            damage(next((tmp_path / "cache").glob("*.partial")))
     images = decoded(KEY, SHAPE, Decoder())
     assert images[:, 0, 0].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("by", [FerError, OSError])
+def test_what_cannot_be_decoded_leaves_nothing_large(tmp_path, by):
+    with pytest.raises(by, match="damaged"):
+        decoded(KEY, SHAPE, Decoder(7, by))
+    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def test_a_file_is_renamed_when_nothing_is_mapped_any_more(monkeypatch):
