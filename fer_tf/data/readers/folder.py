@@ -22,7 +22,7 @@ from fer_tf.data.pictures import Picture, Place, read_pictures
 from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.errors import FerError
 from fer_tf.pictures.finding import SUFFIXES
-from fer_tf.tasks import canonical, plain
+from fer_tf.tasks import canonical, is_name, plain
 
 _STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
 """What Windows and macOS leave in folders, in lower case, beside their hidden files."""
@@ -70,8 +70,8 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
 
     Classes are the folders' names. Where all are FER2013's or usual variants of them (anger,
     fearful, happiness, ...), they have FER2013's order; others have alphabetical order and are a
-    task of their own, named as the folder. Hidden files are passed over, and what Windows and
-    macOS leave (`desktop.ini`, `__MACOSX`).
+    task of their own, named as the folder, or "folder" where that is no name. Hidden files are
+    passed over, and what Windows and macOS leave (`desktop.ini`, `__MACOSX`).
 
     Returns:
         Faces with images as of `read_pictures`.
@@ -98,7 +98,8 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
         raise FerError(f"{root}: no pictures, expected train/angry/*.jpg and the like")
     names = {canonical(each.folder): each.folder for each in reversed(found)}
     labels = [names[each] for each in sorted(names)]
-    task = task_of_names(labels, root, Path(str(root)).stem or "folder", options.say)
+    name = Path(str(root)).stem
+    task = task_of_names(labels, root, name if is_name(name) else "folder", options.say)
     order = dict(zip(sorted(names), indices_in(task, labels), strict=True))
     found.sort(key=lambda each: (each.split, order[canonical(each.folder)], str(each.file)))
     images = read_pictures([Picture(each.file) for each in found], options.face_size)

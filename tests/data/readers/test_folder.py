@@ -201,6 +201,13 @@ def test_other_names_make_a_task_of_their_own(tmp_path):
     assert said == [f"{root}: classes of its own, in this order: angry, bored, Calm"]
 
 
+@pytest.mark.parametrize("name", ["a" * 101, "bell \a"])
+def test_a_folder_whose_name_no_task_can_have(tmp_path, name):
+    for label in ("bored", "calm"):
+        picture(tmp_path / name / label / "a.png", 9)
+    assert load_faces(tmp_path / name).task.name == "folder"
+
+
 def test_variants_differ_between_splits(tmp_path):
     picture(tmp_path / "train" / "angry" / "a.png", 9)
     picture(tmp_path / "train" / "müde" / "a.png", 9)
