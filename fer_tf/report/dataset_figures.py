@@ -10,7 +10,7 @@ import numpy as np
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.mapped import PIECE
 from fer_tf.report.dataset import DatasetSummary
-from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, short, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ COLUMNS, GROUP_COLUMNS = 8, 6  # faces in a line; those with labels below them n
 
 def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
     """Bars of the faces by class and split; empty splits are left out."""
-    counts, names = summary.counts, summary.labels
+    counts, names = summary.counts, [short(name) for name in summary.labels]
     present = [i for i in range(len(SPLITS)) if counts[i].any()]
     colours = (theme.accent, theme.second, theme.faint)
     figure = new_figure(theme, WIDTH, 0.9 + 0.22 * len(names) * (len(present) + 0.6))
@@ -61,7 +61,13 @@ def samples_figure(faces: Faces, theme: Theme = LIGHT) -> Figure:
             left, top = column + (1 - width) / 2, line + (1 - height) / 2
             _show(axes, faces.images[row], extent=(left, left + width, top + height, top))
         axes.text(
-            -0.1, line + 0.5, names[label], color=theme.ink, fontsize=11, ha="right", va="center"
+            -0.1,
+            line + 0.5,
+            short(names[label]),
+            color=theme.ink,
+            fontsize=11,
+            ha="right",
+            va="center",
         )
     axes.set(xlim=(0, COLUMNS), ylim=(len(present), 0), anchor="W")
     return figure
@@ -104,7 +110,9 @@ def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme 
     for axes, group in zip(grid.flat, groups, strict=False):
         rows = np.array(group) - 1
         _show(axes, faces.images[rows[0]])
-        labels = "\n".join(faces.task.labels[label] for label in np.unique(faces.labels[rows])[:3])
+        labels = "\n".join(
+            short(faces.task.labels[label], 12) for label in np.unique(faces.labels[rows])[:3]
+        )
         axes.text(
             0.5, -0.08, labels, color=theme.ink, fontsize=10, ha="center", va="top",
             transform=axes.transAxes,

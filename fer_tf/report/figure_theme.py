@@ -66,6 +66,11 @@ DARK = Theme(
 )
 
 
+def short(name: str, letters: int = 24) -> str:
+    """A class's name, cut where it would leave no room for the rest of a figure."""
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+
+
 def new_figure(theme: Theme, width: float, height: float) -> Figure:
     """An empty figure of `width` x `height` inches.
 

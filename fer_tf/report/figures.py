@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
-from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, short, style
 from fer_tf.report.metrics import Metrics
 from fer_tf.report.value_scores import Values
 
@@ -26,11 +26,15 @@ TOLD = 30
 """Classes up to which a confusion matrix tells its numbers and grows, to 24 inches."""
 
 ROOM = 72
-"""Letters of class names that have room below a confusion matrix; more are written aslant."""
+"""Letters that have room below a confusion matrix, of the classes' names and of one more beside it;
+where there are more, names are written aslant."""
 
 EXAMPLES = 16
 LONG = 9
 """Letters of a name above a face that has room beside the probability."""
+
+LONGEST = 12
+"""Letters of a name that has room there at all."""
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -51,7 +55,7 @@ def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
     from matplotlib.colors import LinearSegmentedColormap
 
     counts = np.array(metrics.confusion)
-    names = [score.name for score in metrics.classes]
+    names = [short(score.name) for score in metrics.classes]
     k = len(names)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = max(WIDTH, 0.8 * min(k, TOLD))
@@ -67,7 +71,7 @@ def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
         count = f"{counts[row, column]:,}"
         axes.text(column, row - 0.11, share, color=colour, ha="center", va="center", fontsize=11)
         axes.text(column, row + 0.22, count, color=colour, ha="center", va="center", fontsize=8)
-    if k > 8 or k * max(map(len, names)) > ROOM:
+    if k > 8 or (k + 1) * max(map(len, names)) > ROOM:
         axes.set_xticks(range(k), names, rotation=45, ha="right", rotation_mode="anchor")
     else:
         axes.set_xticks(range(k), names)
@@ -211,6 +215,7 @@ def examples_figure(
         theme: the colours.
     """
     rows = surest_mistakes(labels, probabilities)
+    names = [short(name, LONGEST) for name in names]
     columns = 4
     lines = max(1, -(-len(rows) // columns))
     below = 0 if values is None else len(values.names)

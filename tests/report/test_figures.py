@@ -76,6 +76,16 @@ def test_long_names_of_classes_do_not_run_into_each_other():
     assert "Überraschung\n90.0%" in shown
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_longest_names_of_classes_leave_room():
+    names = ["x" * 100, "y" * 100]
+    labels, probabilities = np.array([0, 1]), np.array([[0.1, 0.9], [0.8, 0.2]])
+    figure = confusion_figure(evaluate(labels, probabilities, names, bootstrap=1))
+    assert "x" * 23 + "…" in texts(figure) and png(figure)
+    figure = examples_figure(labels, probabilities, np.zeros((2, 48, 48), np.uint8), names)
+    assert "true: " + "y" * 11 + "…" in texts(figure) and png(figure)
+
+
 def test_confusion_text_stands_out_of_its_cell():
     from matplotlib.colors import to_rgb
 
