@@ -76,7 +76,7 @@ def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
     else:
         axes.set_xticks(range(k), names)
     axes.set_yticks(range(k), names)
-    axes.tick_params(colors=theme.ink, labelsize=min(9, 1200 / k))  # of 1,500 points' room
+    axes.tick_params(colors=theme.ink, labelsize=min(9, 1200 / k))  # k lines in 24 inches
     axes.set_xticks(np.arange(k + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(k + 1) - 0.5, minor=True)
     axes.grid(which="minor", color=theme.line, linewidth=0.8)
