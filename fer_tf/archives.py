@@ -124,7 +124,9 @@ class _SmallReads(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > DIRECTORY_LIMIT:
-            raise zipfile.BadZipFile(f"{size:,} bytes at once, above {DIRECTORY_LIMIT:,}")
+            raise zipfile.BadZipFile(
+                f"{size:,} bytes at once, above {DIRECTORY_LIMIT:,}: unpack a zip of so many files"
+            )
         return super().read(size)
 
 

@@ -91,6 +91,8 @@ def run(main: Callable[[], None]) -> None:
     exits with code 130 and a closed pipe (`... | head`) with 141, both without a traceback. What
     standard output can't encode, of a file's name say, is written as an escape.
     """
+    if sys.stdout is None:  # closed, as by `>&-`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -104,11 +104,11 @@ def refuse_taken(folder: Path) -> None:
         FerError: it holds something, or is a file.
     """
     try:
-        free = not os.path.lexists(folder) or not os.listdir(folder)
+        if not os.path.lexists(folder) or not os.listdir(folder):
+            return
     except OSError:
-        free = False
-    if not free:
-        raise FerError(f"{folder}: is there already, expected a folder that is absent or empty")
+        pass
+    raise FerError(f"{folder}: is there already, expected a folder that is absent or empty")
 
 
 @contextlib.contextmanager

@@ -58,6 +58,11 @@ MAX_CLASSES = 1000
 MAX_NAME = 100  # characters
 
 
+def is_name(text: str) -> bool:
+    """Whether a task, a class or a value may be called so."""
+    return bool(text.strip()) and text.isprintable() and len(text) <= MAX_NAME
+
+
 @dataclass(frozen=True)
 class Task:
     """What a face is labelled with.
@@ -84,7 +89,7 @@ class Task:
             )
         names = (self.name, *self.labels, *self.values)
         for name in names:
-            if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
+            if not is_name(name):
                 raise FerError(
                     f"task {self.name!r} names something {name!r}: expected 1 to {MAX_NAME} "
                     "printable characters"

@@ -201,6 +201,12 @@ def test_a_closed_pipe_leaves_no_traceback() -> None:
     assert child.wait() == 141
 
 
+def test_without_standard_output_a_command_ends_well() -> None:
+    command = ["sh", "-c", '"$0" -m fer_tf --version >&-', sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_one_sentence() -> None:
     with open("/dev/full", "w") as full:

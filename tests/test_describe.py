@@ -16,6 +16,7 @@ from fer_tf.data.synthetic import draw_dataset, write_csv
 from fer_tf.errors import FerError
 from fer_tf.report.dataset import summarise
 from fer_tf.report.dataset_page import count_tables, dataset_page
+from fer_tf.report.evaluation_page import HEAD, render
 from fer_tf.tasks import FER2013, FERPLUS, TASKS
 
 
@@ -84,6 +85,10 @@ def test_a_name_in_brackets_is_printed(capsys):
     task = replace(TASKS["fer2013"], labels=("smile [open]", *FER2013[1:]))
     describe._print(summarise(replace(faces_with_defects(), task=task)), "x")
     assert "smile [open]" in capsys.readouterr().out
+
+
+def test_a_path_that_is_not_utf_8_can_be_written():
+    assert "<title>f\\udcff</title>" in render(HEAD, title="f\udcff")
 
 
 def test_page_holds_its_pictures_and_escapes_its_title():

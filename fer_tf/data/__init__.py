@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from fer_tf.data.faces import Faces
-from fer_tf.data.reader import Options, say_nothing
+from fer_tf.data.reader import LARGEST_FACE, Options, say_nothing
 from fer_tf.errors import FerError
 from fer_tf.tasks import TASKS
 
 
 def load_faces(
-    data: str = "synthetic",
+    data: str | os.PathLike[str] = "synthetic",
     *,
-    votes: str | None = None,
+    votes: str | os.PathLike[str] | None = None,
     reader: str | None = None,
     split: str | None = None,
     face_size: int | None = None,
@@ -41,14 +42,15 @@ def load_faces(
     from fer_tf.data.relabel import relabel
     from fer_tf.data.splits import divide, parse_shares
 
+    data = os.fspath(data)
     chosen = find(data, reader)
     if votes is not None and not chosen.votes:
         raise FerError(
             f"{data}: the reader {chosen.name!r} has no rows to join {votes} to, expected a "
             "fer2013.csv"
         )
-    if face_size is not None and not 1 <= face_size <= 1024:
-        raise FerError(f"--face-size: expected 1 to 1024 pixels, found {face_size}")
+    if face_size is not None and not 1 <= face_size <= LARGEST_FACE:
+        raise FerError(f"--face-size: expected 1 to {LARGEST_FACE} pixels, found {face_size}")
     if not 0 < unpack_limit <= 1e6:
         raise FerError(f"--unpack-limit: expected GiB above 0 to 1e6, found {unpack_limit:g}")
     # Reading may take minutes, and both are used after it.
@@ -57,7 +59,7 @@ def load_faces(
     if task is not None and task not in TASKS:
         raise FerError(f"--task {task!r}: expected one of {', '.join(TASKS)}")
     options = Options(
-        votes=votes,
+        votes=None if votes is None else os.fspath(votes),
         split=split is not None,
         face_size=face_size,
         unpack_limit=round(unpack_limit * (1 << 30)),

@@ -43,7 +43,10 @@ def learnable(faces: Faces, others: Faces) -> np.ndarray:
 
 
 def _small(images: np.ndarray) -> np.ndarray:
-    """uint8 [n, h, w] as float32 [n, SIDE * SIDE], the means of as many boxes."""
+    """uint8 [n, h, w] or [n, h, w, 3] as float32 [n, k], the means of `SIDE` x `SIDE` boxes.
+
+    A picture with fewer pixels has a box for each.
+    """
     rows, columns = (np.array_split(np.arange(side), min(SIDE, side)) for side in images.shape[1:3])
     x = np.stack([images[:, each].mean(axis=1, dtype=np.float32) for each in rows], axis=1)
     x = np.stack([x[:, :, each].mean(axis=2) for each in columns], axis=2)

@@ -51,13 +51,21 @@ def decoded(
     path = cache_dir() / f"faces-v{_FORMAT}-{key}.npy"
     size = int(np.prod(shape))
     try:
-        if not path.is_file():
+        images = _whole(path)
+        if images is None:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = path.with_suffix(".lock")
             with _alone(lock):
-                _fill(path, shape, decode)
+                try:
+                    _fill(path, shape, decode)
+                except (FerError, OSError):
+                    # What replaces a damaged picture has another key; a full disk needs the room.
+                    for suffix in (".partial", ".done"):
+                        with suppress(OSError):
+                            path.with_suffix(suffix).unlink(missing_ok=True)
+                    raise
             lock.unlink(missing_ok=True)
-        images = np.load(path, mmap_mode="r")
+            images = np.load(path, mmap_mode="r")
         with suppress(OSError):  # it may be another user's
             os.utime(path)  # so that `prune` drops what was not used for longest
     except OSError as error:
@@ -73,10 +81,10 @@ def decoded(
 
 def _fill(path: Path, shape: tuple[int, ...], decode: Decode) -> None:
     """Decode what is missing of a file, and rename it when it is whole."""
-    if path.is_file():  # whoever held the lock has made it
+    if _whole(path) is not None:  # whoever held the lock has made it
         return
     partial, done = path.with_suffix(".partial"), path.with_suffix(".done")
-    start = _rows_done(done) if partial.is_file() else 0
+    start = 0 if _whole(partial) is None else _rows_done(done)
     if not start:  # of a file that is gone
         done.unlink(missing_ok=True)
     mode = "r+" if start else "w+"
@@ -95,6 +103,14 @@ def _fill(path: Path, shape: tuple[int, ...], decode: Decode) -> None:
     os.replace(partial, path)
     done.unlink(missing_ok=True)
     prune(path.parent, _OWN, _KEEP)
+
+
+def _whole(path: Path) -> np.ndarray | None:
+    """The file's array, memory-mapped; None where there is none, or the file is damaged."""
+    try:
+        return np.asarray(np.load(path, mmap_mode="r"))
+    except (FileNotFoundError, EOFError, ValueError):
+        return None
 
 
 @contextmanager

@@ -58,8 +58,9 @@ def task_of_names(
     """
     if all(TASKS["fer2013"].index(name) is not None for name in names):
         return TASKS["fer2013"]
-    if len(names) > 256:
-        raise FerError(f"{source}: has {len(names):,} classes, expected at most 256")
+    if not 2 <= len(names) <= 256:
+        some = ", ".join(names[:5])
+        raise FerError(f"{source}: classes found: {len(names):,} ({some}), expected 2 to 256")
     try:
         # As macOS writes "ü", two characters, other systems neither write nor draw it.
         task = Task(own, tuple(unicodedata.normalize("NFC", name) for name in names))

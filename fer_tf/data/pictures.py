@@ -16,6 +16,7 @@ import numpy as np
 from fer_tf.cores import cores
 from fer_tf.data.decoded import BLOCK, decoded
 from fer_tf.data.mapped import Images
+from fer_tf.data.reader import LARGEST_FACE
 from fer_tf.errors import FerError
 from fer_tf.progress_bar import progress_bar
 
@@ -57,12 +58,18 @@ def read_pictures(pictures: Sequence[Picture], face_size: int | None) -> Images:
         a large data set stays in a file.
 
     Raises:
-        FerError: a picture is damaged, its box lies outside it, or it has another size.
+        FerError: a picture is damaged, its box lies outside it, or it has another size, or one
+            above `LARGEST_FACE`.
     """
     places = np.linspace(0, len(pictures) - 1, min(LOOKED_AT, len(pictures))).astype(int)
-    seen = [_cropped(pictures[place]) for place in places.tolist()]
-    grey = all((each == each[..., :1]).all() for each in seen)
-    size = seen[0].shape[:2] if face_size is None else (face_size, face_size)
+    size = (
+        own_size(_cropped(pictures[0]), str(pictures[0].file))
+        if face_size is None
+        else (face_size, face_size)
+    )
+    # One after the other: several photos would take gigabytes.
+    looked_at = (_cropped(pictures[place]) for place in places.tolist())
+    grey = all((each == each[..., :1]).all() for each in looked_at)
     shape = (len(pictures), *size, *(() if grey else (3,)))
     exact = face_size is None
     bar = progress_bar(2 * len(pictures), "pictures read, then decoded")
@@ -98,6 +105,21 @@ def _digest(picture: Picture) -> bytes:
 def _face(picture: Picture, shape: tuple[int, ...], *, exact: bool) -> np.ndarray:
     """A picture's face, uint8 of that shape."""
     return fitted(_cropped(picture), str(picture.file), shape, exact=exact)
+
+
+def own_size(pixels: np.ndarray, name: str) -> tuple[int, int]:
+    """The (height, width) of a data set's first picture, which all faces have.
+
+    Raises:
+        FerError: larger than `LARGEST_FACE`, so that a few thousand would fill a disk.
+    """
+    height, width = pixels.shape[:2]
+    if max(height, width) > LARGEST_FACE:
+        raise FerError(
+            f"{name}: {width}x{height} pixels, expected a face of at most {LARGEST_FACE}; "
+            "--face-size N reduces all to N"
+        )
+    return height, width
 
 
 def fitted(pixels: np.ndarray, name: str, shape: tuple[int, ...], *, exact: bool) -> np.ndarray:

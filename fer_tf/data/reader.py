@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from fer_tf.archives import UNPACKED_LIMIT
 from fer_tf.data.faces import Faces
 
+LARGEST_FACE = 1024
+"""Side in pixels, above which no network takes a face: `--size` goes as far."""
+
 
 def say_nothing(text: str) -> None:
     """For whoever does not want to hear what was left out."""
@@ -22,7 +25,7 @@ class Options:
         split: whether the rows will be divided anew, so that data needs no splits of its own.
         face_size: side in pixels of the square that pictures are reduced to; None for the task's.
         unpack_limit: bytes that an archive may unpack to.
-        cache: keep what was parsed or decoded in the user's cache folder.
+        cache: keep the parsed rows of a fer2013.csv in the user's cache folder.
         say: is told in a line what was left out, and what was found.
     """
 

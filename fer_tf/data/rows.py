@@ -50,7 +50,11 @@ def read_rows(
             raise FerError(f"{place(path, empty)}: an empty line, expected a row")
         fields = _fields(text, place(path, row))
         if len(fields) != width:
-            hint = "" if line.endswith(b"\n") else " (the file ends here: it looks truncated)"
+            hint = ""
+            if len(line) == _LINE_LIMIT:
+                hint = f" in the first {_LINE_LIMIT:,} bytes"
+            elif not line.endswith(b"\n"):
+                hint = " (the file ends here: it looks truncated)"
             raise FerError(
                 f"{place(path, row)}: {len(fields)} fields{hint}, expected {width} as in the header"
             )

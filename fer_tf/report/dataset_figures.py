@@ -10,7 +10,7 @@ import numpy as np
 from fer_tf.data.faces import SPLITS, Faces
 from fer_tf.data.mapped import PIECE
 from fer_tf.report.dataset import DatasetSummary
-from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, short, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ COLUMNS, GROUP_COLUMNS = 8, 6  # faces in a line; those with labels below them n
 
 def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
     """Bars of the faces by class and split; empty splits are left out."""
-    counts, names = summary.counts, summary.labels
+    counts, names = summary.counts, [short(name) for name in summary.labels]
     present = [i for i in range(len(SPLITS)) if counts[i].any()]
     colours = (theme.accent, theme.second, theme.faint)
     figure = new_figure(theme, WIDTH, 0.9 + 0.22 * len(names) * (len(present) + 0.6))
@@ -46,28 +46,30 @@ def counts_figure(summary: DatasetSummary, theme: Theme = LIGHT) -> Figure:
     return figure
 
 
-def samples_figure(faces: Faces, seed: int = 0, theme: Theme = LIGHT) -> Figure:
-    """A row of up to `COLUMNS` faces for each class that has any, chosen by `seed`."""
+def samples_figure(faces: Faces, theme: Theme = LIGHT) -> Figure:
+    """A row of up to `COLUMNS` faces for each class that has any, always the same."""
     names = faces.task.labels
-    chosen = chosen_rows(faces.labels, len(names), seed)
+    chosen = chosen_rows(faces.labels, len(names), seed=0)
     present = [label for label, rows in enumerate(chosen) if rows]
     figure = new_figure(theme, WIDTH, 0.68 * len(present) + 0.05)
-    grid = figure.subplots(len(present), COLUMNS, squeeze=False)
-    for line, label in zip(grid, present, strict=True):
-        for axes in line:
-            axes.set_axis_off()
-        for axes, row in zip(line, chosen[label], strict=False):
-            _show(axes, faces.images[row])
-        line[0].text(
-            -0.15,
-            0.5,
-            names[label],
+    # One axes for all: to lay out one for each face takes minutes where there are many classes.
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    height, width = np.array(faces.images.shape[1:3]) / max(faces.images.shape[1:3]) * 0.93
+    for line, label in enumerate(present):
+        for column, row in enumerate(chosen[label]):
+            left, top = column + (1 - width) / 2, line + (1 - height) / 2
+            _show(axes, faces.images[row], extent=(left, left + width, top + height, top))
+        axes.text(
+            -0.1,
+            line + 0.5,
+            short(names[label]),
             color=theme.ink,
             fontsize=11,
             ha="right",
             va="center",
-            transform=line[0].transAxes,
         )
+    axes.set(xlim=(0, COLUMNS), ylim=(len(present), 0), anchor="W")
     return figure
 
 
@@ -108,7 +110,9 @@ def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme 
     for axes, group in zip(grid.flat, groups, strict=False):
         rows = np.array(group) - 1
         _show(axes, faces.images[rows[0]])
-        labels = "\n".join(faces.task.labels[label] for label in np.unique(faces.labels[rows])[:3])
+        labels = "\n".join(
+            short(faces.task.labels[label], 12) for label in np.unique(faces.labels[rows])[:3]
+        )
         axes.text(
             0.5, -0.08, labels, color=theme.ink, fontsize=10, ha="center", va="top",
             transform=axes.transAxes,
@@ -116,5 +120,7 @@ def groups_figure(faces: Faces, groups: Sequence[tuple[int, ...]], theme: Theme 
     return figure
 
 
-def _show(axes: Axes, image: np.ndarray) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
+def _show(
+    axes: Axes, image: np.ndarray, extent: tuple[float, float, float, float] | None = None
+) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="bicubic", extent=extent)

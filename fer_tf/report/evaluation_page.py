@@ -38,7 +38,9 @@ def render(template: str, **values: Any) -> str:
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["base64"] = lambda data: b64encode(data).decode("ascii")
     page = environment.from_string(template)
-    return page.render(light=asdict(LIGHT), dark=asdict(DARK), **values)
+    text = page.render(light=asdict(LIGHT), dark=asdict(DARK), **values)
+    # A path that is not UTF-8 has lone surrogates, which can't be written.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def report_page(

@@ -70,6 +70,11 @@ DARK = Theme(
 )
 
 
+def short(name: str, letters: int = 24) -> str:
+    """A class's name, cut where it would leave no room for the rest of a figure."""
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+
+
 def new_figure(theme: Theme, width: float, height: float) -> Figure:
     """An empty figure of `width` x `height` inches.
 
@@ -116,7 +121,7 @@ def png(figure: Figure, dpi: int = 150, comment: str = "") -> bytes:
     """The figure as the bytes of a PNG file, with a comment in it if there is one."""
     buffer = BytesIO()
     metadata = {"Comment": comment} if comment else None
-    with _all_letters(figure):
+    with _texts_as_they_are(figure):
         figure.savefig(buffer, format="png", dpi=dpi, metadata=metadata)
     return buffer.getvalue()
 
@@ -127,18 +132,20 @@ def rendered(figure: Figure, dpi: int = 150) -> np.ndarray:
 
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
-    with _all_letters(figure):
+    with _texts_as_they_are(figure):
         canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
 @contextmanager
-def _all_letters(figure: Figure) -> Iterator[None]:
-    """The figure's texts take letters that Matplotlib's own font lacks from another one."""
+def _texts_as_they_are(figure: Figure) -> Iterator[None]:
+    """Letters that Matplotlib's own font lacks come from another one, and dollars are dollars."""
     from matplotlib.font_manager import FontProperties, fontManager
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
+    for text in texts:
+        text.set_parse_math(False)  # else a class called "$^$" would be a formula, and a wrong one
     written = "".join(text.get_text() for text in texts)
     file = font_file(lacking_letters(written, matplotlib_font()))
     if file is not None:

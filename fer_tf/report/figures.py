@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_tf.data.mapped import Images
 from fer_tf.errors import FerError
-from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, short, style
 from fer_tf.report.metrics import Metrics
 from fer_tf.report.value_scores import Values
 
@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     from matplotlib.ticker import PercentFormatter
     from matplotlib.typing import ColorType
 
+TOLD = 30
+"""Classes up to which a confusion matrix tells its numbers and grows, to 24 inches."""
+
 ROOM = 72
-"""Letters of class names that have room below a confusion matrix; more are written aslant."""
+"""Letters that have room below a confusion matrix, of the classes' names and of one more beside it;
+where there are more, names are written aslant."""
 
 EXAMPLES = 16
 LONG = 9
 """Letters of a name above a face that has room beside the probability."""
+
+LONGEST = 12
+"""Letters of a name that has room there at all."""
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -41,32 +48,35 @@ HISTORY_COLUMNS = (
 
 
 def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
-    """The confusion matrix: in each cell the share of its row, and the count below it."""
+    """The confusion matrix: in each cell the share of its row, and the count below it.
+
+    Of more than `TOLD` classes the colours alone tell the shares.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
     counts = np.array(metrics.confusion)
-    names = [score.name for score in metrics.classes]
+    names = [short(score.name) for score in metrics.classes]
     k = len(names)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = max(WIDTH, 0.8 * k)
+    side = max(WIDTH, 0.8 * min(k, TOLD))
     figure = new_figure(theme, side, side)
     axes = figure.add_subplot()
     style(axes, theme, grid=False)
     colours = LinearSegmentedColormap.from_list("shares", [theme.paper, theme.accent])
     axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
-    for row, column in np.ndindex(k, k):
+    for row, column in np.ndindex(k, k) if k <= TOLD else ():
         empty = not counts[row].any()
         colour = _readable(colours(shares[row, column]), theme)
         share = "-" if empty else f"{shares[row, column]:.0%}"
         count = f"{counts[row, column]:,}"
         axes.text(column, row - 0.11, share, color=colour, ha="center", va="center", fontsize=11)
         axes.text(column, row + 0.22, count, color=colour, ha="center", va="center", fontsize=8)
-    if k > 8 or k * max(map(len, names)) > ROOM:
+    if k > 8 or (k + 1) * max(map(len, names)) > ROOM:
         axes.set_xticks(range(k), names, rotation=45, ha="right", rotation_mode="anchor")
     else:
         axes.set_xticks(range(k), names)
     axes.set_yticks(range(k), names)
-    axes.tick_params(colors=theme.ink)
+    axes.tick_params(colors=theme.ink, labelsize=min(9, 1200 / k))  # k lines in 24 inches
     axes.set_xticks(np.arange(k + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(k + 1) - 0.5, minor=True)
     axes.grid(which="minor", color=theme.line, linewidth=0.8)
@@ -75,7 +85,8 @@ def confusion_figure(metrics: Metrics, theme: Theme = LIGHT) -> Figure:
         spine.set_visible(False)
     axes.set_xlabel("predicted", labelpad=8)
     axes.set_ylabel("true", labelpad=8)
-    axes.set_title("Share of the true class, and number of faces", pad=12)
+    faces = ", and number of faces" if k <= TOLD else ""
+    axes.set_title(f"Share of the true class{faces}", pad=12)
     return figure
 
 
@@ -204,6 +215,7 @@ def examples_figure(
         theme: the colours.
     """
     rows = surest_mistakes(labels, probabilities)
+    names = [short(name, LONGEST) for name in names]
     columns = 4
     lines = max(1, -(-len(rows) // columns))
     below = 0 if values is None else len(values.names)
@@ -246,19 +258,16 @@ def _both(values: Values, row: int) -> list[str]:
     return lines
 
 
-def surest_mistakes(
-    labels: np.ndarray, probabilities: np.ndarray, count: int = EXAMPLES
-) -> np.ndarray:
-    """Rows of the `count` (or fewer) mistakes with the greatest confidence, surest first.
+def surest_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Rows of the `EXAMPLES` (or fewer) mistakes with the greatest confidence, surest first.
 
     Args:
         labels: integer [n], in 0..k-1.
         probabilities: float [n, k].
-        count: how many at most.
     """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
-    return wrong[order[:count]]
+    return wrong[order[:EXAMPLES]]
 
 
 def _readable(background: ColorType, theme: Theme) -> str:

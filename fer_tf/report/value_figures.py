@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, style
+from fer_tf.report.figure_theme import LIGHT, WIDTH, Theme, legend, new_figure, short, style
 from fer_tf.report.value_scores import Values
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def circumplex_figure(
             x, y = points[rows[labels[rows] == label]].T
             if x.size:
                 colour = COLOURS[label % len(COLOURS)]
-                axes.scatter(x, y, s=7, color=colour, alpha=0.55, linewidths=0, label=name)
+                axes.scatter(x, y, s=7, color=colour, alpha=0.55, linewidths=0, label=short(name))
         axes.axhline(0, color=theme.faint, linewidth=0.8)
         axes.axvline(0, color=theme.faint, linewidth=0.8)
         axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel=axis_names[0], aspect="equal")
@@ -65,7 +65,8 @@ def circumplex_figure(
     drawn[0].set_ylabel(axis_names[1])
     handles, titles = drawn[0].get_legend_handles_labels()
     where = {"loc": "outside lower center", "ncols": 4, "markerscale": 2.5}
-    legend(figure, theme, handles=handles, labels=titles, **where)
+    if handles:  # of faces that have both values
+        legend(figure, theme, handles=handles, labels=titles, **where)
     return figure
 
 

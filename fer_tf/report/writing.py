@@ -95,18 +95,23 @@ def check_directory(directory: Path) -> None:
     """Refuse a place that a report must not replace; a command calls it before long work.
 
     Raises:
-        FerError: `directory` is a file or a disk, or holds files that are no report's.
+        FerError: `directory` can't be listed, is a disk, or holds files that are no report's.
     """
-    if not directory.exists():
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
         return
-    if not directory.is_dir():
-        raise FerError(f"{directory}: is a file: expected a folder to write the report into")
+    except OSError as error:
+        raise FerError(
+            f"{directory}: can't be listed ({error.strerror}), expected a folder to write the "
+            "report into"
+        ) from error
     if os.path.ismount(directory):
         raise FerError(
             f"{directory}: is where a disk begins, which can't be replaced: expected a folder in "
             f"it, such as {directory / 'report'}"
         )
-    foreign = sorted({path.name for path in directory.iterdir()} - {*FILES, *NOBODYS})
+    foreign = sorted({*names} - {*FILES, *NOBODYS})
     if foreign:
         raise FerError(
             f"{directory}: holds {foreign[0]!r}, which is no part of a report: expected a new or "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,16 +36,16 @@ def small_blocks(monkeypatch):
 
 
 class Decoder:
-    """Writes each row's number, counts, and fails where it is told to."""
+    """Writes each row's number, counts, and stops where it is told to."""
 
-    def __init__(self, fails_at: int | None = None):
+    def __init__(self, stops_at: int | None = None, by: type[BaseException] = KeyboardInterrupt):
         self.rows: list[int] = []
-        self.fails_at = fails_at
+        self.stops_at, self.by = stops_at, by
 
     def __call__(self, images: np.ndarray, rows: range) -> None:
         for row in rows:
-            if row == self.fails_at:
-                raise FerError("a damaged picture")
+            if row == self.stops_at:
+                raise self.by("a damaged picture")
             self.rows.append(row)
             images[row] = row
 
@@ -63,8 +64,8 @@ def test_pictures_are_decoded_once():
 
 
 def test_who_is_stopped_goes_on_after_the_last_block(tmp_path):
-    with pytest.raises(FerError, match="damaged"):
-        decoded(KEY, SHAPE, Decoder(fails_at=7))
+    with pytest.raises(KeyboardInterrupt):
+        decoded(KEY, SHAPE, Decoder(stops_at=7))
     assert {file.suffix for file in (tmp_path / "cache").iterdir()} == {
         ".partial",
         ".done",
@@ -76,14 +77,22 @@ def test_who_is_stopped_goes_on_after_the_last_block(tmp_path):
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".npy"]
 
 
-def test_a_note_of_rows_whose_file_is_gone_is_not_believed(tmp_path):
-    for fails_at in (7, 1):
-        with pytest.raises(FerError, match="damaged"):
-            decoded(KEY, SHAPE, Decoder(fails_at))
-        if fails_at == 7:
-            next((tmp_path / "cache").glob("*.partial")).unlink()
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"cut")])
+def test_a_note_of_rows_whose_file_is_gone_is_not_believed(tmp_path, damage):
+    for stops_at in (7, 1):
+        with pytest.raises(KeyboardInterrupt):
+            decoded(KEY, SHAPE, Decoder(stops_at))
+        if stops_at == 7:
+            damage(next((tmp_path / "cache").glob("*.partial")))
     images = decoded(KEY, SHAPE, Decoder())
     assert images[:, 0, 0].tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("by", [FerError, OSError])
+def test_what_cannot_be_decoded_leaves_nothing_large(tmp_path, by):
+    with pytest.raises(by, match="damaged"):
+        decoded(KEY, SHAPE, Decoder(7, by))
+    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def test_a_file_is_renamed_when_nothing_is_mapped_any_more(monkeypatch):
@@ -143,6 +152,18 @@ def test_two_at_a_time_decode_once():
     assert all((images[:, 0, 0] == np.arange(10)).all() for images in same)
 
 
+@pytest.mark.parametrize("kept", [0, 50, 200, -1])
+def test_a_damaged_file_is_decoded_anew(tmp_path, kept):
+    decoded(KEY, SHAPE, Decoder())
+    [file] = (tmp_path / "cache").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:kept])
+    again = Decoder()
+    images = decoded(KEY, SHAPE, again)
+    assert again.rows == list(range(10)) and images[:, 0, 0].tolist() == again.rows
+    assert [each.read_bytes() for each in (tmp_path / "cache").iterdir()] == [whole]
+
+
 def test_few_files_are_kept(tmp_path):
     for number in range(9):
         decoded(f"{number:064x}", SHAPE, Decoder())
@@ -164,6 +185,22 @@ def test_an_edited_picture_is_decoded_again(tmp_path, monkeypatch):
     assert len(decoding) == 2
     cut = read_pictures([Picture(str(file), (2, 3, 4, 4)), Picture(str(file), (0, 0, 9, 9))], 4)
     assert cut.shape == (2, 4, 4) and len(decoding) == 4
+
+
+def test_photos_are_looked_at_one_after_the_other(monkeypatch):
+    held, most = [], 0
+
+    def photo(picture):
+        nonlocal most
+        pixels = np.zeros((8, 8, 3), np.uint8)
+        held.append(weakref.ref(pixels))
+        most = max(most, sum(each() is not None for each in held))
+        return pixels
+
+    monkeypatch.setattr(pictures, "_cropped", photo)
+    monkeypatch.setattr(pictures, "cores", lambda: 1)
+    assert read_pictures([Picture(str(number)) for number in range(20)], 4).shape == (20, 4, 4)
+    assert most <= 2
 
 
 def test_mapped_images_are_as_their_array(tmp_path):

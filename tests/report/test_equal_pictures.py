@@ -6,6 +6,7 @@ import errno
 import tempfile
 import tracemalloc
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,3 +130,21 @@ def test_a_full_disk_is_told(monkeypatch):
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(FerError, match=r"No space left on device\), expected room for .*TMPDIR"):
         equal_pictures.equal_pictures(faces_of([1, 2, 3]))
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (3, 6, 3)])
+def test_samples_stand_beside_the_names_of_their_classes(shape):
+    faces = faces_of([1] * 20)
+    images = np.zeros((20, *shape), np.uint8)
+    labels = np.array([5] * 3 + [2] * 17, np.uint8)
+    figure = dataset_figures.samples_figure(replace(faces, images=images, labels=labels))
+    [axes] = figure.axes  # of a hundred classes, an axes for each face takes minutes
+    assert [text.get_text() for text in axes.texts] == ["Fear", "Surprise"]
+    places = np.array([image.get_extent() for image in axes.images])
+    assert np.bincount(places[:, 2:].mean(axis=1).astype(int)).tolist() == [8, 3]
+    across, down = places[:, 1] - places[:, 0], places[:, 2] - places[:, 3]
+    np.testing.assert_allclose(down / across, shape[0] / shape[1])
+    # A name is not cut off.
+    axes.texts[0].set_text("a long name of a class")
+    figure.draw_without_rendering()
+    assert axes.texts[0].get_window_extent().x0 >= 0

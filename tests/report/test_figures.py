@@ -51,6 +51,22 @@ def test_confusion_shows_counts_and_row_shares():
     assert cells[12:] == ["-", "0"] * 3
 
 
+@pytest.mark.parametrize("classes, side, cells", [(30, 24, 1800), (31, 24, 0), (256, 24, 0)])
+def test_a_confusion_matrix_of_many_classes_fits_into_memory(classes, side, cells):
+    names = [f"class {number}" for number in range(classes)]
+    metrics = evaluate(np.arange(classes), np.eye(classes), names, bootstrap=1)
+    figure = confusion_figure(metrics)
+    assert figure.get_size_inches().tolist() == [side, side]
+    assert len(figure.axes[0].texts) == cells and names[-1] in texts(figure)
+
+
+def test_names_of_classes_are_no_formulas():
+    names = ("a$_$", "$x$", "b")
+    figure = confusion_figure(evaluate(np.arange(3), np.eye(3), names, bootstrap=1))
+    assert png(figure) and {*names} < {*texts(figure)}
+    assert not any(text.get_parse_math() for text in figure.axes[0].get_xticklabels())
+
+
 def test_long_names_of_classes_do_not_run_into_each_other():
     for names, turned in ((FER2013, 0), ((*FER2013[:6], "Überraschung"), 45)):
         figure = confusion_figure(evaluate(np.arange(7), np.eye(7), names, bootstrap=1))
@@ -58,6 +74,16 @@ def test_long_names_of_classes_do_not_run_into_each_other():
     images = np.zeros((1, 48, 48), np.uint8)
     shown = texts(examples_figure(np.array([0]), np.array([[0.1, 0.9]]), images, ("a", names[6])))
     assert "Überraschung\n90.0%" in shown
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_longest_names_of_classes_leave_room():
+    names = ["x" * 100, "y" * 100]
+    labels, probabilities = np.array([0, 1]), np.array([[0.1, 0.9], [0.8, 0.2]])
+    figure = confusion_figure(evaluate(labels, probabilities, names, bootstrap=1))
+    assert "x" * 23 + "…" in texts(figure) and png(figure)
+    figure = examples_figure(labels, probabilities, np.zeros((2, 48, 48), np.uint8), names)
+    assert "true: " + "y" * 11 + "…" in texts(figure) and png(figure)
 
 
 def test_confusion_text_stands_out_of_its_cell():

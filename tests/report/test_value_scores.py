@@ -71,3 +71,10 @@ def test_pictures_show_every_class_that_has_values(names):
     points = sum(len(each.get_offsets()) for each in figure.axes[0].collections)
     assert points == 55
     assert len(residuals_figure(values).axes) == len(names)
+
+
+def test_values_that_no_face_has_both_of_are_drawn():
+    true = np.array([[0.1, np.nan], [np.nan, 0.5], [0.2, np.nan], [np.nan, -1]])
+    values = Values(("valence", "arousal"), true, np.zeros((4, 2)))
+    assert not circumplex_figure(values, np.zeros(4, int), ("a", "b")).legends
+    assert len(residuals_figure(values).axes) == 2

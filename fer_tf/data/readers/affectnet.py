@@ -13,6 +13,7 @@ and the first one, of whole pictures with the faces' boxes:
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,12 +120,21 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
 
 
 def _annotated(root: Path) -> dict[Path, int]:
-    """The folders with annotations/ and images/, and their splits."""
+    """The folders with annotations/*_exp.npy and images/, and their splits."""
     return {
         root / name: split
         for name, split in _FOLDERS.items()
-        if (root / name / "annotations").is_dir() and (root / name / "images").is_dir()
+        if _has_expressions(root / name / "annotations") and os.path.isdir(root / name / "images")
     }
+
+
+def _has_expressions(folder: Path) -> bool:
+    # Others, such as COCO, have folders of this name too.
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.endswith("_exp.npy") for entry in entries)
+    except (OSError, ValueError):
+        return False
 
 
 def _from_annotations(root: Path) -> Iterator[_Row]:
@@ -133,7 +143,7 @@ def _from_annotations(root: Path) -> Iterator[_Row]:
         for file in sorted(files, key=lambda file: (len(file.name), file.name)):
             name = file.name.removesuffix("_exp.npy")
             valence, arousal = (
-                _number(other) if other.is_file() else float("nan")
+                _number(other) if os.path.isfile(other) else float("nan")
                 for other in (file.with_name(f"{name}_{kind}.npy") for kind in ("val", "aro"))
             )
             picture = Picture(str(folder / "images" / f"{name}.jpg"))
@@ -158,7 +168,7 @@ def _lists(root: Path) -> dict[Path, int]:
     """The lists that are there, and their splits."""
     for folder in (root, root / "Manually_Annotated_file_lists"):
         found = {folder / name: split for name, split in _LISTS.items()}
-        found = {file: split for file, split in found.items() if file.is_file()}
+        found = {file: split for file, split in found.items() if os.path.isfile(file)}
         if found and _pictures(root) is not None:
             return found
     return {}
@@ -166,7 +176,7 @@ def _lists(root: Path) -> dict[Path, int]:
 
 def _pictures(root: Path) -> Path | None:
     folders = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images")
-    return next((root / name for name in folders if (root / name).is_dir()), None)
+    return next((root / name for name in folders if os.path.isdir(root / name)), None)
 
 
 def _from_lists(root: Path) -> Iterator[_Row]:

@@ -21,7 +21,8 @@ from fer_tf.data.naming import (
 from fer_tf.data.pictures import Picture, Place, read_pictures
 from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.errors import FerError
-from fer_tf.tasks import canonical, plain
+from fer_tf.pictures.finding import SUFFIXES
+from fer_tf.tasks import canonical, is_name, plain
 
 _STRAY = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"))
 """What Windows and macOS leave in folders, in lower case, beside their hidden files."""
@@ -35,15 +36,16 @@ class _Found:
 
 
 def zipped_folder(path: str) -> zipfile.Path | None:
-    """The root of a zip that holds folders of pictures and no CSV; None for any other file."""
+    """The root of a zip with folders, and more pictures in them than CSVs; None for others."""
     try:
         root = zipfile.Path(open_zip(open_file(path)))
         names = [name.lower() for name in root.root.namelist() if "__macosx" not in name.lower()]
     except Exception:  # what is the matter with it, the reader of CSVs tells
         return None
-    if any(name.endswith(".csv") for name in names) or not any("/" in name for name in names):
-        return None
-    return root
+    inside = [name for name in names if "/" in name]
+    lists = sum(name.endswith(".csv") for name in names)
+    pictures = sum(name.endswith(tuple(SUFFIXES)) for name in inside)
+    return None if not inside or 0 < lists >= pictures else root
 
 
 def matches(path: str) -> bool:
@@ -68,8 +70,8 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
 
     Classes are the folders' names. Where all are FER2013's or usual variants of them (anger,
     fearful, happiness, ...), they have FER2013's order; others have alphabetical order and are a
-    task of their own, named as the folder. Hidden files are passed over, and what Windows and
-    macOS leave (`desktop.ini`, `__MACOSX`).
+    task of their own, named as the folder, or "folder" where that is no name. Hidden files are
+    passed over, and what Windows and macOS leave (`desktop.ini`, `__MACOSX`).
 
     Returns:
         Faces with images as of `read_pictures`.
@@ -96,7 +98,8 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
         raise FerError(f"{root}: no pictures, expected train/angry/*.jpg and the like")
     names = {canonical(each.folder): each.folder for each in reversed(found)}
     labels = [names[each] for each in sorted(names)]
-    task = task_of_names(labels, root, Path(str(root)).stem or "folder", options.say)
+    name = Path(str(root)).stem
+    task = task_of_names(labels, root, name if is_name(name) else "folder", options.say)
     order = dict(zip(sorted(names), indices_in(task, labels), strict=True))
     found.sort(key=lambda each: (each.split, order[canonical(each.folder)], str(each.file)))
     images = read_pictures([Picture(each.file) for each in found], options.face_size)
@@ -136,7 +139,9 @@ def _entries(folder: Place) -> list[Place]:
     try:
         entries: list[Place] = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
-        raise FerError(f"{folder}: can't be listed ({error.strerror})") from error
+        raise FerError(
+            f"{folder}: can't be listed ({error.strerror}), expected a folder or a .zip of one"
+        ) from error
     return [
         path
         for path in entries
@@ -153,8 +158,6 @@ def _folders(folder: Place, kind: str, expected: str) -> list[str]:
 
 
 def _files(folder: Place) -> list[Place]:
-    from fer_tf.pictures.finding import SUFFIXES
-
     files = _entries(folder)
     for file in files:
         if file.is_dir():

@@ -8,6 +8,7 @@ The authors spell the list's name so. Labels count from 1, in the order of `fer_
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def read(path: str, options: Options = DEFAULTS) -> Faces:
 
 
 def _list(path: str) -> Path | None:
-    return next((Path(path, each) for each in _LISTS if Path(path, each).is_file()), None)
+    return next((Path(path, each) for each in _LISTS if os.path.isfile(Path(path, each))), None)
 
 
 def _pictures(file: Path) -> Path:

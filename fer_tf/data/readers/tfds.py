@@ -15,7 +15,7 @@ from fer_tf.data.decoded import decoded
 from fer_tf.data.faces import Faces
 from fer_tf.data.mapped import Images
 from fer_tf.data.naming import indices_in, split_indices, task_of_names
-from fer_tf.data.pictures import fitted
+from fer_tf.data.pictures import fitted, own_size
 from fer_tf.data.reader import DEFAULTS, Options, Reader
 from fer_tf.data.records import EXTRA
 from fer_tf.errors import FerError, reason
@@ -112,7 +112,7 @@ def _arrays(
         raise FerError(f"tfds:{builder.name}: {len(labels)} labelled examples, expected {count}")
     first = next(_examples(builder, order, 0))["image"]
     side = options.face_size
-    size = first.shape[:2] if side is None else (side, side)
+    size = own_size(first, f"tfds:{builder.name}") if side is None else (side, side)
     shape = (count, *size, *(() if first.shape[2] == 1 else (3,)))
 
     examples: Iterator[dict[str, Any]] = iter(())

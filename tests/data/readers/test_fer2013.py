@@ -197,6 +197,11 @@ BAD_FILES = {
     "UTF-16 without mark": ("a.csv", CSV.decode().encode("utf-16-le"), "NUL bytes"),
     "Latin-1 header": ("a.csv", b"\xe9motion,pixels,Usage\n", "not UTF-8"),
     "truncated": ("a.csv", CSV[:-3000], "2 fields (the file ends here: it looks truncated)"),
+    "a row of larger pictures": (
+        "a.csv",
+        b"emotion,pixels,Usage\n0," + b"123 " * 300_000 + b",Training\n",
+        "2 fields in the first 1,048,576 bytes",
+    ),
     "truncated gz": ("a.csv.gz", gzip.compress(CSV)[:-9], "broken or truncated archive"),
     "wrong checksum": ("a.gz", gzip.compress(CSV)[:-8] + b"12345678", "broken or truncated"),
     "not a gz": ("a.csv.gz", CSV, "broken or truncated archive"),

@@ -15,7 +15,7 @@ from PIL import Image
 from fer_tf.data import load_faces
 from fer_tf.data.naming import split_indices
 from fer_tf.data.reader import Options
-from fer_tf.data.readers.folder import read
+from fer_tf.data.readers.folder import read, zipped_folder
 from fer_tf.errors import FerError
 
 
@@ -156,6 +156,19 @@ def test_what_systems_leave_is_passed_over(tmp_path, packed, above):
     assert faces.split.tolist() == [0, 1] and (faces.images == 9).all()
 
 
+def test_a_zip_of_pictures_may_hold_lists_too(tmp_path):
+    """As RAF-DB's on Kaggle does; one of FER2013 may hold an example of a picture."""
+    root = tmp_path / "set"
+    for label in "123":
+        picture(root / "DATASET" / "train" / label / "a.png", int(label))
+    for name in ("train_labels.csv", "test_labels.csv"):
+        (root / name).write_text("image,label\na.png,1\n")
+    path = shutil.make_archive(str(tmp_path / "set"), "zip", root)
+    assert load_faces(path).task.labels == ("1", "2", "3")
+    shutil.rmtree(root / "DATASET" / "train" / "3")
+    assert zipped_folder(shutil.make_archive(str(tmp_path / "few"), "zip", root)) is None
+
+
 def test_a_zip_of_pictures_is_refused_as_a_folder_is(tmp_path):
     path = tmp_path / "set.zip"
     good = tmp_path / "a.png"
@@ -188,6 +201,13 @@ def test_other_names_make_a_task_of_their_own(tmp_path):
     assert said == [f"{root}: classes of its own, in this order: angry, bored, Calm"]
 
 
+@pytest.mark.parametrize("name", ["a" * 101, "bell \a"])
+def test_a_folder_whose_name_no_task_can_have(tmp_path, name):
+    for label in ("bored", "calm"):
+        picture(tmp_path / name / label / "a.png", 9)
+    assert load_faces(tmp_path / name).task.name == "folder"
+
+
 def test_variants_differ_between_splits(tmp_path):
     picture(tmp_path / "train" / "angry" / "a.png", 9)
     picture(tmp_path / "train" / "müde" / "a.png", 9)
@@ -211,6 +231,10 @@ def test_pictures_of_any_size_and_colour_are_reduced(tmp_path):
         Image.fromarray(pixels).save(folder / f"{name}.png")
     with pytest.raises(FerError, match=r"b\.png: 60x100 pixels, expected 100x60.*--face-size"):
         read(str(tmp_path))
+    Image.new("L", (1, 1025)).save(folder / "0.png")
+    with pytest.raises(FerError, match=r"0\.png: 1x1025 pixels, .* at most 1024; --face-size N"):
+        read(str(tmp_path))
+    (folder / "0.png").unlink()
     faces = load_faces(str(tmp_path), face_size=40)
     assert faces.images.shape == (3, 40, 40, 3) and faces.task.face == (40, 40, 3)
     assert (faces.images == [100, 200, 0]).all()
@@ -228,7 +252,7 @@ def test_a_test_folder_is_kept_for_the_test_where_rows_are_divided(tmp_path):
         load_faces(str(tmp_path), split="80:10:10")
 
 
-@pytest.mark.parametrize("count, reason", [(1, "has 1 classes: expected 2"), (257, "at most 256")])
+@pytest.mark.parametrize("count, reason", [(1, r"found: 1 .own0., expected 2"), (257, "to 256")])
 def test_as_many_classes_as_labels_can_tell_apart(tmp_path, count, reason):
     for number in range(count):
         picture(tmp_path / f"own{number}" / "a.png", 9)

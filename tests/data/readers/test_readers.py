@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -52,6 +53,28 @@ def test_every_reader_has_a_name_and_a_layout():
     for name, reader in READERS.items():
         assert reader.name == name and reader.layout[0].isascii() and reader.layout[-1] != "."
         assert not reader.matches("/nowhere at all/x") or name == "fer2013"
+
+
+def test_a_path_is_taken_as_text_is(with_toy):
+    assert len(load_faces(Path("some.toy"))) == 5
+    with pytest.raises(FerError, match=r"has no rows to join v\.csv to"):
+        load_faces(Path("some.toy"), votes=Path("v.csv"))
+
+
+def test_a_name_that_no_file_can_have_is_told():
+    for reader in READERS.values():
+        assert not reader.matches("a" * 300) or reader.name == "fer2013"
+    with pytest.raises(FerError, match=r"aaa: can.t be read .File name too long"):
+        load_faces("a" * 300)
+
+
+def test_annotations_of_other_data_are_not_taken_for_affectnet(tmp_path):
+    for name, file in (("images", "0.jpg"), ("annotations", "instances.json")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).touch()
+    assert not READERS["affectnet"].matches(str(tmp_path))
+    with pytest.raises(FerError, match=r"instances\.json: not a picture"):
+        load_faces(tmp_path)
 
 
 def test_an_error_says_which_readers_were_tried(tmp_path):
