@@ -28,6 +28,8 @@ from fer_tf.scoring import isolated_scores, part_scores, places, unpacking
 from fer_tf.scoring.input_lists import Entry
 from fer_tf.scoring.isolated_scores import isolated
 from fer_tf.scoring.part_scores import PartTally, give_up, score_part
+from fer_tf.scoring.picture_tables import in_table, pictures_in
+from fer_tf.scoring.places import place_of
 from fer_tf.scoring.score_table import schema_of
 from fer_tf.tasks import TASKS
 
@@ -220,6 +222,18 @@ def test_tables_name_pictures_or_hold_them(tmp_path):
         (1, 0, 2, "failed"),
         (1, 1, 3, "failed"),
     ]
+
+
+@pytest.mark.parametrize("texts", [pa.large_string(), pa.string_view()])
+@pytest.mark.parametrize("pictures", [pa.large_binary(), pa.binary_view()])
+def test_tables_of_any_kind_of_text_and_bytes(tmp_path, texts, pictures):
+    paths = pa.table({"path": pa.array(["a/b.jpg"], texts)})
+    parquet.write_table(paths, tmp_path / "paths.parquet")
+    assert [*in_table(place_of(f"{tmp_path}/paths.parquet"), None)] == [f"{tmp_path}/a/b.jpg"]
+    held = place_of(f"{tmp_path}/held.parquet")
+    parquet.write_table(pa.table({"image": pa.array([b"x", None], pictures)}), held.path)
+    assert [*in_table(held, None)] == [0]
+    assert [*pictures_in(held, 0, None)] == [(0, b"x"), (1, None)]
 
 
 def test_a_table_without_rows_is_a_part_without_rows(tmp_path):
