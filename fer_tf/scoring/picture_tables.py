@@ -43,7 +43,7 @@ def in_table(table: Place, column: str | None) -> Iterator[str | int]:
             for batch in file.iter_batches(columns=[name]):
                 for path in _flat(batch, name).to_pylist():
                     yield _resolved(path, table)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         raise _unreadable(table, error) from None
 
 
