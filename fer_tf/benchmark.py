@@ -264,6 +264,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         FerError: as of `benchmark`.
     """
     args = cli.parse(Benchmark, argv, "python -m fer_tf.benchmark")
+    cli.end_on_sigterm()
     from rich.console import Console
 
     # A line that tells what is being done, and is gone when all is done.

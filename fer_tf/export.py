@@ -70,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FerError: as of `export`.
     """
-    results = export(cli.parse(Export, argv, "python -m fer_tf.export"))
+    args = cli.parse(Export, argv, "python -m fer_tf.export")
+    cli.end_on_sigterm()
+    results = export(args)
     print_results(results)
     failed = [result for result in results if result.parity.failure]
     for result in failed:
@@ -88,10 +90,10 @@ def export(args: Export) -> list[Exported]:
     """
     trained = open_either(args.model, args.shipped)
     asked = [parse_size(text) for text in args.size]
-    if len({*asked}) < len(asked) or len({*args.formats}) < len(args.formats):
-        raise FerError(
-            f"--size {' '.join(args.size)} --formats {' '.join(args.formats)}: expected each once"
-        )
+    if len({*asked}) < len(asked):
+        raise FerError(f"--size {' '.join(args.size)}: expected each once")
+    if len({*args.formats}) < len(args.formats):
+        raise FerError(f"--formats {' '.join(args.formats)}: expected each once")
     if args.to.exists() and not args.to.is_dir():
         raise FerError(f"--to {args.to}: is a file, expected a folder")
     refuse_strangers(args.to, PARTS, sign="export.json", text='"fer_tf"')

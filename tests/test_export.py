@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from functools import partial
@@ -254,6 +255,7 @@ def test_the_page_alone_brings_its_own_model_only(model, csv_file, tmp_path, mon
     ("error", "told", "words"),
     [
         (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (None, SystemExit, "143"),  # SIGTERM
         (
             OSError(28, "No space left on device", "x.tflite"),
             FerError,
@@ -267,6 +269,8 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(
     from fer_tf.exporting import face_detector_tflite
 
     def write(*arguments, **keywords):
+        if error is None:
+            signal.raise_signal(signal.SIGTERM)
         raise error
 
     out = tmp_path / "out"
@@ -275,8 +279,12 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(
     monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     monkeypatch.setattr(face_detector_tflite, "write_face_detector", write)
     arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv_file)]
-    with pytest.raises(told, match=words):
-        main([*arguments, "--formats", "tflite"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(told, match=words):
+            main([*arguments, "--formats", "tflite"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert names(tmp_path) == {"out/mine.txt"}
 
 
@@ -306,7 +314,8 @@ def test_bad_flags_are_refused_in_one_line(model, tmp_path, capsys):
         "is no Keras network": [str(file), *to],
         "--to": [str(model), "--to", str(file)],
         "--size is '0'": [str(model), *to, "--size", "0"],
-        "expected each once": [str(model), *to, "--size", "32", "32"],
+        "--size 32 32x32: expected each once": [str(model), *to, "--size", "32", "32x32"],
+        "--formats onnx onnx: expected each": [str(model), *to, "--formats", "onnx", "onnx"],
         "--verify needs --data": [str(model), *to, "--verify"],
         "none.csv: can't be read": [str(model), *to, "--data", str(tmp_path / "none.csv")],
         f"--data {faces}: has no PublicTest faces": [str(model), *to, "--data", str(faces)],
