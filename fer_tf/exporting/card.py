@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import fer_tf
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import TIMED_RUNS
-from fer_tf.files import write_beside
+from fer_tf.files import write_beside, writing
 from fer_tf.recipes.as_json import to_json
 from fer_tf.report import machine
 
@@ -44,12 +44,10 @@ def write_card(
     Raises:
         FerError: a file can't be written.
     """
-    try:
+    with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
         write_beside(directory / TABLE, export_json(exporter, results))
         write_beside(directory / CARD, model_card(trained, exporter, results))
-    except OSError as error:
-        raise FerError(f"{directory}: can't be written, {error.strerror}") from None
 
 
 def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
