@@ -14,6 +14,7 @@ from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.exporting.formats import FORMATS, check_installed
 from fer_tf.files import refuse_strangers
+from fer_tf.quiet import quiet
 from fer_tf.recipes.schema import Reading
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import Task
@@ -109,6 +110,10 @@ def export(args: Export) -> list[Exported]:
     if args.grey and task.face[2] == 3:
         raise FerError(f"--grey: {trained.path} has learnt from colours, expected grey faces")
     sizes = [trained.size(size) for size in asked] or [trained.size()]
+    temperatures = {}
+    if trained.best_size:
+        with quiet():  # LiteRT tells of itself as it opens the file that has it
+            temperatures[trained.best_size] = trained.temperature
     exporter = Exporter(
         model=model,
         task=task,
@@ -117,7 +122,7 @@ def export(args: Export) -> list[Exported]:
         formats=args.formats,
         grey=args.grey,
         material=gather(args.data, args.reading, trained, verify=args.verify),
-        temperatures={trained.best_size: trained.temperature} if trained.best_size else {},
+        temperatures=temperatures,
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()
