@@ -245,9 +245,10 @@ def compare(args: Compare, budget: Budget, command: str) -> None:
     """Do what the flags ask for, write the files and say where they are.
 
     Raises:
-        FerError: the data is not as expected, or --out is in the way.
+        FerError: a network or the data is not as expected, or --out is in the way.
         SystemExit: code 130, it was stopped.
     """
+    chosen_networks(args.networks)  # before the data is read, which may take minutes
     with (
         _disk(args.out),
         Children() as children,

@@ -233,6 +233,7 @@ def test_values_have_their_columns(tmp_path):
         (["nano", "vgg_half", "--data", "x", "--schedules"], "NETWORK: found nano vgg_half"),
         (["--only-speed", "--optimizers"], "--only-speed: expected no experiment"),
         (["nan", "--only-speed"], "unknown model 'nan', did you mean 'nano'"),
+        (["nan", "--data", "absent.csv"], "unknown model 'nan', did you mean 'nano'"),
         (["nano", "--data", "absent.csv"], "absent.csv"),
     ],
 )
