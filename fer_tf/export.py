@@ -103,9 +103,10 @@ def export(args: Export) -> list[Exported]:
     check_installed(args.formats)
 
     model = trained.network()
-    from fer_tf.exporting.card import write_card
+    from fer_tf.exporting.card import scores_of, write_card
     from fer_tf.exporting.exporter import Exporter
 
+    scores_of(trained)  # damaged ones are told before long work
     task = trained.task
     if args.grey and task.face[2] == 3:
         raise FerError(f"--grey: {trained.path} has learnt from colours, expected grey faces")

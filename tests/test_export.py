@@ -24,6 +24,7 @@ from fer_tf.export import main
 from fer_tf.exporting import exporter, parity
 from fer_tf.exporting.exporter import _stage
 from fer_tf.exporting.formats import FORMATS
+from fer_tf.recipes.schema import Recipe
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
 
@@ -152,7 +153,6 @@ def test_the_card_says_what_is_known(exported):
 
 def reported_run(model: Path, folder: Path, data: str) -> Path:
     """A run's folder with a report, without training."""
-    from fer_tf.recipes.schema import Recipe
     from fer_tf.report import write_report
 
     run_folder(folder, Recipe(data=data, stages=((24, 1), (40, 2))))
@@ -163,6 +163,19 @@ def reported_run(model: Path, folder: Path, data: str) -> Path:
     images = np.zeros((50, 48, 48), np.uint8)
     write_report(folder / "report", labels, probabilities, images, FER2013)
     return folder
+
+
+def test_a_run_with_damaged_scores_is_refused_before_anything_is_written(
+    model, csv_file, tmp_path, float32_only, monkeypatch
+):
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
+    run = run_folder(tmp_path / "my_run", Recipe(data=str(csv_file), stages=((40, 2),)))
+    shutil.copy(model, run / "best.keras")
+    (run / "report").mkdir()
+    (run / "report" / "metrics.json").write_text('{"accuracy": {}}')
+    with pytest.raises(FerError, match="my_run: has no report's metrics: KeyError"):
+        main([str(run), "--to", str(tmp_path / "out"), "--formats", "onnx"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_brings_its_size_its_data_and_its_scores(

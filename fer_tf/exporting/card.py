@@ -113,7 +113,7 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         data=_trained_on(trained),
         weights=recipe.weights if recipe else None,
         epochs=_epochs(trained),
-        **_scores(trained),
+        **scores_of(trained),
         compared=len(faces.faces),
         faces=f"{split}, {Path(faces.source).name}" if faces.labelled else faces.source,
         calibration=len(faces.calibration),
@@ -191,8 +191,12 @@ def _class_row(scores: dict[str, Any]) -> tuple[str, ...]:
     return scores["name"], *shown, str(scores["support"])
 
 
-def _scores(trained: TrainedModel) -> dict[str, Any]:
-    """The scores that were measured before, as the card names them."""
+def scores_of(trained: TrainedModel) -> dict[str, Any]:
+    """The scores that were measured before, as the card names them.
+
+    Raises:
+        FerError: their file is damaged.
+    """
     metrics = trained.metrics
     if metrics is None:
         return {"scores": [], "classes": [], "scores_on": ""}
