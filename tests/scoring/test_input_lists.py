@@ -98,6 +98,7 @@ def test_what_fsspec_reaches_is_listed_and_read(tmp_path):
     ("source", "told"),
     [
         ("no-such-folder", "is not there, expected a folder, a file or a glob"),
+        ("no-such-folder/*.jpg", "is not there, expected a folder, a file or a glob"),
         ("caf\udce9", r"'caf\\udce9': is not UTF-8"),
         ("nope://bucket/x", "expected a path or an address that Arrow or fsspec knows"),
     ],
