@@ -93,8 +93,8 @@ class Gate:
                 if self.status.draining:
                     added["Connection"] = "close"
             elif not (received or message.get("more_body", False)):
-                # With its end the connection may be closed, and one that is closed while something
-                # comes is reset: the client would lose the answer.
+                # Its end waits until the body's has come: uvicorn may close the connection with it,
+                # and one that is closed while something comes is reset, the answer lost.
                 message, held = {**message, "more_body": True}, True
             await send(message)
 
