@@ -23,7 +23,7 @@ from archive import (
 )
 from pyarrow import parquet
 
-from fer_tf import FaceAnalyzer, FerError
+from fer_tf import FaceAnalyzer, FerError, archives
 from fer_tf.scoring import isolated_scores, part_scores, places, unpacking
 from fer_tf.scoring.input_lists import Entry
 from fer_tf.scoring.isolated_scores import isolated
@@ -196,6 +196,15 @@ def test_members_of_a_zip_that_are_encrypted_or_too_large_are_rows(tmp_path, mon
     reasons = scores(tmp_path / "out").column("reason").to_pylist()
     assert "a.zip: 1.jpg: a file of 0 MB, expected at most 0" in reasons[0]
     assert "a.zip: 2.png" in reasons[1] and "encrypted" in reasons[1]
+
+
+def test_a_zip_holds_pictures_that_are_larger_than_its_directory_may_be(tmp_path):
+    large = bytes(archives.DIRECTORY_LIMIT + 1)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.png", large)
+        archive.writestr("b.png", b"x")
+    found = [*unpacking.unpacked([Entry("shard", f"{tmp_path}/a.zip")], None)]
+    assert [each.data for each in found] == [large, b"x"]
 
 
 def test_tables_name_pictures_or_hold_them(tmp_path):
