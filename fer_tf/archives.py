@@ -120,12 +120,13 @@ def open_zip(file: BinaryIO) -> zipfile.ZipFile:
 
 
 class _SmallReads(io.BufferedReader):
-    """Nothing large is read at once: of members zipfile reads pieces, of the directory all."""
+    """Nothing large is read at once: zipfile reads the directory whole; members want pieces."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > DIRECTORY_LIMIT:
             raise zipfile.BadZipFile(
-                f"{size:,} bytes at once, above {DIRECTORY_LIMIT:,}: unpack a zip of so many files"
+                f"a directory of {size:,} bytes, expected at most {DIRECTORY_LIMIT:,}, which is "
+                "that of some 160,000 files: unpack it"
             )
         return super().read(size)
 

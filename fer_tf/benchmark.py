@@ -25,7 +25,7 @@ from fer_tf.benchmarking.first_answer import FirstAnswer, first_answer
 from fer_tf.benchmarking.timing import Times, time_candidates
 from fer_tf.errors import FerError
 from fer_tf.exporting.formats import check_installed
-from fer_tf.files import refuse_strangers, write_beside
+from fer_tf.files import refuse_strangers, write_beside, writing
 from fer_tf.recipes.schema import Reading
 from fer_tf.report.figure_theme import png
 from fer_tf.report.latency import Row, latency_figure, latency_table, to_csv
@@ -264,6 +264,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         FerError: as of `benchmark`.
     """
     args = cli.parse(Benchmark, argv, "python -m fer_tf.benchmark")
+    cli.end_on_sigterm()
     from rich.console import Console
 
     # A line that tells what is being done, and is gone when all is done.
@@ -272,10 +273,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = as_text(rows, args.baseline)
     print(text)
     directory = Path(args.out)
-    try:
+    with writing(directory):
         write_files(rows, text, directory)
-    except OSError as error:
-        raise FerError(f"{args.out}: can't be written: {error}") from None
     print(f"written: {', '.join(str(directory / name) for name in FILES)}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -82,6 +83,11 @@ def start_keras() -> None:
         os.close(nowhere)
     if tensorflow := sys.modules.get("tensorflow"):
         tensorflow.get_logger().setLevel("ERROR")
+
+
+def end_on_sigterm() -> None:
+    """From now on a plain `kill` ends the command as Ctrl-C does, and its temporary files go."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def run(main: Callable[[], None]) -> None:

@@ -103,10 +103,15 @@ def check(args: Compare) -> None:
         "--seeds": (args.seeds, 1),
         "--rounds": (args.rounds, 0),
         "--fine-tune": (args.fine_tune, 1),
+        "--large": (args.large, 0),
+        "--checkpoint-minutes": (args.checkpoint_minutes, 0),
     }
     for flag, (value, low) in least.items():
-        if value is not None and value < low:
+        if value is not None and not value >= low:  # nan is neither
             raise FerError(f"{flag}: found {value}, expected {low} or more")
+    if len({*args.dropout}) < len(args.dropout):
+        found = " ".join(map(str, args.dropout))
+        raise FerError(f"--dropout: found {found}, expected each once")
     if args.only_speed and (args.experiments or not args.rounds):
         raise FerError("--only-speed: expected no experiment with it, and --rounds of 1 or more")
     if args.data is None and not args.only_speed:

@@ -14,6 +14,7 @@ from fer_tf import cli
 from fer_tf.errors import FerError
 from fer_tf.exporting.formats import FORMATS, check_installed
 from fer_tf.files import refuse_strangers
+from fer_tf.quiet import quiet
 from fer_tf.recipes.schema import Reading
 from fer_tf.runtimes.resizing import to_input
 from fer_tf.tasks import Task
@@ -70,7 +71,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FerError: as of `export`.
     """
-    results = export(cli.parse(Export, argv, "python -m fer_tf.export"))
+    args = cli.parse(Export, argv, "python -m fer_tf.export")
+    cli.end_on_sigterm()
+    results = export(args)
     print_results(results)
     failed = [result for result in results if result.parity.failure]
     for result in failed:
@@ -88,10 +91,10 @@ def export(args: Export) -> list[Exported]:
     """
     trained = open_either(args.model, args.shipped)
     asked = [parse_size(text) for text in args.size]
-    if len({*asked}) < len(asked) or len({*args.formats}) < len(args.formats):
-        raise FerError(
-            f"--size {' '.join(args.size)} --formats {' '.join(args.formats)}: expected each once"
-        )
+    if len({*asked}) < len(asked):
+        raise FerError(f"--size {' '.join(args.size)}: expected each once")
+    if len({*args.formats}) < len(args.formats):
+        raise FerError(f"--formats {' '.join(args.formats)}: expected each once")
     if args.to.exists() and not args.to.is_dir():
         raise FerError(f"--to {args.to}: is a file, expected a folder")
     refuse_strangers(args.to, PARTS, sign="export.json", text='"fer_tf"')
@@ -100,13 +103,18 @@ def export(args: Export) -> list[Exported]:
     check_installed(args.formats)
 
     model = trained.network()
-    from fer_tf.exporting.card import write_card
+    from fer_tf.exporting.card import scores_of, write_card
     from fer_tf.exporting.exporter import Exporter
 
+    scores_of(trained)  # damaged ones are told before long work
     task = trained.task
     if args.grey and task.face[2] == 3:
         raise FerError(f"--grey: {trained.path} has learnt from colours, expected grey faces")
     sizes = [trained.size(size) for size in asked] or [trained.size()]
+    temperatures = {}
+    if trained.best_size:
+        with quiet():  # LiteRT tells of itself as it opens the file that has it
+            temperatures[trained.best_size] = trained.temperature
     exporter = Exporter(
         model=model,
         task=task,
@@ -115,7 +123,7 @@ def export(args: Export) -> list[Exported]:
         formats=args.formats,
         grey=args.grey,
         material=gather(args.data, args.reading, trained, verify=args.verify),
-        temperatures={trained.best_size: trained.temperature} if trained.best_size else {},
+        temperatures=temperatures,
         say=lambda form: print(f"writing {form}", flush=True),
     )
     results = exporter.export()

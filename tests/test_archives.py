@@ -64,7 +64,7 @@ def test_a_zips_directory_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "DIRECTORY_LIMIT", directory)
     assert content(path) == CSV
     monkeypatch.setattr(archives, "DIRECTORY_LIMIT", directory - 1)
-    with pytest.raises(FerError, match=f"{directory:,} bytes at once, above {directory - 1:,}"):
+    with pytest.raises(FerError, match=f"{directory:,} bytes, expected at most {directory - 1:,}"):
         content(path)
 
 

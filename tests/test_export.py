@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from functools import partial
@@ -23,6 +24,7 @@ from fer_tf.export import main
 from fer_tf.exporting import exporter, parity
 from fer_tf.exporting.exporter import _stage
 from fer_tf.exporting.formats import FORMATS
+from fer_tf.recipes.schema import Recipe
 from fer_tf.runtimes.runner import open_runner
 from fer_tf.tasks import FER2013
 
@@ -151,7 +153,6 @@ def test_the_card_says_what_is_known(exported):
 
 def reported_run(model: Path, folder: Path, data: str) -> Path:
     """A run's folder with a report, without training."""
-    from fer_tf.recipes.schema import Recipe
     from fer_tf.report import write_report
 
     run_folder(folder, Recipe(data=data, stages=((24, 1), (40, 2))))
@@ -162,6 +163,19 @@ def reported_run(model: Path, folder: Path, data: str) -> Path:
     images = np.zeros((50, 48, 48), np.uint8)
     write_report(folder / "report", labels, probabilities, images, FER2013)
     return folder
+
+
+def test_a_run_with_damaged_scores_is_refused_before_anything_is_written(
+    model, csv_file, tmp_path, float32_only, monkeypatch
+):
+    monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
+    run = run_folder(tmp_path / "my_run", Recipe(data=str(csv_file), stages=((40, 2),)))
+    shutil.copy(model, run / "best.keras")
+    (run / "report").mkdir()
+    (run / "report" / "metrics.json").write_text('{"accuracy": {}}')
+    with pytest.raises(FerError, match="my_run: has no report's metrics: KeyError"):
+        main([str(run), "--to", str(tmp_path / "out"), "--formats", "onnx"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_brings_its_size_its_data_and_its_scores(
@@ -254,6 +268,7 @@ def test_the_page_alone_brings_its_own_model_only(model, csv_file, tmp_path, mon
     ("error", "told", "words"),
     [
         (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (None, SystemExit, "143"),  # SIGTERM
         (
             OSError(28, "No space left on device", "x.tflite"),
             FerError,
@@ -267,6 +282,8 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(
     from fer_tf.exporting import face_detector_tflite
 
     def write(*arguments, **keywords):
+        if error is None:
+            signal.raise_signal(signal.SIGTERM)
         raise error
 
     out = tmp_path / "out"
@@ -275,8 +292,12 @@ def test_an_export_that_stops_leaves_the_folder_as_it_was(
     monkeypatch.setattr(parity, "TOLERANCES", LOOSE)
     monkeypatch.setattr(face_detector_tflite, "write_face_detector", write)
     arguments = [str(model), "--to", str(out), "--size", "32", "--data", str(csv_file)]
-    with pytest.raises(told, match=words):
-        main([*arguments, "--formats", "tflite"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(told, match=words):
+            main([*arguments, "--formats", "tflite"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert names(tmp_path) == {"out/mine.txt"}
 
 
@@ -306,7 +327,8 @@ def test_bad_flags_are_refused_in_one_line(model, tmp_path, capsys):
         "is no Keras network": [str(file), *to],
         "--to": [str(model), "--to", str(file)],
         "--size is '0'": [str(model), *to, "--size", "0"],
-        "expected each once": [str(model), *to, "--size", "32", "32"],
+        "--size 32 32x32: expected each once": [str(model), *to, "--size", "32", "32x32"],
+        "--formats onnx onnx: expected each": [str(model), *to, "--formats", "onnx", "onnx"],
         "--verify needs --data": [str(model), *to, "--verify"],
         "none.csv: can't be read": [str(model), *to, "--data", str(tmp_path / "none.csv")],
         f"--data {faces}: has no PublicTest faces": [str(model), *to, "--data", str(faces)],

@@ -24,6 +24,7 @@ from fer_tf.comparing.children import Children
 from fer_tf.comparing.network_forms import FORMS
 from fer_tf.errors import FerError
 from fer_tf.files import write_beside
+from fer_tf.models.registry import find_network
 from fer_tf.tasks import Task
 
 BASELINE = "mit_b0_fusion"
@@ -144,7 +145,10 @@ class CostMeter:
         known = _read(file)
         enough = known is not None and not known.failure and known.rounds >= rounds
         if known is not None and enough and known.machine == self._machine:
-            return known
+            # A ratio to the baseline of another size is another one.
+            side = self._baseline or find_network(BASELINE).input_shape[0]
+            if not rounds or known.baseline in (None, side):
+                return known
         self._say(f"{network}: {'counting and timing' if rounds else 'building'}")
         found = self._measure(network, asked, task, rounds, file.stem)
         file.parent.mkdir(parents=True, exist_ok=True)

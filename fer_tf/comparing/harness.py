@@ -35,6 +35,7 @@ from fer_tf.files import write_beside
 from fer_tf.models.registry import find_network
 from fer_tf.recipes.as_json import to_json
 from fer_tf.recipes.checking import check
+from fer_tf.recipes.schema import Recipe
 from fer_tf.report.machine import header
 from fer_tf.trained.run_folder import Run, disk_trouble
 
@@ -78,11 +79,18 @@ class Harness:
         return rows
 
     def trained(self, faces: Faces) -> list[ComparedRow]:
-        """Train what the flags ask for, then count and time it."""
+        """Train what the flags ask for, then count and time it.
+
+        Raises:
+            FerError: not one training can begin, or a run is in the way.
+        """
         self.task = faces.task
         answers = (len(self.task.labels), len(self.task.values))
         self.budget = replace(self.budget, answers=answers)
         trials = list(self._planned())
+        refused = [_refusal(trial.recipe) for trial in trials]
+        if all(refused):
+            raise FerError(refused[0])
         refuse_other_settings(trials, self.runs)
         self.facts = self._facts(faces, trials)
         self._train_all(trials)
@@ -165,10 +173,8 @@ class Harness:
         Raises:
             Stopped: as of `Children.run`.
         """
-        try:
-            check(trial.recipe)
-        except FerError as error:
-            return str(error)
+        if refused := _refusal(trial.recipe):
+            return refused
         file = self.args.out / "recipes" / f"{trial.name}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_beside(file, to_json(trial.recipe))
@@ -239,9 +245,10 @@ def compare(args: Compare, budget: Budget, command: str) -> None:
     """Do what the flags ask for, write the files and say where they are.
 
     Raises:
-        FerError: the data is not as expected, or --out is in the way.
+        FerError: a network or the data is not as expected, or --out is in the way.
         SystemExit: code 130, it was stopped.
     """
+    chosen_networks(args.networks)  # before the data is read, which may take minutes
     with (
         _disk(args.out),
         Children() as children,
@@ -287,6 +294,15 @@ def _load(args: Compare) -> Faces:
     from fer_tf.data import load_faces
 
     return load_faces(args.data or "", split=args.split, say=print, **vars(args.reading))
+
+
+def _refusal(recipe: Recipe) -> str:
+    """Why no training can begin with a recipe, or ""."""
+    try:
+        check(recipe)
+    except FerError as error:
+        return str(error)
+    return ""
 
 
 def _say_epochs(line: str) -> None:

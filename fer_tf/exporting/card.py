@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import fer_tf
 from fer_tf.errors import FerError
 from fer_tf.exporting.parity import TIMED_RUNS
-from fer_tf.files import write_beside
+from fer_tf.files import write_beside, writing
 from fer_tf.recipes.as_json import to_json
 from fer_tf.report import machine
 
@@ -44,12 +44,10 @@ def write_card(
     Raises:
         FerError: a file can't be written.
     """
-    try:
+    with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
         write_beside(directory / TABLE, export_json(exporter, results))
         write_beside(directory / CARD, model_card(trained, exporter, results))
-    except OSError as error:
-        raise FerError(f"{directory}: can't be written, {error.strerror}") from None
 
 
 def export_json(exporter: Exporter, results: Sequence[Exported]) -> str:
@@ -115,7 +113,7 @@ def model_card(trained: TrainedModel, exporter: Exporter, results: Sequence[Expo
         data=_trained_on(trained),
         weights=recipe.weights if recipe else None,
         epochs=_epochs(trained),
-        **_scores(trained),
+        **scores_of(trained),
         compared=len(faces.faces),
         faces=f"{split}, {Path(faces.source).name}" if faces.labelled else faces.source,
         calibration=len(faces.calibration),
@@ -193,8 +191,12 @@ def _class_row(scores: dict[str, Any]) -> tuple[str, ...]:
     return scores["name"], *shown, str(scores["support"])
 
 
-def _scores(trained: TrainedModel) -> dict[str, Any]:
-    """The scores that were measured before, as the card names them."""
+def scores_of(trained: TrainedModel) -> dict[str, Any]:
+    """The scores that were measured before, as the card names them.
+
+    Raises:
+        FerError: their file is damaged.
+    """
     metrics = trained.metrics
     if metrics is None:
         return {"scores": [], "classes": [], "scores_on": ""}

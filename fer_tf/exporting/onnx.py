@@ -20,7 +20,7 @@ import fer_tf
 from fer_tf.errors import FerError, reason
 from fer_tf.exporting.onnx_rules import PASSES
 from fer_tf.exporting.pixel_function import check_network, pixel_function
-from fer_tf.files import write_beside
+from fer_tf.files import write_beside, writing
 from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 from fer_tf.tasks import Task
@@ -201,9 +201,6 @@ def _finish(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> 
         onnx.checker.check_model(proto, full_check=True)
     except Exception as error:
         raise FerError(f"{path}: would be no valid ONNX file: {reason(error)}") from None
-    path = Path(path)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_beside(path, proto.SerializeToString())
-    except OSError as error:
-        raise FerError(f"{path}: cannot be written: {error.strerror or error}") from None

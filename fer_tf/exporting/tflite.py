@@ -17,7 +17,7 @@ from fer_tf.exporting.formats import Precision
 from fer_tf.exporting.pixel_function import check_network, pixel_function
 from fer_tf.exporting.tflite_metadata import add_metadata
 from fer_tf.exporting.tflite_model import SIGNATURE, delegate_input, read_tflite, sign
-from fer_tf.files import write_beside
+from fer_tf.files import write_beside, writing
 from fer_tf.models.sizes import at_size
 from fer_tf.quiet import quiet
 from fer_tf.runtimes.resizing import to_input
@@ -80,7 +80,8 @@ def write_tflite(
         name=f"fer_tf {model.name} {precision}",
         temperature=temperature,
     )
-    _write(Path(path), content)
+    with writing(Path(path)):
+        write_beside(Path(path), content)
 
 
 def _convert(
@@ -155,10 +156,3 @@ def _float_nodes(content: bytes, name: str) -> list[str]:
     nodes = [*range(dense[0] + 1), *fusion, *dense[-heads:]]
     outputs = [output for node in nodes for output in graph.operators[node].outputs]
     return [graph.tensors[output].name.decode() for output in outputs]
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_beside(path, content)
-    except OSError as error:
-        raise FerError(f"{path}: the file can't be written, {error.strerror}") from None

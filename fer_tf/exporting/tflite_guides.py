@@ -27,8 +27,8 @@ DETECTOR = """\
 """
 
 VALUES = """\
-- The second output, `values`, holds {1} numbers from -1 to 1, {0}: read `outputs[1]` as the code
-  reads `outputs[0]`.
+- The second output, `values`, holds {1} numbers from -1 to 1, {0}: in Python read
+  `answer["values"]`, elsewhere `outputs[1]` as the code reads `outputs[0]`.
 """
 """For a network that has them."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
@@ -23,6 +24,7 @@ from fer_tf.scoring.picture_tables import TABLES, in_table
 from fer_tf.scoring.places import (
     Place,
     exists,
+    fixed_part,
     has_magic,
     matching,
     place_of,
@@ -84,7 +86,10 @@ def find_entries(source: str, column: str | None) -> Iterator[Entry]:
         # A folder's CSV is more often about its pictures than a list of others.
         yield from (entry for file in walk(place) if (entry := _entry(file)))
         return
-    if kind == fs.FileType.NotFound and not has_magic(source):
+    folder = fixed_part(place)
+    # One that can't be listed is an input that fails, but not one that was mistyped.
+    glob = has_magic(source) and (not folder.local or os.path.isdir(folder.path))
+    if kind == fs.FileType.NotFound and not glob:
         raise FerError(f"{source}: is not there, expected a folder, a file or a glob")
     for file in [place] if kind == fs.FileType.File else matching(place):
         if not file.path.lower().endswith(TABLES):

@@ -33,7 +33,7 @@ def in_table(table: Place, column: str | None) -> Iterator[str | int]:
         with parquet.ParquetFile(table.path, filesystem=table.files) as file:
             name = _column(_leaves(file.schema_arrow), column, table)
             kind = _leaves(file.schema_arrow)[name]
-            if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            if kind in (pa.binary(), pa.large_binary(), pa.binary_view()):
                 yield from range(file.num_row_groups)
                 return
             if not _is_text(kind):
@@ -43,7 +43,7 @@ def in_table(table: Place, column: str | None) -> Iterator[str | int]:
             for batch in file.iter_batches(columns=[name]):
                 for path in _flat(batch, name).to_pylist():
                     yield _resolved(path, table)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         raise _unreadable(table, error) from None
 
 
@@ -117,7 +117,7 @@ def _column(names: dict[str, object], wanted: str | None, table: Place) -> str:
 
 def _is_text(kind: pa.DataType) -> bool:
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return pa.types.is_string(inner) or pa.types.is_large_string(inner)
+    return inner in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def _resolved(path: str | None, table: Place) -> str:

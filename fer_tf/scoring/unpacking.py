@@ -7,6 +7,7 @@ import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, groupby
 from typing import IO
 
@@ -23,6 +24,8 @@ READERS = 8
 
 TRIES, WAIT_S = 3, 1.0
 """How often a file is read if its file system fails, and the seconds before the second time."""
+
+_PIECE = 2**20  # bytes of a member that are read at a time
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,8 @@ def _member(place: Place, name: str, size: int, file: IO[bytes] | None) -> Input
     found = Input(place.name, name, within=name)
     if file is None:
         return found.failed(_too_large(found.name, size))
-    with file:
-        return replace(found, data=file.read())
+    with file:  # in pieces, as `open_zip` has it
+        return replace(found, data=b"".join(iter(partial(file.read, _PIECE), b"")))
 
 
 def _too_large(name: str, size: int) -> FerError:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -72,10 +73,16 @@ class Gate:
             request_id = uuid.uuid4().hex
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        answered = 0
+        answered, received, held = 0, False, False
+
+        async def receiving() -> Any:
+            nonlocal received
+            message = await receive()
+            received = not message.get("more_body", False)
+            return message
 
         async def sending(message: Any) -> None:
-            nonlocal answered
+            nonlocal answered, held
             if message["type"] == "http.response.start":
                 answered = message["status"]
                 added = MutableHeaders(scope=message)
@@ -85,12 +92,16 @@ class Gate:
                     added["Cache-Control"] = "no-store"
                 if self.status.draining:
                     added["Connection"] = "close"
+            elif not (received or message.get("more_body", False)):
+                # Its end waits until the body's has come: uvicorn may close the connection with it,
+                # and one that is closed while something comes is reset, the answer lost.
+                message, held = {**message, "more_body": True}, True
             await send(message)
 
         async def refuse(error: HTTPException) -> None:
             if not answered:
                 refused = problem(error.status_code, error.detail, request_id, error.headers)
-                await refused(scope, receive, sending)
+                await refused(scope, receiving, sending)
 
         waits = path in WORK and scope["method"] == "POST"
         try:
@@ -98,8 +109,14 @@ class Gate:
         except HTTPException as error:
             await refuse(error)
         else:
-            await self._answer(scope, receive, sending, refuse, waits)
+            await self._answer(scope, receiving, sending, refuse, waits)
         seconds = perf_counter() - start
+        if held:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.timeout_s - seconds):
+                    while not received:
+                        await receiving()
+            await send({"type": "http.response.body"})
         self._counters.answered(path if path in PATHS else "other", answered, seconds)
         fields = {
             "request_id": request_id,

@@ -42,7 +42,8 @@ class Pretended(Children):
             forms = {"keras": f"{job['network']}.keras", "litert": f"{job['network']}.tflite"}
             if not self.litert and job["network"] != BASELINE:
                 del forms["litert"]
-            found = {"size": [40, 40], "parameters": 7, "multiply_adds": 9, "device": "CPU"}
+            found = {"size": [job["asked"]] * 2, "device": "CPU"}
+            found |= {"parameters": 7, "multiply_adds": 9}
             Path(job["told"]).write_text(json.dumps({**found, "forms": forms}))
             return Ended(0, ()) if "litert" in forms else Ended(2, ("fer_tf: too large",))
         paths = [path for path, _, _ in job["candidates"]]
@@ -56,14 +57,14 @@ class Pretended(Children):
         return Ended(self.code, ("killed",) if self.code else ())
 
 
-def meter(children, folder, machine="one", rounds=4) -> CostMeter:
+def meter(children, folder, machine="one", rounds=4, baseline=40) -> CostMeter:
     return CostMeter(
         children,
         folder,
         place=Path(tempfile.mkdtemp(dir=folder)),
         machine=machine,
         rounds=rounds,
-        baseline=40,
+        baseline=baseline,
         say=lambda line: None,
     )
 
@@ -96,6 +97,14 @@ def test_what_was_measured_is_kept_but_not_for_another_machine(tmp_path):
     costs = meter(children, tmp_path, machine="two", rounds=9)
     assert costs.measure("nano", 40, None).rounds == 9
     assert costs.known("vgg_half", 40, None) is None
+
+
+def test_a_ratio_to_the_baseline_of_another_size_is_not_kept(tmp_path):
+    children = Pretended()
+    meter(children, tmp_path).measure("nano", 48, None)
+    other = meter(children, tmp_path, baseline=64)
+    assert other.size("nano", 48, None).baseline == 40
+    assert other.measure("nano", 48, None).baseline == 64 and children.built[2:3] == ["nano"]
 
 
 def test_a_form_that_cannot_be_written_leaves_the_other(tmp_path):

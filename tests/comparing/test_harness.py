@@ -227,15 +227,26 @@ def test_values_have_their_columns(tmp_path):
         (["nano"], "--data is missing"),
         (["nano", "--data", "x", "--epochs", "0"], "--epochs: found 0, expected 1 or more"),
         (["nano", "--data", "x", "--rounds", "-1"], "--rounds: found -1, expected 0"),
+        (["nano", "--data", "x", "--large", "nan"], "--large: found nan, expected 0 or more"),
+        (["--data", "x", "--checkpoint-minutes", "-1"], "--checkpoint-minutes: found -1.0"),
+        (["--data", "x", "--dropout", "0.2", "0.2"], "--dropout: found 0.2 0.2, expected each"),
         (["nano", "vgg_half", "--data", "x", "--schedules"], "NETWORK: found nano vgg_half"),
         (["--only-speed", "--optimizers"], "--only-speed: expected no experiment"),
         (["nan", "--only-speed"], "unknown model 'nan', did you mean 'nano'"),
+        (["nan", "--data", "absent.csv"], "unknown model 'nan', did you mean 'nano'"),
         (["nano", "--data", "absent.csv"], "absent.csv"),
     ],
 )
 def test_flags_that_cannot_be_meant(argv, words, tmp_path):
     with pytest.raises(FerError, match=words):
         compare.main([*argv, "--out", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("flag", ["--minutes", "--dropout"])
+def test_what_no_training_can_have_is_refused(flag, csv_file, tmp_path, trained):
+    with pytest.raises(FerError, match=f"{flag.strip('-')}: expected a value from"):
+        compare.main(flags(csv_file, tmp_path, "nano", flag, "-1"))
+    assert not trained
 
 
 @pytest.mark.parametrize("name", ["runs", "compare.md"])

@@ -111,7 +111,7 @@ def test_another_task_and_another_backend_are_refused(model, tmp_path, monkeypat
 
 
 def test_a_file_that_cannot_be_written(model, tmp_path):
-    with pytest.raises(FerError, match=r"fer\.tflite: the file can't be written, No such file"):
+    with pytest.raises(FerError, match=r"fer\.tflite: can't be written: No such file"):
         write_tflite(
             model,
             tmp_path / "no" / "fer.tflite",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import fer_tf
 from fer_tf import FaceAnalyzer
@@ -49,9 +51,22 @@ def test_labels_are_texts_of_each_language(tmp_path):
     assert r'LABELS = ["a$b", "say \"no\""]' in python
 
 
-def test_pythons_guide_answers_as_the_package_does(tmp_path, monkeypatch, capsys):
+def test_all_guides_tell_where_values_are(tmp_path):
+    task = Task("own", ("calm", "tense"), values=("valence",))
+    write_guides(tmp_path, files=FILES, size=(64, 48), task=task)
+    for name in GUIDES:
+        page = (tmp_path / name).read_text("utf-8")
+        assert '"valence": in Python read\n  `answer["values"]`, elsewhere `outputs[1]`' in page
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_pythons_guide_answers_as_the_package_does(tmp_path, monkeypatch, capsys, bits):
     photo = Path(fer_tf.__file__).parent / "demo_files" / "grace_hopper.jpg"
     shutil.copy(photo, tmp_path / "photo.jpg")
+    if bits == 16:  # Pillow tells a PNG by its content
+        photo = tmp_path / "photo.jpg"
+        grey = np.asarray(Image.open(photo).convert("L"), np.uint16)
+        Image.fromarray(grey * 257).save(photo, "PNG")
     shutil.copy(shipped_model(), tmp_path / "fer.tflite")
     write_face_detector(tmp_path)
     analyzer = FaceAnalyzer(detect_size=320)

@@ -98,6 +98,7 @@ def test_what_fsspec_reaches_is_listed_and_read(tmp_path):
     ("source", "told"),
     [
         ("no-such-folder", "is not there, expected a folder, a file or a glob"),
+        ("no-such-folder/*.jpg", "is not there, expected a folder, a file or a glob"),
         ("caf\udce9", r"'caf\\udce9': is not UTF-8"),
         ("nope://bucket/x", "expected a path or an address that Arrow or fsspec knows"),
     ],
@@ -122,6 +123,9 @@ def test_a_tables_column_is_found_or_asked_for(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1\n")
     with pytest.raises(FerError, match=r"t.csv: can't be read as a table"):
         list(find_entries(str(tmp_path / "t.csv"), "a"))
+    (tmp_path / "latin1.csv").write_text("Größe,path\n1,a.jpg\n", encoding="latin-1")
+    with pytest.raises(FerError, match=r"latin1.csv: can't be read as a table: 'utf-8' codec"):
+        list(find_entries(str(tmp_path / "latin1.csv"), None))
     (tmp_path / "bad.parquet").write_bytes(b"PAR1")
     with pytest.raises(FerError, match=r"bad.parquet: can't be read as a table"):
         list(find_entries(str(tmp_path / "bad.parquet"), None))

@@ -23,11 +23,13 @@ from archive import (
 )
 from pyarrow import parquet
 
-from fer_tf import FaceAnalyzer, FerError
+from fer_tf import FaceAnalyzer, FerError, archives
 from fer_tf.scoring import isolated_scores, part_scores, places, unpacking
 from fer_tf.scoring.input_lists import Entry
 from fer_tf.scoring.isolated_scores import isolated
 from fer_tf.scoring.part_scores import PartTally, give_up, score_part
+from fer_tf.scoring.picture_tables import in_table, pictures_in
+from fer_tf.scoring.places import place_of
 from fer_tf.scoring.score_table import schema_of
 from fer_tf.tasks import TASKS
 
@@ -196,6 +198,15 @@ def test_members_of_a_zip_that_are_encrypted_or_too_large_are_rows(tmp_path, mon
     assert "a.zip: 2.png" in reasons[1] and "encrypted" in reasons[1]
 
 
+def test_a_zip_holds_pictures_that_are_larger_than_its_directory_may_be(tmp_path):
+    large = bytes(archives.DIRECTORY_LIMIT + 1)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.png", large)
+        archive.writestr("b.png", b"x")
+    found = [*unpacking.unpacked([Entry("shard", f"{tmp_path}/a.zip")], None)]
+    assert [each.data for each in found] == [large, b"x"]
+
+
 def test_tables_name_pictures_or_hold_them(tmp_path):
     photos = write_archive(tmp_path / "photos")
     with open(tmp_path / "list.csv", "w", newline="") as file:
@@ -220,6 +231,18 @@ def test_tables_name_pictures_or_hold_them(tmp_path):
         (1, 0, 2, "failed"),
         (1, 1, 3, "failed"),
     ]
+
+
+@pytest.mark.parametrize("texts", [pa.large_string(), pa.string_view()])
+@pytest.mark.parametrize("pictures", [pa.large_binary(), pa.binary_view()])
+def test_tables_of_any_kind_of_text_and_bytes(tmp_path, texts, pictures):
+    paths = pa.table({"path": pa.array(["a/b.jpg"], texts)})
+    parquet.write_table(paths, tmp_path / "paths.parquet")
+    assert [*in_table(place_of(f"{tmp_path}/paths.parquet"), None)] == [f"{tmp_path}/a/b.jpg"]
+    held = place_of(f"{tmp_path}/held.parquet")
+    parquet.write_table(pa.table({"image": pa.array([b"x", None], pictures)}), held.path)
+    assert [*in_table(held, None)] == [0]
+    assert [*pictures_in(held, 0, None)] == [(0, b"x"), (1, None)]
 
 
 def test_a_table_without_rows_is_a_part_without_rows(tmp_path):

@@ -103,6 +103,13 @@ def test_a_key_is_asked_for_work_and_numbers(pair):
     assert pair.ask("HEAD", "/readyz")[0] == 200
 
 
+def test_a_refusal_reaches_a_client_that_closes_the_connection_after_it(pair):
+    # As urllib does, and nginx in its default settings; more than the sockets' buffers hold.
+    body = bytes(50_000_000)
+    assert pair.analyze(body, Connection="close")[0] == 401
+    assert pair.analyze(body, Connection="close", **KEY)[0] == 413
+
+
 def test_a_killed_worker_costs_its_requests_alone_and_another_takes_its_place(pair):
     before = children(pair.process.pid)
     with Load(pair, 6, **KEY) as load:

@@ -158,7 +158,7 @@ def asked(app, messages):
 
 def test_a_body_that_does_not_come(strict):
     begun = {"type": "http.request", "body": b"x", "more_body": True}
-    start, body = asked(strict.app, [begun])
+    start, body, _ = asked(strict.app, [begun])
     assert start["status"] == 408 and b"The body did not come within 2 s" in body["body"]
     start, _ = asked(strict.app, [begun, {"type": "http.disconnect"}])
     assert start["status"] == 499
