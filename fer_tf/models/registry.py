@@ -81,7 +81,8 @@ def create_model(
             for features trained on ImageNet, where the row names them (needs a connection once,
             and for KerasCV's preset the extra "imagenet"), or the path of a run's folder or of a
             .keras or .weights.h5 file of ours. Of another task's network, the last layers give only
-            the classes and values that both name.
+            the classes and values that both name. ImageNet weights bring a scale of pixels, which a
+            .keras file holds and a .weights.h5 file does not.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
         overrides: arguments of the family or the head, such as drop_path=0.2, seed=1, dropout=0.3.
 

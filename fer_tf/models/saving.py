@@ -183,6 +183,7 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
                 model.set_weights(source.get_weights())
             else:
                 go_on_from(source, its_task, model, task)
+            copy_scale(source, model)
         else:
             model.load_weights(path)
     except FerError:
@@ -223,6 +224,19 @@ def go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Ta
                 for array, old in zip(arrays, known.get_weights(), strict=True):
                     array[..., i] = old[..., plain.index(each)]
         layer.set_weights(arrays)
+
+
+def copy_scale(source: keras.Model, model: keras.Model) -> None:
+    """Let a network scale pixels as another one does: ImageNet weights bring a scale of their own.
+
+    Args:
+        source: of the same kind as `model`.
+        model: built by `create_model`, not called yet.
+    """
+    for theirs in source.layers:
+        if theirs.name == "scale":
+            ours = model.get_layer("scale")
+            ours.scale, ours.offset = theirs.scale, theirs.offset
 
 
 def _register_layers() -> None:
