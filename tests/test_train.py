@@ -104,7 +104,7 @@ def test_other_data_is_refused(finished: Path, csv_file: Path, tmp_path: Path) -
     assert "was trained on other faces than the data holds now" in line
 
 
-@pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "/tmp/a", "a\\b", "a\0b"])
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "/tmp/a", "a\\b", "a\0b", "n" * 256])
 def test_run_names(name: str, tmp_path: Path) -> None:
     argv = ["scratch", "--data", "none.csv", "--runs", str(tmp_path / "runs"), "--run", name]
     assert "--run" in refused(argv)
