@@ -149,9 +149,11 @@ def test_arguments_of_the_head_are_overridden_too():
         ("mit_b0_fusion", {"drop_path": 1.5}, "drop_path must be in [0, 1), got 1.5"),
         ("mit_b0_fusion", {"dtype": "float17"}, "float17"),
         ("nano", {"input_shape": (48, 48, 1), "weights": "shipped"}, "don't fit this nano: "),
+        ("nano", {"input_shape": (8, 8, 3)}, "nano can't be built: "),
     ],
 )
 def test_what_cannot_be_built_is_refused_in_a_sentence(name, arguments, sentence):
     with pytest.raises(FerError, match=re.escape(sentence)) as refusal:
         create_model(name, **{"input_shape": (64, 64, 3), **arguments})
     assert "\n" not in str(refusal.value)
+    assert "Exception encountered when calling" not in str(refusal.value)
