@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import operator
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -104,7 +105,7 @@ def create_model(
         raise FerError(f"input_shape must be (height, width, channels), got {tuple(shape)}")
     if len(sides) < 2 and not row.any_size:
         raise FerError(f"{name} is built for one size: expected it as input_shape, got {shape}")
-    classes = len(task.labels) if classes is None else classes
+    classes = len(task.labels) if classes is None else operator.index(classes)
     if classes < 2:
         raise FerError(f"classes must be at least 2, got {classes}")
     for key in overrides:

@@ -111,7 +111,11 @@ def task_of(path: str | os.PathLike[str], model: keras.Model) -> Task:
 def save_model(
     model: keras.Model, path: str | os.PathLike[str], task: Task = TASKS["fer2013"]
 ) -> None:
-    """Write a .keras file that holds its task, too, beside its place, then rename it."""
+    """Write a .keras file that holds its task, too, beside its place, then rename it.
+
+    Raises:
+        FerError: it can't be written.
+    """
     path = Path(path)
     try:
         with written_beside(path, ".tmp.keras") as beside:
@@ -174,7 +178,10 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
     if path.is_dir():
         path /= "best.keras"
     if not path.is_file():
-        raise FerError(f"{path}: no such weights file, expected .keras, .weights.h5 or imagenet")
+        raise FerError(
+            f"{path}: no such weights file, expected a run's folder, a .keras or .weights.h5 file, "
+            "shipped or imagenet"
+        )
     try:
         if path.suffix == ".keras":
             source = load_model(path)
@@ -219,7 +226,7 @@ def go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Ta
         known, layer = source.get_layer(name), model.get_layer(name)
         arrays = layer.get_weights()
         plain = [canonical(each) for each in theirs]
-        for i, each in enumerate(map(canonical, ours)):
+        for i, each in enumerate(map(canonical, ours[: layer.units])):
             if each in plain:
                 for array, old in zip(arrays, known.get_weights(), strict=True):
                     array[..., i] = old[..., plain.index(each)]

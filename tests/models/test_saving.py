@@ -234,5 +234,8 @@ def test_what_ships_goes_on_with_other_classes():
         network.layers[-1].get_weights(), other.layers[-1].get_weights(), strict=True
     ):
         np.testing.assert_array_equal(before[..., [3, 4]], after[..., [1, 3]])
+    few = create_model("nano", classes=np.int64(3), weights="shipped")
+    np.testing.assert_array_equal(few.layers[2].get_weights(), network.layers[2].get_weights())
+    assert few.output_shape == (None, 3)
     with pytest.raises(FerError, match="mit_b0_fusion and nano ship, vgg_half does not"):
         create_model("vgg_half", weights="shipped")
