@@ -125,6 +125,7 @@ def test_checkpoint_minutes(minutes: str, tmp_path: Path) -> None:
         (("--model", "smal"), "did you mean 'small'"),
         (("--weights", "none.keras"), "none.keras"),
         (("--vote-weight", "0.5"), "--votes"),
+        (("--model", "nano", "--stages", "8 1"), "stages: nano: can't take faces of 8x8 pixels"),
     ],
 )
 def test_bad_input_leaves_nothing(

@@ -11,6 +11,7 @@ import pytest
 from fer_tf import FerError, create_model
 from fer_tf.models.registry import NETWORKS
 from fer_tf.models.resnet import residual_stages
+from fer_tf.models.sizes import fitting_size
 
 SIZES = [(96, 128), (48, 48), (17, 33)]
 
@@ -123,6 +124,13 @@ def test_another_number_of_classes_and_other_arguments():
     model = create_model("mit_b0_fusion", classes=3, input_shape=(32, 32, 3), depths=(1, 1, 1, 1))
     assert model.output_shape == (None, 3)
     assert model.count_params() < NETWORKS["mit_b0_fusion"].parameters
+
+
+def test_faces_of_which_poolings_leave_nothing_are_refused():
+    network = create_model("nano", input_shape=(None, None, 3))
+    assert fitting_size(network, (16, 30), "nano") == (16, 30)
+    with pytest.raises(FerError, match="nano: can't take faces of 8x30 pixels: Computed output"):
+        fitting_size(network, (8, 30), "nano")
 
 
 def test_arguments_of_the_head_are_overridden_too():
