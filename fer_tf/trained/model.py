@@ -231,19 +231,20 @@ def open_either(model: str | None, shipped: bool) -> TrainedModel:
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
-    """Load a .keras file, or a network that comes with the package.
+    """Load a .keras file, a run's best one, or a network that comes with the package.
 
     Args:
-        path: the file; or the name of a network that ships, "mit_b0_fusion" or "nano", for faces of
-            any size and best at `open_trained(NAME).best_size`; None for the first.
+        path: the file; a run's folder; or the name of a network that ships, "mit_b0_fusion" or
+            "nano", for faces of any size and best at `open_trained(NAME).best_size`; None for the
+            first.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
 
     Raises:
-        FerError: as of `fer_tf.models.saving.load_model`.
+        FerError: as of `fer_tf.models.saving.load_model` or `open_trained`.
     """
-    if path is None or str(path) in SHIPPED:
+    if path is None or str(path) in SHIPPED or os.path.isdir(path):
         return open_trained(path).network()
     from fer_tf.models import saving
 

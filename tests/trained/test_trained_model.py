@@ -124,7 +124,8 @@ def test_one_of_a_path_and_what_ships(run):
 
 
 def test_load_model(run):
-    assert fer_tf.load_model(run / "best.keras").output_shape == (None, 7)
+    for path in (run, run / "best.keras"):
+        assert fer_tf.load_model(path).output_shape == (None, 7)
 
 
 @pytest.mark.parametrize(
