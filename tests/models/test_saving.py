@@ -75,7 +75,7 @@ def refused(path, sentence, load=load_model):
 
 def test_a_missing_file(tmp_path):
     refused(tmp_path / "none.keras", "no such model file, expected a .keras file")
-    refused(tmp_path, "no such model file, expected a .keras file")
+    refused(tmp_path, "expected a run folder with its best.keras")
 
 
 def test_what_is_not_a_keras_file(tmp_path, saved):
