@@ -15,9 +15,12 @@ class FerError(ValueError):
 def reason(error: BaseException) -> str:
     """What another package's exception says, for a sentence: its first line, 200 characters of it.
 
-    Where it says nothing, the name of its class.
+    Where it says nothing, the name of its class. Where Keras has put the name of a layer before it,
+    what comes after that name.
     """
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    told = re.sub(r"\x1b\[\d*m", "", str(error))
+    told = re.sub(r"^Exception encountered when calling .*\n+", "", told).strip()
+    line = (told or type(error).__name__).splitlines()[0]
     return line if len(line) <= 200 else f"{line[:197]}..."
 
 

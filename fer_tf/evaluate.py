@@ -112,6 +112,11 @@ def evaluate(
     if data is None:
         if trained.recipe is None or trained.shipped:
             raise FerError("--data is missing: expected fer2013.csv, a folder or 'synthetic'")
+        if reading != Reading():
+            raise FerError(
+                "--reader, --face-size, --task and --unpack-limit are for --data: without it, the "
+                "run's own data is read as it was for the training"
+            )
         data, votes = trained.recipe.data, votes or trained.recipe.votes
         reading, shares = trained.recipe.reading, trained.recipe.split
     directory = report_directory(trained, args)

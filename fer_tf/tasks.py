@@ -83,6 +83,9 @@ class Task:
     face: tuple[int, int, int] = (48, 48, 1)
 
     def __post_init__(self) -> None:
+        for name in ("labels", "values", "face"):
+            # A list would be another value than the same names in a tuple.
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not 2 <= len(self.labels) <= MAX_CLASSES:
             raise FerError(
                 f"task {self.name!r} has {len(self.labels)} classes: expected 2 to {MAX_CLASSES}"

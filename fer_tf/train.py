@@ -8,6 +8,7 @@ of the recipe is a flag. The same command again goes on where the run stopped.
 from __future__ import annotations
 
 import math
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -98,8 +99,11 @@ def check_arguments(args: Arguments) -> None:
         FerError: names the flag and what was found.
     """
     name = run_name(args)
-    if not name.strip() or name in (".", "..") or any(c in name for c in "/\\\0"):
-        raise FerError(f"--run {name!r}: expected a plain folder name, without separators")
+    odd = not name.strip() or name in (".", "..") or any(c in name for c in "/\\\0")
+    if odd or len(os.fsencode(name)) > 255:
+        raise FerError(
+            f"--run {name!r}: expected a plain folder name of up to 255 bytes, without separators"
+        )
     minutes = args.checkpoint_minutes
     if not (minutes >= 0 and math.isfinite(minutes)):
         raise FerError(f"--checkpoint-minutes: expected 0 or more, found {minutes}")

@@ -69,7 +69,7 @@ def made_per_second(batches: tf.data.Dataset, batch_size: int, seconds: float) -
     return count / (time.perf_counter() - start)
 
 
-def compiled(recipe: Recipe, size: int, policy: str) -> keras.Model:
+def compiled(recipe: Recipe, policy: str) -> keras.Model:
     """The network as training compiles it."""
     model = create_model(
         recipe.model,
@@ -92,7 +92,7 @@ def choose_precision(recipe: Recipe, size: int) -> str:
     """What training with `--precision auto` would choose on this machine."""
 
     def make_step(name: str):
-        model = compiled(recipe, size, name)
+        model = compiled(recipe, name)
         images = np.zeros((recipe.batch_size, size, size, 3), np.float32)
         targets = np.full((recipe.batch_size, 7), 1 / 7, np.float32)
         return lambda: model.train_on_batch(images, targets)
@@ -143,7 +143,7 @@ def main() -> None:
     )
     print("size  precision   one batch   pipeline      time   processor", flush=True)
     for size in args.sizes:
-        model = compiled(recipe, size, policy)
+        model = compiled(recipe, policy)
         model.make_train_function()
         batches = pipelines[size].epoch(epoch).repeat()
         one = iter(tf.data.Dataset.from_tensors(next(iter(batches))).repeat())

@@ -175,6 +175,8 @@ def test_refuses_what_does_not_fit(run, tmp_path, csv):
     (tmp_path / "text.keras").write_text("not a model")
     with pytest.raises(FerError, match=r"text\.keras"):
         main([str(tmp_path / "text.keras"), *data])
+    with pytest.raises(FerError, match="--task and --unpack-limit are for --data"):
+        main([str(run), "--face-size", "96"])
     with pytest.raises(FerError, match="no part of a report"):
         main([str(run), "--out", str(run)])
     assert (run / "best.keras").exists()

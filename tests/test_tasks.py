@@ -67,3 +67,9 @@ def test_a_network_that_names_nothing_has_fer2013s_classes():
     assert task_of_classes(7, "a") is TASKS["fer2013"]
     with pytest.raises(FerError, match="a: has 5 classes and does not name them"):
         task_of_classes(5, "a")
+
+
+def test_lists_of_names_are_the_same_task():
+    task = Task("own", ["calm", "cross"], ["valence"], [20, 16, 3])  # type: ignore[arg-type]
+    assert task == Task("own", ("calm", "cross"), ("valence",), (20, 16, 3))
+    assert {task} and task.same_answers(from_json(task.to_json(), source="itself"))

@@ -104,7 +104,7 @@ def test_other_data_is_refused(finished: Path, csv_file: Path, tmp_path: Path) -
     assert "was trained on other faces than the data holds now" in line
 
 
-@pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "/tmp/a", "a\\b", "a\0b"])
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "a/b", "/tmp/a", "a\\b", "a\0b", "n" * 256])
 def test_run_names(name: str, tmp_path: Path) -> None:
     argv = ["scratch", "--data", "none.csv", "--runs", str(tmp_path / "runs"), "--run", name]
     assert "--run" in refused(argv)
@@ -125,6 +125,7 @@ def test_checkpoint_minutes(minutes: str, tmp_path: Path) -> None:
         (("--model", "smal"), "did you mean 'small'"),
         (("--weights", "none.keras"), "none.keras"),
         (("--vote-weight", "0.5"), "--votes"),
+        (("--model", "nano", "--stages", "8 1"), "stages: nano: can't take faces of 8x8 pixels"),
     ],
 )
 def test_bad_input_leaves_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import operator
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -81,7 +82,8 @@ def create_model(
             for features trained on ImageNet, where the row names them (needs a connection once,
             and for KerasCV's preset the extra "imagenet"), or the path of a run's folder or of a
             .keras or .weights.h5 file of ours. Of another task's network, the last layers give only
-            the classes and values that both name.
+            the classes and values that both name. ImageNet weights bring a scale of pixels, which a
+            .keras file holds and a .weights.h5 file does not.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; None for Keras' default.
         overrides: arguments of the family or the head, such as drop_path=0.2, seed=1, dropout=0.3.
 
@@ -103,7 +105,7 @@ def create_model(
         raise FerError(f"input_shape must be (height, width, channels), got {tuple(shape)}")
     if len(sides) < 2 and not row.any_size:
         raise FerError(f"{name} is built for one size: expected it as input_shape, got {shape}")
-    classes = len(task.labels) if classes is None else classes
+    classes = len(task.labels) if classes is None else operator.index(classes)
     if classes < 2:
         raise FerError(f"classes must be at least 2, got {classes}")
     for key in overrides:

@@ -111,7 +111,11 @@ def task_of(path: str | os.PathLike[str], model: keras.Model) -> Task:
 def save_model(
     model: keras.Model, path: str | os.PathLike[str], task: Task = TASKS["fer2013"]
 ) -> None:
-    """Write a .keras file that holds its task, too, beside its place, then rename it."""
+    """Write a .keras file that holds its task, too, beside its place, then rename it.
+
+    Raises:
+        FerError: it can't be written.
+    """
     path = Path(path)
     try:
         with written_beside(path, ".tmp.keras") as beside:
@@ -174,7 +178,10 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
     if path.is_dir():
         path /= "best.keras"
     if not path.is_file():
-        raise FerError(f"{path}: no such weights file, expected .keras, .weights.h5 or imagenet")
+        raise FerError(
+            f"{path}: no such weights file, expected a run's folder, a .keras or .weights.h5 file, "
+            "shipped or imagenet"
+        )
     try:
         if path.suffix == ".keras":
             source = load_model(path)
@@ -183,6 +190,7 @@ def load_into(model: keras.Model, weights: str, task: Task | None = None) -> Non
                 model.set_weights(source.get_weights())
             else:
                 go_on_from(source, its_task, model, task)
+            copy_scale(source, model)
         else:
             model.load_weights(path)
     except FerError:
@@ -218,11 +226,24 @@ def go_on_from(source: keras.Model, its_task: Task, model: keras.Model, task: Ta
         known, layer = source.get_layer(name), model.get_layer(name)
         arrays = layer.get_weights()
         plain = [canonical(each) for each in theirs]
-        for i, each in enumerate(map(canonical, ours)):
+        for i, each in enumerate(map(canonical, ours[: layer.units])):
             if each in plain:
                 for array, old in zip(arrays, known.get_weights(), strict=True):
                     array[..., i] = old[..., plain.index(each)]
         layer.set_weights(arrays)
+
+
+def copy_scale(source: keras.Model, model: keras.Model) -> None:
+    """Let a network scale pixels as another one does: ImageNet weights bring a scale of their own.
+
+    Args:
+        source: of the same kind as `model`.
+        model: built by `create_model`, not called yet.
+    """
+    for theirs in source.layers:
+        if theirs.name == "scale":
+            ours = model.get_layer("scale")
+            ours.scale, ours.offset = theirs.scale, theirs.offset
 
 
 def _register_layers() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 
 DEFAULT_SIZE = (224, 224)
 """(height, width) in pixels for a network that takes any size, where nothing says more."""
@@ -24,7 +24,7 @@ def fitting_size(
         place: of its file, for the sentence.
 
     Raises:
-        FerError: the network takes another size only.
+        FerError: the network takes another size only, or none that is so small.
     """
     height, width = network.input_shape[1:3]
     size = wanted or (height or DEFAULT_SIZE[0], width or DEFAULT_SIZE[1])
@@ -33,7 +33,27 @@ def fitting_size(
             f"{place}: takes faces of {height}x{width} pixels only: expected that as the size, "
             f"found {size[0]}x{size[1]}"
         )
+    if None in (height, width):
+        check_size(network, size, place)
     return size
+
+
+def check_size(network: keras.Model, size: tuple[int, int], place: object) -> None:
+    """Refuse faces that are too small for a network, of which its poolings would leave nothing.
+
+    Args:
+        network: takes [n, height, width, channels], where sides may be any.
+        size: (height, width) in pixels.
+        place: begins the sentence.
+
+    Raises:
+        FerError: they are.
+    """
+    try:
+        network.compute_output_shape((None, *size, network.input_shape[-1]))
+    except ValueError as error:
+        told = f"can't take faces of {size[0]}x{size[1]} pixels"
+        raise FerError(f"{place}: {told}: {reason(error)}") from None
 
 
 def at_size(model: keras.Model, size: tuple[int, int]) -> keras.Model:

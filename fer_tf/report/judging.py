@@ -68,7 +68,10 @@ def judged(faces: Faces, split: str, task: Task, source: str) -> Judged:
     try:
         rows, own = faces.of(split), faces.task
     except FerError as error:
-        raise FerError(f"{source}: {error}; --split says which are measured") from None
+        raise FerError(
+            f"{source}: {error}: expected --split with a part that is there, or a run without "
+            "--data, whose own faces are divided as for its training"
+        ) from None
     given = np.zeros((len(rows), 0), np.float32) if rows.values is None else rows.values
     # (index in the network's task, index in the data's) of each class and value.
     classes = [(i, j) for i, name in enumerate(task.labels) if (j := own.index(name)) is not None]

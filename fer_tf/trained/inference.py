@@ -35,7 +35,7 @@ def predict_answers(
     Args:
         model: float32 pixels in [0, 255], [n, height, width, 3], to logits [n, classes], or to
             {"logits": these, "values": [n, k]}.
-        images: uint8 [n, h, w], grey, or [n, h, w, 3], RGB.
+        images: uint8 [n, h, w] or [n, h, w, 1], grey, or [n, h, w, 3], RGB; n at least 1.
         size: (height, width) to resize to.
         tta: one of `TTA`. The ten crops are the corners and the centre, each resized to `size`,
             and their mirror images.
@@ -46,10 +46,16 @@ def predict_answers(
         with `tta`, the logarithm of the views' mean probabilities, and the values' mean.
 
     Raises:
-        FerError: an unknown `tta`.
+        FerError: an unknown `tta`, or images of another type or shape.
     """
     if tta not in TTA:
         raise FerError(f"tta: expected one of {', '.join(TTA)}, found {tta!r}")
+    shaped = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
+    if images.dtype != np.uint8 or not shaped or not len(images):
+        raise FerError(
+            f"images: expected uint8 [n, h, w] or [n, h, w, 1 or 3], n at least 1, found "
+            f"{images.dtype} {list(images.shape)}"
+        )
     logits, values = [], []
     for flip, crop in _views(tta):
         batches = evaluation(images, size=size, batch_size=batch_size, flip=flip, crop=crop)

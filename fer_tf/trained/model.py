@@ -66,7 +66,7 @@ class TrainedModel:
             FerError: as of `network` or `runner`, or the file names something else than the network
                 answers.
         """
-        if self.path.suffix == ".h5":  # of a network that ships
+        if self._is_weights:  # of a network that ships
             return TASKS["fer2013"]
         if not self.is_keras:
             return self.runner().task
@@ -82,7 +82,11 @@ class TrainedModel:
     @property
     def is_keras(self) -> bool:
         """Whether `network` can load it, so that it can be measured, explained and exported."""
-        return self.path.suffix in (".keras", ".h5")
+        return self.path.suffix == ".keras" or self._is_weights
+
+    @property
+    def _is_weights(self) -> bool:
+        return self.path.name.endswith(".weights.h5")
 
     @property
     def history(self) -> Path | None:
@@ -156,10 +160,10 @@ class TrainedModel:
         if not self.is_keras:
             raise FerError(
                 f"{self.path}: is no Keras network: expected a run folder with its best.keras, a "
-                ".keras or a .weights.h5 file"
+                ".weights.h5 or a .keras file, as Keras saves what it loads from an older .h5"
             )
         start_keras()
-        if self.path.suffix == ".h5":
+        if self._is_weights:
             from fer_tf.models.registry import create_model
 
             recipe, any_size = self.path.with_name(RECIPE), (None, None, 3)
@@ -227,19 +231,20 @@ def open_either(model: str | None, shipped: bool) -> TrainedModel:
 
 
 def load_model(path: str | os.PathLike[str] | None = None) -> keras.Model:
-    """Load a .keras file, or a network that comes with the package.
+    """Load a .keras file, a run's best one, or a network that comes with the package.
 
     Args:
-        path: the file; or the name of a network that ships, "mit_b0_fusion" or "nano", for faces of
-            any size and best at `open_trained(NAME).best_size`; None for the first.
+        path: the file; a run's folder; or the name of a network that ships, "mit_b0_fusion" or
+            "nano", for faces of any size and best at `open_trained(NAME).best_size`; None for the
+            first.
 
     Returns:
         A model from float32 pixels in [0, 255], [n, h, w, 3], to float32 logits [n, classes].
 
     Raises:
-        FerError: as of `fer_tf.models.saving.load_model`.
+        FerError: as of `fer_tf.models.saving.load_model` or `open_trained`.
     """
-    if path is None or str(path) in SHIPPED:
+    if path is None or str(path) in SHIPPED or os.path.isdir(path):
         return open_trained(path).network()
     from fer_tf.models import saving
 

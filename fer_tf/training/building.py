@@ -8,6 +8,7 @@ import keras
 
 from fer_tf.errors import FerError
 from fer_tf.models.registry import create_model, find_network, network_arguments
+from fer_tf.models.sizes import check_size
 from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import Task
 
@@ -38,15 +39,20 @@ def build_network(
         if "dropout" not in known:
             raise FerError(f"dropout: {recipe.model} has none, expected it not to be given")
         wanted["dropout"] = recipe.dropout
-    return create_model(
+    sides = _sides(recipe)
+    network = create_model(
         recipe.model,
         task=task,
         classes=classes,
-        input_shape=(*_sides(recipe), 3),
+        input_shape=(*sides, 3),
         weights=weights,
         dtype=policy,
         **{name: value for name, value in wanted.items() if name in known},
     )
+    if None in sides:
+        smallest = max(1, round(min(size for size, _ in recipe.stages) * min(recipe.scales)))
+        check_size(network, (smallest, smallest), f"stages: {recipe.model}")
+    return network
 
 
 def _sides(recipe: Recipe) -> tuple[int | None, int | None]:

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from fer_tf.errors import FerError
+from fer_tf.errors import FerError, reason
 from fer_tf.files import write_beside
 from fer_tf.installed import absent
 from fer_tf.recipes.as_json import to_json
@@ -33,7 +33,7 @@ class Display:
         silent: show and log nothing, as where another process of the same run does.
 
     Raises:
-        FerError: Weights & Biases is asked for and not installed.
+        FerError: Weights & Biases is asked for and not installed, or refuses, as without a key.
     """
 
     def __init__(self, recipe: Recipe, run: Run, *, wandb: bool = False, silent: bool = False):
@@ -151,11 +151,14 @@ def _start_wandb(recipe: Recipe, run: Run) -> Any:
         raise FerError(f"--wandb: {absent('wandb', 'wandb')}") from None
     if not run.wandb_file.exists():
         write_beside(run.wandb_file, secrets.token_hex(4))
-    return wandb.init(
-        project="fer_tf",
-        name=run.folder.name,
-        id=run.wandb_file.read_text(encoding="utf-8"),
-        resume="allow",
-        dir=str(run.folder),
-        config=json.loads(to_json(recipe)),
-    )
+    try:
+        return wandb.init(
+            project="fer_tf",
+            name=run.folder.name,
+            id=run.wandb_file.read_text(encoding="utf-8"),
+            resume="allow",
+            dir=str(run.folder),
+            config=json.loads(to_json(recipe)),
+        )
+    except Exception as error:
+        raise FerError(f"--wandb: {reason(error)}") from None

@@ -15,6 +15,7 @@ from fer_tf.data.targets import mix_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import NETWORKS, create_model
+from fer_tf.models.saving import copy_scale
 from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import TASKS, Task
 from fer_tf.trained.model import open_trained
@@ -124,11 +125,12 @@ def load_teachers(
         network = trained.network()
         check_teacher(name, trained.task, task)
         if policy != "float32" and network.name in NETWORKS:
-            weights = network.get_weights()
+            whole = network
             network = create_model(
-                network.name, task=task, input_shape=network.input_shape[1:], dtype=policy
+                whole.name, task=task, input_shape=whole.input_shape[1:], dtype=policy
             )
-            network.set_weights(weights)
+            network.set_weights(whole.get_weights())
+            copy_scale(whole, network)
         networks.append(joined(network))
         sizes.append(trained.size())
     return Teachers(networks, sizes, recipe.distillation, len(task.values))

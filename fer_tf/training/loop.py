@@ -22,7 +22,7 @@ from fer_tf.data.targets import training_targets
 from fer_tf.errors import FerError
 from fer_tf.models.heads import joined
 from fer_tf.models.registry import find_network
-from fer_tf.models.saving import save_model
+from fer_tf.models.saving import copy_scale, save_model
 from fer_tf.recipes.schema import Recipe
 from fer_tf.trained.run_folder import Run
 from fer_tf.training import checkpoint, precision
@@ -172,6 +172,7 @@ class Training:
                 first = self._build("float32", weights=recipe.weights).get_weights()
         if weights is not None:
             copy_weights(kept, self.network)
+            copy_scale(kept, self.network)
         self.kept = KeptWeights(kept, recipe, first)
 
     @property
@@ -377,6 +378,8 @@ class Training:
         }
         if process() > 0:
             return
+        scale = self.network.get_layer("scale")
+        arrays["scale"] = np.array([scale.scale, scale.offset])
         number = progress.epoch * self.steps + progress.step
         saved = checkpoint.Checkpoint(arrays, dataclasses.asdict(progress))
         checkpoint.save(self.run.checkpoints, number, saved)
@@ -385,6 +388,10 @@ class Training:
         arrays = dict(saved.arrays)
         metrics = sorted(name for name in arrays if name.startswith("metrics."))
         self._metrics = [arrays.pop(name) for name in metrics] or None
+        if "scale" in arrays:
+            scale = self.network.get_layer("scale")
+            scale.scale, scale.offset = arrays.pop("scale").tolist()
+            copy_scale(self.network, self.kept.network)
         if not assign(self._variables(), arrays):
             raise FerError(
                 f"{self.run.checkpoints}: the checkpoint is of another network or optimiser than "

@@ -11,6 +11,7 @@ import pytest
 from fer_tf import FerError, create_model
 from fer_tf.models.registry import NETWORKS
 from fer_tf.models.resnet import residual_stages
+from fer_tf.models.sizes import fitting_size
 
 SIZES = [(96, 128), (48, 48), (17, 33)]
 
@@ -125,6 +126,13 @@ def test_another_number_of_classes_and_other_arguments():
     assert model.count_params() < NETWORKS["mit_b0_fusion"].parameters
 
 
+def test_faces_of_which_poolings_leave_nothing_are_refused():
+    network = create_model("nano", input_shape=(None, None, 3))
+    assert fitting_size(network, (16, 30), "nano") == (16, 30)
+    with pytest.raises(FerError, match="nano: can't take faces of 8x30 pixels: Computed output"):
+        fitting_size(network, (8, 30), "nano")
+
+
 def test_arguments_of_the_head_are_overridden_too():
     model = create_model("nano", input_shape=(32, 32, 3), dropout=0.7, widths=(8, 8, 8, 8))
     assert model.get_layer("dropout").rate == 0.7
@@ -149,9 +157,11 @@ def test_arguments_of_the_head_are_overridden_too():
         ("mit_b0_fusion", {"drop_path": 1.5}, "drop_path must be in [0, 1), got 1.5"),
         ("mit_b0_fusion", {"dtype": "float17"}, "float17"),
         ("nano", {"input_shape": (48, 48, 1), "weights": "shipped"}, "don't fit this nano: "),
+        ("nano", {"input_shape": (8, 8, 3)}, "nano can't be built: "),
     ],
 )
 def test_what_cannot_be_built_is_refused_in_a_sentence(name, arguments, sentence):
     with pytest.raises(FerError, match=re.escape(sentence)) as refusal:
         create_model(name, **{"input_shape": (64, 64, 3), **arguments})
     assert "\n" not in str(refusal.value)
+    assert "Exception encountered when calling" not in str(refusal.value)

@@ -75,7 +75,7 @@ def refused(path, sentence, load=load_model):
 
 def test_a_missing_file(tmp_path):
     refused(tmp_path / "none.keras", "no such model file, expected a .keras file")
-    refused(tmp_path, "no such model file, expected a .keras file")
+    refused(tmp_path, "expected a run folder with its best.keras")
 
 
 def test_what_is_not_a_keras_file(tmp_path, saved):
@@ -234,5 +234,8 @@ def test_what_ships_goes_on_with_other_classes():
         network.layers[-1].get_weights(), other.layers[-1].get_weights(), strict=True
     ):
         np.testing.assert_array_equal(before[..., [3, 4]], after[..., [1, 3]])
+    few = create_model("nano", classes=np.int64(3), weights="shipped")
+    np.testing.assert_array_equal(few.layers[2].get_weights(), network.layers[2].get_weights())
+    assert few.output_shape == (None, 3)
     with pytest.raises(FerError, match="mit_b0_fusion and nano ship, vgg_half does not"):
         create_model("vgg_half", weights="shipped")

@@ -81,5 +81,5 @@ def test_two_classes_at_least_are_in_common():
     other = Task("mood", ("bored", "Fear"))
     with pytest.raises(FerError, match=r"has the classes anger, .* at least two of .* bored"):
         judged(data(), "PublicTest", other, "faces")
-    with pytest.raises(FerError, match=r"no PrivateTest rows, only .*; --split says"):
+    with pytest.raises(FerError, match=r"no PrivateTest rows, only .*: expected --split with"):
         judged(data(), "PrivateTest", TASKS["fer2013"], "faces")

@@ -86,3 +86,20 @@ def test_softmax_does_not_overflow():
 def test_an_unknown_augmentation_is_refused(quadrants):
     with pytest.raises(FerError, match="tta: expected one of none, flip, ten-crop, found 'five'"):
         predict_logits(quadrants, faces(), size=(40, 40), tta="five")
+
+
+def test_grey_faces_may_have_an_axis_for_their_channel(quadrants):
+    plain, with_axis = (
+        predict_logits(quadrants, images, size=(40, 40)) for images in (faces(), faces()[..., None])
+    )
+    np.testing.assert_array_equal(plain, with_axis)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [faces(0), faces() / 255, faces()[0], np.zeros((1, 48, 48, 4), np.uint8)],
+    ids=["none", "floats", "one", "transparent"],
+)
+def test_other_images_are_refused(quadrants, images):
+    with pytest.raises(FerError, match=r"images: expected uint8 \[n, h, w\] or"):
+        predict_logits(quadrants, images, size=(40, 40))

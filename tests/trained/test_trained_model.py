@@ -105,6 +105,9 @@ def test_what_is_not_there_or_no_network(run, tmp_path):
         open_trained(tmp_path).network()
     with pytest.raises(FerError, match="is no Keras network"):
         open_trained(".").network()
+    (tmp_path / "old.h5").touch()
+    with pytest.raises(FerError, match=r"old\.h5: is no Keras network: .* from an older \.h5"):
+        open_trained(tmp_path / "old.h5").network()
     network(classes=3).save(tmp_path / "three.keras")
     with pytest.raises(FerError, match="has 3 classes and does not name them"):
         _ = open_trained(tmp_path / "three.keras").task
@@ -121,7 +124,8 @@ def test_one_of_a_path_and_what_ships(run):
 
 
 def test_load_model(run):
-    assert fer_tf.load_model(run / "best.keras").output_shape == (None, 7)
+    for path in (run, run / "best.keras"):
+        assert fer_tf.load_model(path).output_shape == (None, 7)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,15 @@ def test_wandb_absent_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
         Display(RECIPE, run, wandb=True)
 
 
+def test_what_wandb_refuses_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**keywords) -> None:
+        raise RuntimeError("no API key configured\nmore of it")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    with pytest.raises(FerError, match=r"^--wandb: no API key configured$"):
+        Display(RECIPE, run, wandb=True)
+
+
 def test_wandb_gets_the_recipe_and_the_rows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[dict] = []
     logged: list[tuple[dict, int]] = []

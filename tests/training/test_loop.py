@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from small import flags, history, last_arrays, refused
 from fer_tf import train as command
 from fer_tf.data import load_faces
 from fer_tf.data.faces import SPLITS
+from fer_tf.models import registry
 from fer_tf.models.registry import create_model
 from fer_tf.models.saving import load_model, save_model
+from fer_tf.recipes.schema import Recipe
 from fer_tf.tasks import FERPLUS
 from fer_tf.trained.inference import predict_logits
-from fer_tf.training import checkpoint, loop
+from fer_tf.training import checkpoint, distillation, loop
 from fer_tf.training.loop import Training
 from fer_tf.training.variables import plain_name
 
@@ -147,6 +150,33 @@ def test_neither_starting_weights_nor_a_damaged_checkpoint_are_needed_to_go_on(
     out = capsys.readouterr().out
     assert f"{newest} is damaged" in out and "goes on at epoch 1 of 1, step 4 of 5" in out
     assert (tmp_path / "scratch" / "best.keras").exists()
+
+
+def test_pixels_are_scaled_as_the_first_weights_want(
+    csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = replace(registry.NETWORKS["small"], imagenet="VGG16")
+    monkeypatch.setattr(registry, "NETWORKS", {**registry.NETWORKS, "small": row})
+    monkeypatch.setattr(registry, "load_imagenet", lambda model, source: None)
+    built: list[Training] = []
+    begin = Training.train
+    monkeypatch.setattr(Training, "train", lambda self: built.append(self) or begin(self))
+    runs = flags(csv_file, tmp_path, "--stages", "32 1")
+    stopped([*runs, "--weights", "imagenet"], 3, monkeypatch)
+    command.main([*runs, "--weights", "imagenet"])
+    after = [*runs, "--weights", str(tmp_path / "scratch"), "--run", "after"]
+    stopped(after, 3, monkeypatch)
+    (tmp_path / "scratch").rename(tmp_path / "elsewhere")
+    command.main(after)
+    networks = [each for t in built for each in (t.network, t.kept.network)]
+    networks += [load_model(tmp_path / name / "best.keras") for name in ("elsewhere", "after")]
+    for scale in (network.get_layer("scale") for network in networks):
+        assert (scale.scale, scale.offset) == ([1.0] * 3, [-123.68, -116.779, -103.939])
+    monkeypatch.setattr(distillation, "NETWORKS", registry.NETWORKS)
+    teaching = Recipe(teachers=(str(tmp_path / "after"),), distillation=0.5)
+    (teacher,) = distillation.load_teachers(teaching, "mixed_bfloat16").networks
+    assert teacher.layers[2].compute_dtype == "bfloat16"
+    assert teacher.get_layer("scale").scale == [1.0] * 3
 
 
 def test_a_stop_while_validating_ends_the_epoch_first(
