@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import sys
@@ -67,6 +68,11 @@ class Predict:
     """This network answers: a .tflite, .onnx or .keras file, a run folder or a servable, or "nano",
     the small one that ships. If not given, it is mit_b0_fusion, which ships, too."""
     detecting: Finding = field(default_factory=Finding)
+
+    @functools.cached_property
+    def given(self) -> frozenset[Path]:
+        """`paths`, to be asked of each of thousands of pictures whether it is one of them."""
+        return frozenset(self.paths)
 
     @property
     def folder(self) -> Path | None:

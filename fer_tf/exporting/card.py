@@ -188,7 +188,8 @@ def _class_row(scores: dict[str, Any]) -> tuple[str, ...]:
     """A class's name, its shares, which a class without faces has not, and its faces."""
     shares = (scores["precision"], scores["recall"], scores["f1"])
     shown = [f"{share:.0%}" if scores["support"] else "-" for share in shares]
-    return scores["name"], *shown, str(scores["support"])
+    # A bar in a name would else begin a cell of its own.
+    return scores["name"].replace("|", r"\|"), *shown, str(scores["support"])
 
 
 def scores_of(trained: TrainedModel) -> dict[str, Any]:

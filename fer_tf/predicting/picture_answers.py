@@ -123,7 +123,7 @@ def _keep(
         return [f"{shown}: {NO_FACE}"]
     lines = [f"{shown}: {describe(face)}" for face in faces]
     if folder is not None:
-        source = _relative(picture.path, args.paths)
+        source = _relative(picture.path, args)
         drawn = draw_faces(picture.pixels, faces)
         mark = mark_for([picture.path])
         written = save_picture(folder, drawn, source, "-faces", mark=mark)
@@ -137,10 +137,10 @@ def _keep(
     return lines
 
 
-def _relative(path: Path, given: Sequence[Path]) -> Path:
+def _relative(path: Path, args: Predict) -> Path:
     """Of a picture, its place in the folder that was given; its name, if it was given itself."""
-    if path not in given:
-        for folder in given:
+    if path not in args.given:
+        for folder in args.paths:
             if path.is_relative_to(folder):
                 return path.relative_to(folder)
     return Path(path.name)

@@ -24,3 +24,8 @@ def test_a_class_without_faces_has_no_shares():
     assert _class_row(scores) == ("bored", "-", "-", "-", "0")
     scores |= {"precision": 0.25, "support": 4}
     assert _class_row(scores) == ("bored", "25%", "0%", "0%", "4")
+
+
+def test_a_bar_in_the_name_of_a_class_stays_in_its_cell():
+    scores = {"name": "sad|tired", "precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert _class_row(scores)[0] == r"sad\|tired"
