@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 
@@ -34,3 +35,18 @@ def test_notices_can_be_asked_for(
     monkeypatch.setattr(importlib, "import_module", lambda name: os.write(2, b"a notice\n"))
     cli.start_keras()
     assert capfd.readouterr().err == "a notice\n"
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_is_looked_for_afterwards_as_before(
+    monkeypatch: pytest.MonkeyPatch, collects: bool
+) -> None:
+    meanwhile = []
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setattr(importlib, "import_module", lambda name: meanwhile.append(gc.isenabled()))
+    try:
+        (gc.enable if collects else gc.disable)()
+        cli.start_keras()
+        assert (meanwhile, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
