@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -52,8 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = cli.parse(Demo, argv, "python -m fer_tf.demo")
     check(args)
-    # Also a plain `kill` must leave no picture behind: it ends the server as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    cli.end_on_sigterm()  # no picture may be left behind
     serve(args)
 
 

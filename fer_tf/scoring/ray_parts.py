@@ -15,11 +15,11 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from fer_tf import cli
 from fer_tf.cores import cores
 from fer_tf.errors import FerError, reason
 from fer_tf.scoring.part_scores import PartTally, give_up, score_part
@@ -179,8 +179,7 @@ def _joined(address: str | None, workers: int | None) -> Iterator[Any]:
     except Exception as error:
         place = "here" if address is None else f"--ray-address {address}"
         raise FerError(f"{place}: Ray can't be started or reached: {reason(error)}") from None
-    # A plain `kill` ends the workers as Ctrl-C does, and without Ray's own report of the signal.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    cli.end_on_sigterm()  # the workers end, too, and Ray does not report the signal
     try:
         yield ray
     finally:

@@ -26,7 +26,7 @@ SIDE = 480
 
 INPUT = 1600
 """Pixels of the longer side to which the picture is reduced before Matplotlib draws it, on 660 at
-most: of 48 megapixels it would take 8 s and 2.6 GB."""
+most: a phone's large photo would take seconds and gigabytes."""
 
 SHARE = 0.08
 """Share of the face that the salient points mark: 1,311 of 128x128 pixels."""
